@@ -1,0 +1,1 @@
+//! The exact theory of seccomp filters.

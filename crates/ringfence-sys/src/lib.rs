@@ -1,0 +1,2 @@
+//! Raw calls and the interpreter of steps.
+#![no_std]

@@ -1,0 +1,1 @@
+//! One policy, compiled into every control.

@@ -1,2 +1,21 @@
-//! Raw calls and the interpreter of steps.
+//! The unsafe floor of ringfence: raw system calls, and the interpreter of [`step::Step`]s that
+//! runs between `clone3` and `execve`.
+//!
+//! What this crate never does: allocate, panic on purpose, use libc or thread-local storage, read
+//! a policy, decide an order. It is the only crate of the workspace with `unsafe` in it.
 #![no_std]
+
+pub mod abi;
+pub mod capability;
+pub mod init;
+pub mod landlock;
+pub mod mount;
+pub mod namespace;
+pub mod raw;
+pub mod run;
+pub mod seccomp;
+pub mod spawn;
+pub mod step;
+pub mod terminal;
+
+pub use raw::Errno;

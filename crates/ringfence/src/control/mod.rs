@@ -2,6 +2,9 @@
 //!
 //! A room never sees another room, the plan or the launcher.
 
+pub mod arena;
+pub mod mount;
+
 use ringfence_sys::step::Step;
 
 use crate::policy::Origin;

@@ -6,16 +6,17 @@
 #![no_std]
 
 pub mod abi;
-pub mod capability;
-pub mod init;
-pub mod landlock;
-pub mod mount;
-pub mod namespace;
+mod capability;
+mod init;
+mod landlock;
+mod mount;
+mod namespace;
 pub mod raw;
 pub mod run;
-pub mod seccomp;
+mod seccomp;
+pub mod signal;
 pub mod spawn;
 pub mod step;
-pub mod terminal;
+mod terminal;
 
 pub use raw::Errno;

@@ -15,7 +15,7 @@ pub struct Slot(pub u8);
 
 impl Slot {
     /// How many there are.
-    pub const COUNT: usize = 128;
+    pub const COUNT: usize = 250;
 }
 
 /// Where a path of a step starts.

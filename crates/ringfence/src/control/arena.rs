@@ -1,4 +1,4 @@
-//! Strings and slices that steps borrow, made in a bump arena before the child exists.
+//! What steps borrow is kept in one arena, made before the child exists.
 
 use std::ffi::CStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,17 +12,17 @@ use crate::policy::Origin;
 /// The longest path that a call takes, with its null byte: `PATH_MAX` of linux/limits.h.
 pub const PATH_MAX: usize = 4096;
 
-/// Bytes as the kernel reads a string.
+/// A copy of `bytes` with its terminating null byte.
 ///
 /// # Errors
 /// A null byte inside: the kernel would read another, shorter string.
-pub fn cstr<'a>(arena: &'a Bump, bytes: &[u8], at: Option<Origin>) -> Result<&'a CStr, Refusal> {
-    let room = arena.alloc_slice_fill_copy(bytes.len() + 1, 0u8);
-    room[..bytes.len()].copy_from_slice(bytes);
-    CStr::from_bytes_with_nul(room).map_err(|_| Refusal {
-        message: format!("{:?} has a null byte in it", String::from_utf8_lossy(bytes)),
-        help: "no name that the kernel takes can hold one: remove it".to_owned(),
-        at,
+pub fn cstr<'a>(arena: &'a Bump, bytes: &[u8]) -> Result<&'a CStr, Refusal> {
+    let copy = arena.alloc_slice_fill_copy(bytes.len() + 1, 0u8);
+    copy[..bytes.len()].copy_from_slice(bytes);
+    CStr::from_bytes_with_nul(copy).map_err(|_| Refusal {
+        message: format!("`{}` has a null byte in it", String::from_utf8_lossy(bytes).escape_debug()),
+        help: "no path, argument or variable can hold one".into(),
+        at: None,
     })
 }
 
@@ -35,16 +35,11 @@ pub fn path<'a>(arena: &'a Bump, path: &Path, at: Option<Origin>) -> Result<&'a 
     if bytes.len() >= PATH_MAX {
         return Err(Refusal {
             message: format!("a path has {} bytes; the kernel takes {} at most", bytes.len(), PATH_MAX - 1),
-            help: "name a shorter path, or a directory above it".to_owned(),
+            help: "name a shorter path, or a directory above it".into(),
             at,
         });
     }
-    cstr(arena, bytes, at)
-}
-
-/// The bytes of a text.
-pub fn bytes<'a>(arena: &'a Bump, text: &str) -> &'a [u8] {
-    arena.alloc_slice_copy(text.as_bytes())
+    cstr(arena, bytes).map_err(|refusal| Refusal { at, ..refusal })
 }
 
 #[cfg(test)]
@@ -54,14 +49,14 @@ mod tests {
     #[test]
     fn strings_end_with_one_null_byte() {
         let arena = Bump::new();
-        assert_eq!(cstr(&arena, b"/etc", None).unwrap(), c"/etc");
-        assert_eq!(cstr(&arena, b"", None).unwrap(), c"");
+        assert_eq!(cstr(&arena, b"/etc").unwrap(), c"/etc");
+        assert_eq!(cstr(&arena, b"").unwrap(), c"");
     }
 
     #[test]
     fn a_null_byte_inside_is_refused() {
         let arena = Bump::new();
-        let refusal = cstr(&arena, b"/etc\0/shadow", None).unwrap_err();
+        let refusal = cstr(&arena, b"/etc\0/shadow").unwrap_err();
         assert!(refusal.message.contains("null byte"), "{refusal}");
     }
 

@@ -5,6 +5,7 @@
 pub mod arena;
 pub mod credential;
 pub mod landlock;
+pub mod mount;
 pub mod namespace;
 pub mod net;
 pub mod seccomp;

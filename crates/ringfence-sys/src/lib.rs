@@ -8,9 +8,11 @@
 pub mod abi;
 pub mod capability;
 pub mod init;
+pub mod janitor;
 pub mod landlock;
 pub mod mount;
 pub mod namespace;
+pub mod probe;
 pub mod raw;
 pub mod run;
 pub mod seccomp;

@@ -8,9 +8,11 @@
 pub mod abi;
 mod capability;
 mod init;
+pub mod janitor;
 mod landlock;
 mod mount;
 mod namespace;
+pub mod probe;
 pub mod raw;
 pub mod run;
 mod seccomp;

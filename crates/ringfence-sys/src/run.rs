@@ -303,6 +303,11 @@ impl Machine {
 
     fn sync(&self) -> Result<(), Errno> {
         self.send(&Message { magic: MAGIC, kind: WAITING, step: 0, errno: 0 })?;
+        self.hear()
+    }
+
+    /// Waits for the launcher's word.
+    fn hear(&self) -> Result<(), Errno> {
         let mut word = [0u8; 1];
         // SAFETY: read writes at most one byte.
         match unsafe { syscall!(nr::__NR_read, self.channel, word.as_mut_ptr(), 1) }? {
@@ -319,6 +324,7 @@ impl Machine {
             unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
         terminal::send_descriptor(self.channel, bytes, master)?;
         close(master);
+        self.hear()?;
         terminal::make_controlling(slave)?;
         for fd in (0..3).filter(|fd| fds & (1 << fd) != 0) {
             dup(slave, fd)?;

@@ -52,7 +52,8 @@ pub enum Report {
     },
     /// The child waits at [`Step::Sync`] for [`Child::go_on`].
     Waiting,
-    /// The master of the terminal that [`Step::OpenTerminal`] made.
+    /// The master of the terminal that [`Step::OpenTerminal`] made; the child waits for
+    /// [`Child::go_on`], so that size and modes can be set before any program sees it.
     Terminal(OwnedFd),
 }
 

@@ -36,6 +36,9 @@
 //! `SECBIT_NO_SETUID_FIXUP` would let it keep them. What is kept travels over execve(2) in the
 //! ambient set, for every user id.
 
+mod compile;
 mod model;
+pub mod observe;
 
+pub use compile::compile;
 pub use model::{Bounding, Model};

@@ -26,7 +26,9 @@
 //! with writing only, and [`Model::handle_truncate`] leaves it unhandled where a plan has every
 //! other visible file on read-only mounts and values the 500 ns more than the second control.
 
+mod compile;
 mod model;
 pub mod right;
 
+pub use compile::compile;
 pub use model::{Access, Kind, Model, PathRule, PortRule, Ports, Scope};

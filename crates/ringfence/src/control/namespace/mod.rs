@@ -24,6 +24,10 @@
 //!
 //! [`Step::Sync`]: ringfence_sys::step::Step::Sync
 
+mod compile;
+mod map;
 mod model;
+pub mod observe;
 
+pub use compile::{Compiled, IdMapByParent, compile};
 pub use model::{Extent, IdMap, Identity, Model, Outside};

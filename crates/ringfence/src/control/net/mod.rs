@@ -8,6 +8,9 @@
 //! families and socket types by `control/seccomp`, TCP and UDP ports and pathname Unix sockets by
 //! `control/landlock`. A network namespace does not hide pathname Unix sockets: those are files.
 
+mod compile;
 mod model;
+pub mod observe;
 
+pub use compile::compile;
 pub use model::Model;

@@ -35,6 +35,11 @@
 //! is recognised by a random number in the fourth argument register, which execve(2) does not
 //! read and the kernel clears on the way: see [`token`](self) in `launch.rs` of this room.
 
+mod compile;
+mod intent;
+mod launch;
 mod model;
+pub mod observe;
 
+pub use compile::{Reason, Specified, compile, specify};
 pub use model::{Families, Model, Sockets};

@@ -27,8 +27,8 @@ struct Call {
     entry: Option<String>,
 }
 
-/// Where the generated files go, from the root of the workspace.
-const OUT: &str = "crates/ringfence-bpf/src/table";
+/// Where the generated files go.
+const OUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-bpf/src/table");
 
 /// Runs the generator with the arguments after `tables`.
 pub(crate) fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
@@ -228,7 +228,14 @@ fn names_file(version: &str, names: &BTreeMap<String, [u16; 3]>, sets: &set::Set
 
 fn rustfmt(text: &str) -> Result<String> {
     let mut child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--emit", "stdout", "--config-path", "rustfmt.toml"])
+        .args([
+            "--edition",
+            "2024",
+            "--emit",
+            "stdout",
+            "--config-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../rustfmt.toml"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -3,7 +3,7 @@
 //! Source: seccomp(2), `include/uapi/linux/seccomp.h`.
 
 use crate::rule::Rule;
-use crate::table::Abi;
+use crate::table::{self, Abi};
 
 /// What the kernel does with a call, and the 16 data bits where the action has any.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -59,6 +59,24 @@ pub struct FilterSpec {
 }
 
 impl Action {
+    /// The names of the actions that deny, apart from errno names.
+    pub const NAMES: [&str; 7] = ["kill", "kill-process", "kill-thread", "trap", "log", "trace", "notify"];
+
+    /// The action of a name as policies write it: one of [`Self::NAMES`], `allow`, or an errno
+    /// name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "kill" | "kill-process" => Self::KillProcess,
+            "kill-thread" => Self::KillThread,
+            "trap" => Self::Trap(0),
+            "log" => Self::Log,
+            "trace" => Self::Trace(0),
+            "notify" => Self::UserNotif,
+            "allow" => Self::Allow,
+            _ => Self::Errno(table::errno(name)?),
+        })
+    }
+
     /// The word that a program returns for it (`SECCOMP_RET_*` with data).
     pub const fn value(self) -> u32 {
         match self {

@@ -21,7 +21,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("include/uapi/linux/mman.h", "MAP_ MREMAP_ OVERCOMMIT_"),
     ("include/linux/socket.h", "AF_ PF_ SOL_ MSG_ SCM_"),
     ("include/linux/net.h", "SOCK_"),
-    ("include/uapi/asm-generic/socket.h", "SO_ SCM_"),
+    ("include/uapi/asm-generic/socket.h", "SO_ SOL_ SCM_"),
     ("include/uapi/linux/net.h", "SYS_"),
     ("include/uapi/linux/in.h", "IPPROTO_ IP_"),
     ("include/uapi/linux/in6.h", "IPV6_"),
@@ -77,7 +77,10 @@ const HEADERS: &[(&str, &str)] = &[
     ("include/uapi/linux/userfaultfd.h", "UFFD_"),
     ("include/uapi/linux/io_uring.h", "IORING_"),
     ("include/uapi/linux/perf_event.h", "PERF_FLAG_"),
-    ("include/uapi/linux/bpf.h", "BPF_"),
+    (
+        "include/uapi/linux/bpf.h",
+        "BPF_MAP_ BPF_PROG_ BPF_OBJ_ BPF_BTF_ BPF_LINK_ BPF_RAW_ BPF_TASK_ BPF_ENABLE_ BPF_ITER_ BPF_TOKEN_",
+    ),
     ("include/uapi/linux/reboot.h", "LINUX_REBOOT_"),
     ("include/linux/swap.h", "SWAP_FLAG_"),
     ("include/uapi/linux/wait.h", "W P_"),
@@ -106,8 +109,8 @@ type Values = BTreeMap<String, i128>;
 pub(super) fn file(version: &str, kernel: &Path) -> Result<String> {
     let mut values = Values::new();
     let mut taken = Values::new();
-    // posix names of access(2) and ioctl(2) that no kernel header defines
-    for (name, value) in [("F_OK", 0), ("X_OK", 1), ("W_OK", 2), ("R_OK", 4)] {
+    // Names of access(2) and sched(7) that no kernel header defines.
+    for (name, value) in [("F_OK", 0), ("X_OK", 1), ("W_OK", 2), ("R_OK", 4), ("SCHED_OTHER", 0)] {
         taken.insert(name.to_owned(), value);
     }
     for (header, prefixes) in HEADERS {

@@ -37,7 +37,7 @@ fn matches(
     let Some(call) = rule.target.calls().find(|call| call.number(abi) == Some(number)) else {
         return false;
     };
-    if !rule.expressible(abi) {
+    if !rule.expressible(call, abi) {
         return inexpressible;
     }
     rule.conditions.iter().all(|condition| holds(condition, call, abi, args, data))

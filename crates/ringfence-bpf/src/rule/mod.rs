@@ -21,6 +21,7 @@
 //! holds it), the condition cannot be expressed: a deny rule then matches whatever the arguments,
 //! an allow rule never. [`Rule::expressible`] tells.
 
+mod alias;
 mod meaning;
 mod parse;
 mod suggest;
@@ -104,10 +105,19 @@ impl Target {
     }
 }
 
+impl Condition {
+    /// The argument that it is about in an ABI, with its place; `None` where it cannot be
+    /// expressed there.
+    pub fn argument(&self, call: CallId, abi: Abi) -> Option<(usize, &'static Argument)> {
+        let position = usize::from(self.positions[abi as usize]?);
+        Some((position, call.prototype(abi)?.args.get(position)?))
+    }
+}
+
 impl Rule {
-    /// Whether the conditions can be expressed in an ABI, for each call that the ABI has.
-    pub fn expressible(&self, abi: Abi) -> bool {
-        self.conditions.iter().all(|condition| condition.positions[abi as usize].is_some())
+    /// Whether every condition can be expressed for a call of an ABI.
+    pub fn expressible(&self, call: CallId, abi: Abi) -> bool {
+        self.conditions.iter().all(|condition| condition.argument(call, abi).is_some())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 pub(super) fn write(plan: &Plan<'_>, child: i32) -> Result<(), Error> {
     let Some(maps) = &plan.id_map else { return Ok(()) };
     for (name, helper, extents) in
-        [("uid_map", "newuidmap", &maps.uid), ("gid_map", "newgidmap", &maps.gid)]
+        [("uid_map", "newuidmap", &maps.uids), ("gid_map", "newgidmap", &maps.gids)]
     {
         if maps.helper {
             let mut command = Command::new(helper);

@@ -1,6 +1,6 @@
 //! What the view shall be: resolved places with their rights. Pure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::policy::Origin;
 
@@ -127,4 +127,29 @@ pub enum Dev {
     },
     /// Nothing there.
     Absent,
+}
+
+impl Model {
+    /// Whether `path` has a name in this view.
+    #[must_use]
+    pub fn shows(&self, path: &Path) -> bool {
+        let below = |above: &Path| path.starts_with(above);
+        if self.deny.iter().any(|deny| below(&deny.path)) {
+            return false;
+        }
+        let place = self.places.iter().filter(|place| below(&place.path)).map(|place| &place.path);
+        let tmp = self.tmp.iter().filter(|tmp| below(&tmp.path)).map(|tmp| &tmp.path);
+        match (place.max(), tmp.max()) {
+            (Some(place), Some(tmp)) => place > tmp || path == tmp,
+            (Some(_), None) => true,
+            (None, tmp) => tmp.is_some_and(|tmp| path == tmp),
+        }
+    }
+
+    /// Whether a program at `path` may be executed in this view.
+    #[must_use]
+    pub fn executes(&self, path: &Path) -> bool {
+        self.shows(path)
+            && self.places.iter().any(|place| place.access.exec && path.starts_with(&place.path))
+    }
 }

@@ -6,18 +6,19 @@
 #![no_std]
 
 pub mod abi;
-pub mod capability;
-pub mod init;
+mod capability;
+mod init;
 pub mod janitor;
-pub mod landlock;
-pub mod mount;
-pub mod namespace;
+mod landlock;
+mod mount;
+mod namespace;
 pub mod probe;
 pub mod raw;
 pub mod run;
-pub mod seccomp;
+mod seccomp;
+pub mod signal;
 pub mod spawn;
 pub mod step;
-pub mod terminal;
+mod terminal;
 
 pub use raw::Errno;

@@ -15,7 +15,7 @@ pub struct Slot(pub u8);
 
 impl Slot {
     /// How many there are.
-    pub const COUNT: usize = 128;
+    pub const COUNT: usize = 250;
 }
 
 /// Where a path of a step starts.
@@ -285,6 +285,9 @@ pub enum Step<'a> {
         argv: abi::Vector<'a>,
         /// Null-terminated vector, made beforehand.
         envp: abi::Vector<'a>,
+        /// Goes into the fourth argument register, which execve(2) does not read: a filter that
+        /// lets only the launcher's own execve pass knows it by this word.
+        token: u64,
     },
 }
 

@@ -2,6 +2,14 @@
 //!
 //! A room never sees another room, the plan or the launcher.
 
+pub mod arena;
+pub mod credential;
+pub mod landlock;
+pub mod mount;
+pub mod namespace;
+pub mod net;
+pub mod seccomp;
+
 use ringfence_sys::step::Step;
 
 use crate::policy::Origin;

@@ -1,45 +1,16 @@
 //! The policy as validated intent: every value knows the line that asked for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use ringfence_bpf::rule::Rule;
 
-/// Where a value was written: an index into [`Policy::sources`], and a position in its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
-    /// Index into [`Policy::sources`].
-    pub source: u16,
-    /// Byte offset in the source's text.
-    pub offset: u32,
-    /// Length in bytes.
-    pub len: u32,
-}
-
-/// One text that took part in a policy, in the order of layering (the last one wins).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// A path, `builtin:NAME`, or `command line`.
-    pub name: Arc<str>,
-    /// The whole text, for carets.
-    pub text: Arc<str>,
-    /// The directory against which relative paths in it are resolved; `None`: the working directory.
-    pub base: Option<std::path::PathBuf>,
-}
-
-/// A value and the place where it was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At<T> {
-    /// The value.
-    pub value: T,
-    /// Its place.
-    pub at: Origin,
-}
+pub use super::source::{At, Origin, Place, Source};
 
 /// A whole policy: all layers merged, every value validated, nothing resolved against this host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// The texts that took part, first the bases, last the command line.
+    /// The texts that took part, in the order of layering: first the defaults, then the bases, last
+    /// the command line.
     pub sources: Vec<Source>,
     /// `[process]`.
     pub process: Process,

@@ -1,0 +1,218 @@
+//! Paths as written. Only their syntax is decided here; `~`, variables, relative parts and links
+//! are resolved once, by the host's side, before anything is applied.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+
+use super::Fault;
+use crate::policy::diagnostic::quote;
+use crate::policy::model::PathSpec;
+
+/// The variables that a path may use; any other would let the environment decide the policy.
+pub const VARIABLES: [&str; 10] = [
+    "HOME",
+    "USER",
+    "PWD",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+];
+
+/// PATH_MAX of linux/limits.h, with the NUL that ends a path.
+const PATH_MAX: usize = 4096;
+
+/// One part of a path as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Text that stands for itself.
+    Text(Cow<'a, str>),
+    /// `~` or a variable: the name of one of [`VARIABLES`]. `~` is `HOME`.
+    Variable(&'static str),
+}
+
+impl PathSpec {
+    /// The parts of the path, in order.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = Vec::new();
+        let mut rest = self.text.as_str();
+        if rest == "~" || rest.starts_with("~/") {
+            parts.push(Part::Variable("HOME"));
+            rest = &rest[1..];
+        }
+        while let Some(at) = rest.find(['\\', '$']) {
+            if at > 0 {
+                parts.push(Part::Text(rest[..at].into()));
+            }
+            let (part, len) = special(&rest[at..]).unwrap_or((Part::Text(rest[at..at + 1].into()), 1));
+            parts.push(part);
+            rest = &rest[at + len..];
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.into()));
+        }
+        parts
+    }
+
+    /// The path with its variables replaced; relative paths stay relative.
+    ///
+    /// # Errors
+    /// The name of a variable for which `lookup` has no value or an empty one.
+    pub fn expand(&self, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<OsString, &'static str> {
+        let mut path = OsString::with_capacity(self.text.len());
+        for part in self.parts() {
+            match part {
+                Part::Text(text) => path.push(&*text),
+                Part::Variable(name) => path.push(lookup(name).filter(|value| !value.is_empty()).ok_or(name)?),
+            }
+        }
+        Ok(path)
+    }
+}
+
+/// `\x` or `$NAME` at the start of `text`, and how many bytes it takes.
+fn special(text: &str) -> Option<(Part<'_>, usize)> {
+    if let Some(rest) = text.strip_prefix('\\') {
+        let len = rest.chars().next()?.len_utf8();
+        return Some((Part::Text(rest[..len].into()), 1 + len));
+    }
+    let name = variable_name(text);
+    let known = VARIABLES.iter().find(|known| **known == name)?;
+    Some((Part::Variable(known), 1 + name.len()))
+}
+
+/// The letters after a `$`.
+fn variable_name(text: &str) -> &str {
+    let rest = &text[1..];
+    &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
+}
+
+/// `-` for optional, then a path with `~`, `$NAME` and `\` before what is to stand for itself.
+pub(crate) fn parse(whole: &str) -> Result<PathSpec, Fault> {
+    super::no_nul(whole)?;
+    let (text, optional) = match whole.strip_prefix('-') {
+        Some(text) => (text, true),
+        None => (whole, false),
+    };
+    let mark = usize::from(optional);
+    if text.is_empty() {
+        return Err(Fault::value(whole, "a path of nothing", "write a path; \".\" is the working directory"));
+    }
+    if text.len() >= PATH_MAX {
+        let help = format!("the kernel takes at most {} bytes", PATH_MAX - 1);
+        return Err(Fault::value(whole, "the path is too long", help));
+    }
+    validate(text).map_err(|fault| fault.moved(mark))?;
+    Ok(PathSpec { text: text.to_owned(), optional })
+}
+
+fn validate(text: &str) -> Result<(), Fault> {
+    if text.starts_with('~') && text != "~" && !text.starts_with("~/") {
+        let help = "write the path itself; for a file whose name begins with `~`, write `./~…`";
+        return Err(Fault::value(text, "`~` stands for the caller's home only", help));
+    }
+    let mut from = 0;
+    while let Some(at) = text[from..].find(['\\', '$', '*', '?']).map(|at| from + at) {
+        from = at + match text.as_bytes()[at] {
+            b'\\' => match text[at + 1..].chars().next() {
+                Some(next) => 1 + next.len_utf8(),
+                None => {
+                    let help = "`\\` takes the next character literally; write `\\\\` for one";
+                    return Err(Fault::value(text, "nothing follows `\\`", help).within(at..at + 1));
+                }
+            },
+            b'$' => 1 + known_variable(&text[at..]).map_err(|fault| fault.moved(at))?.len(),
+            _ => {
+                let message = format!("{} has no meaning in a path", quote(&text[at..at + 1]));
+                let help = "a directory covers all below it; write `\\` before a character that is part of a name";
+                return Err(Fault::value(text, message, help).within(at..at + 1));
+            }
+        };
+    }
+    Ok(())
+}
+
+fn known_variable(text: &str) -> Result<&str, Fault> {
+    let name = variable_name(text);
+    if VARIABLES.contains(&name) {
+        return Ok(name);
+    }
+    let help = format!("a path may use ${}; write `\\$` for a name with a dollar", VARIABLES.join(", $"));
+    let fault = Fault::name(name, "variable", VARIABLES, help);
+    Err(Fault { message: format!("unknown variable {}", quote(&text[..=name.len()])), ..fault }
+        .within(0..name.len() + 1))
+}
+
+/// Two paths as written that can only mean the same.
+pub(crate) fn same(a: &PathSpec, b: &PathSpec) -> bool {
+    fn pieces(path: &PathSpec) -> impl Iterator<Item = &str> {
+        path.text.split('/').filter(|piece| !piece.is_empty() && *piece != ".")
+    }
+    a.text.starts_with('/') == b.text.starts_with('/') && pieces(a).eq(pieces(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn spec(text: &str) -> PathSpec {
+        parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_leading_minus_is_a_mark_and_not_a_name() {
+        assert_eq!(spec("-/x"), PathSpec { text: "/x".into(), optional: true });
+        assert_eq!(spec("./-x"), PathSpec { text: "./-x".into(), optional: false });
+        assert_eq!(spec("--x").text, "-x");
+        assert!(parse("-").is_err() && parse("").is_err());
+    }
+
+    #[test]
+    fn variables_expand_once_and_literals_stay() {
+        let lookup = |name: &str| match name {
+            "HOME" => Some(OsString::from("/home/$USER")),
+            "CARGO_HOME" => Some(OsString::new()),
+            _ => None,
+        };
+        let expand = |text: &str| spec(text).expand(&lookup);
+        assert_eq!(expand("~"), Ok("/home/$USER".into()));
+        assert_eq!(expand("~/a/~"), Ok("/home/$USER/a/~".into()));
+        assert_eq!(expand("/x/$HOME.d"), Ok("/x//home/$USER.d".into()));
+        assert_eq!(expand(r"/a\$HOME/\*\\\é"), Ok(r"/a$HOME/*\é".into()));
+        assert_eq!(expand("$CARGO_HOME/bin"), Err("CARGO_HOME"), "an empty variable is none");
+        assert_eq!(expand("$TMPDIR"), Err("TMPDIR"));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_says_which_part() {
+        let mut shown = String::new();
+        for bad in ["~root/x", "/a/$HOEM/b", "-/a/$HOEM", "/etc/*.conf", "/a\0b", "/a\\", "$", &"x".repeat(4096)] {
+            let fault = parse(bad).unwrap_err();
+            shown.push_str(&format!("{:?} {} [{:?}]\n", fault.range, fault.message, fault.label.as_deref()));
+        }
+        expect![[r#"
+            0..7 `~` stands for the caller's home only [None]
+            3..8 unknown variable `$HOEM` [Some("did you mean `HOME`?")]
+            4..9 unknown variable `$HOEM` [Some("did you mean `HOME`?")]
+            5..6 `*` has no meaning in a path [None]
+            2..3 the text has a NUL byte in it [None]
+            2..3 nothing follows `\` [None]
+            0..1 unknown variable `$` [None]
+            0..4096 the path is too long [None]
+        "#]]
+        .assert_eq(&shown);
+    }
+
+    #[test]
+    fn same_sees_through_slashes_and_dots_only() {
+        assert!(same(&spec("/a/b/"), &spec("-//a/./b")));
+        assert!(same(&spec("."), &spec("./")));
+        assert!(!same(&spec("/a"), &spec("a")));
+        assert!(!same(&spec("/a/b/.."), &spec("/a")), "a link may be in the way");
+    }
+}

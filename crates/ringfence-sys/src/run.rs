@@ -281,9 +281,9 @@ impl Machine {
             }
             Step::Ambient(raise) => capability::ambient(raise),
             Step::NoNewPrivs => number(prctl::PR_SET_NO_NEW_PRIVS, 1),
-            Step::Exec { path, argv, envp } => {
+            Step::Exec { path, argv, envp, token } => {
                 // SAFETY: both vectors are null-terminated and live as long as the step.
-                unsafe { syscall!(nr::__NR_execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr()) }.map(|_| ())
+                unsafe { syscall!(nr::__NR_execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), token) }.map(|_| ())
             }
             _ => Err(Errno::INVAL),
         }

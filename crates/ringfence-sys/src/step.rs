@@ -285,6 +285,9 @@ pub enum Step<'a> {
         argv: abi::Vector<'a>,
         /// Null-terminated vector, made beforehand.
         envp: abi::Vector<'a>,
+        /// Goes into the fourth argument register, which execve(2) does not read: a filter that
+        /// lets only the launcher's own execve pass knows it by this word.
+        token: u64,
     },
 }
 

@@ -7,4 +7,6 @@
 
 pub mod control;
 pub mod host;
+pub mod launch;
+pub mod plan;
 pub mod policy;

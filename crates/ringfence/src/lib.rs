@@ -10,3 +10,4 @@ pub mod host;
 pub mod launch;
 pub mod plan;
 pub mod policy;
+pub mod report;

@@ -1,4 +1,4 @@
-//! A plan for people and for programs: the steps in order, and what was asked and given.
+//! A plan for people: the steps in order, and what was asked and given.
 
 use std::fmt::Write as _;
 
@@ -37,7 +37,8 @@ pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
 }
 
 /// `namespaces(7)` by their flags.
-fn namespace_names(flags: u64) -> Vec<&'static str> {
+#[must_use]
+pub fn namespace_names(flags: u64) -> Vec<&'static str> {
     const NAMES: [(u64, &str); 8] = [
         (0x1000_0000, "user"),
         (0x0002_0000, "mnt"),
@@ -175,5 +176,3 @@ fn rlimit_name(resource: u32) -> String {
     ];
     NAMES.get(resource as usize).map_or_else(|| resource.to_string(), |name| format!("RLIMIT_{name}"))
 }
-/// x
-pub fn json() {}

@@ -27,6 +27,8 @@ pub struct Compiled<'a> {
     pub room: control::Compiled<'a>,
     /// `CLONE_NEW*` for clone3(2); 0 where the plan is applied in place.
     pub flags: u64,
+    /// Whether a user namespace is made, by `flags` or in place: for `credential::Model`.
+    pub user: bool,
     /// The id maps that the launcher writes when the child says [`Step::Sync`].
     pub by_parent: Option<IdMapByParent>,
     /// Whether setgroups(2) may be called inside: for `credential::Model`.
@@ -62,7 +64,8 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     } else {
         room.out.flags = flags;
     }
-    if flags & flag(Namespace::User) != 0 {
+    room.out.user = flags & flag(Namespace::User) != 0;
+    if room.out.user {
         room.id_maps(arena)?;
     }
     if let Some(name) = &model.hostname {
@@ -169,14 +172,15 @@ impl<'a> Room<'_, 'a> {
 
     /// Why no user namespace can be made, where the host's settings say so.
     fn no_user_namespace(&self) -> Option<String> {
-        super::host::obstacle(self.host)
+        let first = self.host.user_namespaces().value.restrictions.first()?;
+        Some(format!("{} ({}); {}", first.what, first.from, first.lift))
     }
 
-    /// unshare(2) of a time namespace moves the caller itself only at execve(2), and only since
-    /// `fs/exec.c` switches it there (Linux 6.2); clone3(2) always moves the child by then.
+    /// unshare(2) of a time namespace moves the caller itself only at execve(2), where the kernel
+    /// does so: see the head of this room.
     fn no_time(&self, namespace: Namespace) -> Option<String> {
         let release = &self.host.release().value;
-        let old = (release.major, release.minor) < (6, 2);
+        let old = !release.at_least(6, 2);
         (namespace == Namespace::Time && self.model.in_place && old).then(|| {
             format!(
                 "execve(2) enters an unshared time namespace since Linux 6.2; this is {}: remove \"time\" from \
@@ -289,7 +293,10 @@ impl<'a> Room<'_, 'a> {
              run as another user, or remove \"user\" from namespaces.unshare"
                 .to_owned()
         });
-        self.promise("namespace.id-map", "ids of the user namespace".to_owned(), obstacle, self.model.id_map_at);
+        let missing_already = self.out.room.promises.iter().any(|promise| promise.name == "namespace.id-map");
+        if obstacle.is_some() || !missing_already {
+            self.promise("namespace.id-map", "ids of the user namespace".to_owned(), obstacle, self.model.id_map_at);
+        }
     }
 
     fn push(&mut self, stage: Stage, step: Step<'a>, at: Option<Origin>) {

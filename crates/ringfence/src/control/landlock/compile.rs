@@ -110,8 +110,8 @@ fn rights(access: Access) -> u64 {
     pairs.iter().filter(|(granted, _)| *granted).fold(0, |set, (_, bits)| set | bits)
 }
 
-/// One rule a path, in the order of the paths; a rule that grants nothing handled is `EINVAL`
-/// (`ENOMSG` for an empty one) and is left out.
+/// One rule a path, in the order of the paths. Rights that are not handled would be `EINVAL`, and
+/// a rule without any `ENOMSG` (landlock_add_rule(2)): those are left out.
 fn by_path(model: &Model, handled: u64) -> BTreeMap<&Path, (u64, Option<Origin>)> {
     let mut rules: BTreeMap<&Path, (u64, Option<Origin>)> = BTreeMap::new();
     for PathRule { path, kind, access, at } in &model.paths {

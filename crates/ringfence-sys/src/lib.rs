@@ -20,5 +20,6 @@ pub mod signal;
 pub mod spawn;
 pub mod step;
 mod terminal;
+pub mod trim;
 
 pub use raw::Errno;

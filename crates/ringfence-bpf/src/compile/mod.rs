@@ -45,7 +45,7 @@ const MAX_NODES: usize = 4 * crate::program::MAX_INSNS;
 
 /// How much likelier a call with argument tests is to run the program than any other: the kernel's
 /// cache answers the constant allows, and what is denied is rarely tried twice.
-const TESTED: u32 = 64;
+const TESTED: u32 = 1024;
 
 /// One rule for one number: all conditions hold, then the action.
 struct Entry<'a> {

@@ -11,8 +11,8 @@ use ringfence_bpf::rule::Rule;
 use ringfence_bpf::table::Abi;
 
 use super::model::{
-    Capability, DevView, Events, Expect, IdMap, Label, Landlock, Namespace, NetMode, PathSpec, Port, ProcView,
-    SyscallMode, User,
+    Capability, DevView, Events, Expect, IdMap, Label, Landlock, Namespace, NetMode, PathSpec, Port,
+    ProcView, SyscallMode, User,
 };
 use super::source::{At, Origin};
 
@@ -112,6 +112,18 @@ macro_rules! layer {
                     env_set,
                 }
             }
+
+            /// The length of the longest list, and where its last item was written.
+            pub(crate) fn longest(&self) -> (usize, Option<Origin>) {
+                let mut longest = (self.env_set.len(), self.env_set.values().next().map(|item| item.at));
+                $(if self.$added.items.len() > longest.0 {
+                    longest = (self.$added.items.len(), self.$added.items.last().map(|item| item.at));
+                })*
+                $(if let Some(list) = self.$whole.as_ref().filter(|list| list.items.len() > longest.0) {
+                    longest = (list.items.len(), Some(list.at));
+                })*
+                longest
+            }
         }
     };
 }
@@ -165,5 +177,121 @@ layer! {
         fds: u32,
         abis: Abi,
         unshare: Namespace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::flag::Written;
+    use crate::policy::model::Namespace;
+    use crate::policy::testing::{load_with, policy};
+    use crate::policy::{Flag, MAX_BYTES, key};
+
+    /// Every key's example as a layer, in varied halves, with some lists emptied.
+    fn layers() -> Vec<Layer> {
+        let flag = |key: &key::Key, value: &str| Flag { name: key.flag().unwrap(), value: value.to_owned() };
+        let keys: Vec<_> =
+            key::keys().filter(|key| key.flag().is_some() && key.section() != "expect").collect();
+        (0..12u16)
+            .map(|index| {
+                let mut flags = Vec::new();
+                for (at, key) in keys.iter().enumerate() {
+                    let clears = key.repeats() && !key.maps() && (at + usize::from(index)) % 5 == 0;
+                    let says = (at * 7 + usize::from(index) * 3) % 4 < 2;
+                    flags.extend(clears.then(|| flag(key, "")));
+                    flags.extend(says.then(|| flag(key, &first_example(key))));
+                }
+                let mut wrong = Vec::new();
+                let layer = Written::new(&[], &flags).layer(index, &flags, &mut wrong);
+                assert!(wrong.is_empty(), "{wrong:?}");
+                layer
+            })
+            .collect()
+    }
+
+    /// The first value of an example, as a flag takes it.
+    fn first_example(key: &key::Key) -> String {
+        let value = toml::de::DeValue::parse(key.example).unwrap().into_inner();
+        match (value.as_table(), value.as_array()) {
+            (Some(table), _) => {
+                let (name, value) = table.iter().next().unwrap();
+                format!("{}={}", name.get_ref(), value.get_ref().as_str().unwrap())
+            }
+            (_, Some(list)) => text(list.first().unwrap().get_ref()),
+            _ => text(&value),
+        }
+    }
+
+    fn text(value: &toml::de::DeValue<'_>) -> String {
+        match value {
+            toml::de::DeValue::Integer(number) => number.to_string(),
+            toml::de::DeValue::Float(number) => number.to_string(),
+            toml::de::DeValue::Boolean(value) => value.to_string(),
+            other => other.as_str().unwrap().to_owned(),
+        }
+    }
+
+    #[test]
+    fn merging_is_associative_and_silence_changes_nothing() {
+        let layers = layers();
+        for a in &layers {
+            assert_eq!(a.clone().over(Layer::default()), *a);
+            assert_eq!(Layer::default().over(a.clone()), *a);
+            for b in &layers {
+                for c in &layers {
+                    let left = a.clone().over(b.clone()).over(c.clone());
+                    let right = a.clone().over(b.clone().over(c.clone()));
+                    assert_eq!(left, right);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_over_itself_means_the_same() {
+        for layer in layers() {
+            let twice = layer.clone().over(layer.clone());
+            assert_eq!(once(twice.read.items), once(layer.read.items));
+            assert_eq!(
+                (twice.user, twice.unshare, twice.env_set),
+                (layer.user, layer.unshare, layer.env_set)
+            );
+        }
+    }
+
+    #[test]
+    fn scalars_override_lists_add_wholes_replace_maps_merge() {
+        let base = "version = 1\n[fs]\nread = [\"/a\"]\nproc = \"own\"\n[namespaces]\nunshare = [\"user\", \"mnt\", \"pid\", \"net\"]\n\
+                    [process]\nenv = { set = { A = \"1\", B = \"2\" }, pass = [\"X\"] }\nfds = [0, 1, 2]\n[limits]\npids = 5\n\
+                    [syscalls]\nallow = [\"@default\"]\n";
+        let top = "version = 1\nextends = [\"base.toml\"]\n[fs]\nread = [\"/b\", \"/a\"]\nproc = \"masked\"\n\
+                   [namespaces]\nunshare = [\"user\", \"mnt\", \"pid\", \"ipc\", \"net\"]\n\
+                   [process]\nenv = { set = { B = \"3\" }, pass = [] }\nfds = []\n[limits]\npids = \"unlimited\"\n";
+        let policy = load_with(&["top.toml"], &[("base.toml", base), ("top.toml", top)], &[]).unwrap();
+        let read: Vec<_> =
+            policy.fs.read.iter().map(|path| (path.value.text.as_str(), path.at.source)).collect();
+        assert_eq!(read, [("/a", 1), ("/b", 2)], "in order, each once, the first writing stays");
+        assert_eq!(policy.fs.proc.value, crate::policy::model::ProcView::Masked);
+        assert!(policy.namespaces.unshare.contains(&Namespace::Ipc) && policy.process.fds.is_empty());
+        assert_eq!(policy.process.env_set["A"].value, "1");
+        assert_eq!(policy.process.env_set["B"].value, "3");
+        assert!(policy.process.env_pass.is_empty() && policy.limits.pids.is_none());
+    }
+
+    #[test]
+    fn an_empty_string_drops_what_came_before_it() {
+        let policy = policy("builtin:offline", "[fs]\nread = [\"\", \"/x\"]\n").unwrap();
+        assert_eq!(policy.fs.read.len(), 1);
+    }
+
+    #[test]
+    fn a_list_without_end_is_refused() {
+        let mut text = "version = 1\n[fs]\nread = [".to_owned();
+        (0..5000).for_each(|number| text.push_str(&format!("\"/{number}\",")));
+        text.push_str("]\n");
+        assert!(text.len() < MAX_BYTES);
+        let wrong = load_with(&["a.toml"], &[("a.toml", &text)], &[]).unwrap_err().to_string();
+        assert!(wrong.contains("a list of 5000 items"), "{}", &wrong[..200]);
     }
 }

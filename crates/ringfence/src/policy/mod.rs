@@ -1,20 +1,39 @@
-//! One policy, compiled into every control.
 //! Text becomes a [`Policy`]: what the user wrote, validated, with the place of every word.
 //!
 //! Nothing here looks at the kernel or at the file system; loading named files is the caller's.
 
+pub mod builtin;
+pub mod degrade;
 pub mod diagnostic;
+pub mod key;
 pub mod model;
 pub mod source;
+
+mod contradiction;
+mod extend;
+mod flag;
+mod layer;
+mod nearest;
+mod syntax;
+#[cfg(test)]
+mod testing;
+mod value;
+mod whole;
 
 use std::io;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use model::Policy;
 pub use source::{At, Origin, Place, Source};
+pub use value::path::{Part, VARIABLES};
 
 /// The most bytes that one policy text may have. A loader need not read further than one byte more.
 pub const MAX_BYTES: usize = 1 << 20;
+
+/// The most items that the merged lists of one key may have: merging compares each with each, and
+/// every control has a bound of this order.
+pub const ITEMS: usize = 4096;
+const ITEMS_MORE: usize = ITEMS + 1;
 
 /// The policy that holds where none is named.
 pub const DEFAULT: &str = "builtin:offline";
@@ -43,5 +62,18 @@ pub struct Flag {
 /// # Errors
 /// Everything that is wrong with it, up to [`diagnostic::LIMIT`] items; nothing has been changed anywhere.
 pub fn load(request: &Request<'_>) -> Result<Policy, Diagnostics> {
-    todo!()
+    let extend::Stack { sources, layer, mut wrong, .. } = extend::Stack::read(request);
+    if let (length @ ITEMS_MORE.., at) = layer.longest() {
+        let message = format!("a list of {length} items; at most {ITEMS} make sense");
+        let mut diagnostic =
+            Diagnostic::new("too-large", message).help("name directories, groups or prefixes");
+        diagnostic.at = at;
+        wrong.push(diagnostic);
+    }
+    if !wrong.is_empty() {
+        return Err(Diagnostics::about(sources, wrong));
+    }
+    let mut policy = whole::policy(layer, sources);
+    contradiction::check(&mut policy, &mut wrong);
+    if wrong.is_empty() { Ok(policy) } else { Err(Diagnostics::about(policy.sources, wrong)) }
 }

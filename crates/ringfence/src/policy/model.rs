@@ -32,6 +32,17 @@ pub struct Policy {
     pub degrade: Vec<At<String>>,
     /// `[[expect]]`.
     pub expect: Vec<Expect>,
+    /// What lower layers said and higher ones made void.
+    pub aside: Vec<Aside>,
+}
+
+/// Something that a higher layer set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aside {
+    /// What was set aside.
+    pub at: Origin,
+    /// What set it aside.
+    pub by: Origin,
 }
 
 /// `[process]`: credentials, environment and descriptors.
@@ -214,16 +225,39 @@ pub struct Namespaces {
 
 /// One of the eight namespaces(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Namespace {
+    /// user_namespaces(7).
     User,
+    /// mount_namespaces(7).
     Mnt,
+    /// pid_namespaces(7).
     Pid,
+    /// network_namespaces(7).
     Net,
+    /// ipc_namespaces(7).
     Ipc,
+    /// uts_namespaces(7).
     Uts,
+    /// cgroup_namespaces(7).
     Cgroup,
+    /// time_namespaces(7).
     Time,
+}
+
+impl Namespace {
+    /// The name as under `/proc/PID/ns`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Namespace::User => "user",
+            Namespace::Mnt => "mnt",
+            Namespace::Pid => "pid",
+            Namespace::Net => "net",
+            Namespace::Ipc => "ipc",
+            Namespace::Uts => "uts",
+            Namespace::Cgroup => "cgroup",
+            Namespace::Time => "time",
+        }
+    }
 }
 
 /// `namespaces.id_map`.

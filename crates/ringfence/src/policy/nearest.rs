@@ -30,7 +30,8 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
         for (j, y) in b.iter().enumerate() {
             let replace = last[j] + usize::from(!x.eq_ignore_ascii_case(y));
             row[j + 1] = replace.min(last[j + 1] + 1).min(row[j] + 1);
-            let swapped = i > 0 && j > 0 && x.eq_ignore_ascii_case(&b[j - 1]) && a[i - 1].eq_ignore_ascii_case(y);
+            let swapped =
+                i > 0 && j > 0 && x.eq_ignore_ascii_case(&b[j - 1]) && a[i - 1].eq_ignore_ascii_case(y);
             if swapped {
                 row[j + 1] = row[j + 1].min(before[j - 1] + 1);
             }

@@ -32,3 +32,4 @@ pub mod right;
 
 pub use compile::compile;
 pub use model::{Access, Kind, Model, PathRule, PortRule, Ports, Scope};
+pub use right::Right;

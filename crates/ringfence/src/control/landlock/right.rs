@@ -50,6 +50,9 @@ impl Right {
         Self::BindUdp,
     ];
 
+    /// Those that keep files from being read, changed or used where no mount hides them.
+    pub const FILES: [Self; 3] = [Self::Files, Self::Truncate, Self::IoctlDev];
+
     /// The ABI that brought it, and the kernel that brought the ABI.
     #[must_use]
     pub const fn since(self) -> (u32, &'static str) {

@@ -1,11 +1,9 @@
 //! From the network's mode to steps.
 
-use bumpalo::Bump;
 use ringfence_sys::step::Step;
 
 use super::model::Model;
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
-use crate::host::Host;
 use crate::policy::model::NetMode;
 
 /// The one step that `loopback` needs, and what holds the mode.
@@ -14,7 +12,7 @@ use crate::policy::model::NetMode;
 ///
 /// # Errors
 /// A mode that contradicts the namespaces, or that nothing would hold.
-pub fn compile<'a>(model: &Model, _: &Host, _: &'a Bump) -> Result<Compiled<'a>, Refusal> {
+pub fn compile(model: &Model) -> Result<Compiled<'static>, Refusal> {
     let refusal = |message: &str, help: &str| {
         Err(Refusal { message: message.to_owned(), help: help.to_owned(), at: model.mode_at })
     };
@@ -67,8 +65,7 @@ mod tests {
     }
 
     fn steps(model: &Model) -> Result<Vec<&'static str>, String> {
-        let arena = Bump::new();
-        let out = compile(model, &Host::for_tests(), &arena).map_err(|refusal| refusal.message)?;
+        let out = compile(model).map_err(|refusal| refusal.message)?;
         Ok(out.steps.iter().map(|planned| planned.step.name()).collect())
     }
 

@@ -6,7 +6,7 @@ use ringfence_bpf::program::Program;
 use ringfence_sys::abi::SockFilter;
 use ringfence_sys::step::Step;
 
-use super::model::{Families, Model, Sockets};
+use super::model::Model;
 use super::{intent, launch};
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
 use crate::host::Host;
@@ -35,7 +35,7 @@ pub struct Specified {
 pub enum Reason {
     /// `syscalls.deny` says so.
     Policy(Origin),
-    /// [`Families`]: `net` allows no such socket.
+    /// [`super::Families`]: `net` allows no such socket.
     Families(Option<Origin>),
     /// A shared terminal.
     Terminal,
@@ -91,8 +91,8 @@ fn strict(model: &Model) -> Specified {
 }
 
 fn filter(model: &Model) -> Result<Specified, Refusal> {
-    if let (Some(families), Some(at)) = (&model.families, model.io_uring_at)
-        && restricts(families)
+    if model.families.is_some()
+        && let Some(at) = model.io_uring_at
     {
         return refusal(
             "io_uring is allowed while sockets are restricted: it opens and connects sockets without a system call \
@@ -133,12 +133,6 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
     };
     let needs_token = !launch::allowed(&spec);
     Ok(Specified { spec, deny: reasons, allow: model.allow.iter().map(|rule| Some(rule.at)).collect(), needs_token })
-}
-
-/// Whether some socket cannot be made; io_uring would make it all the same.
-fn restricts(_: &Families) -> bool {
-    // A model has families only where it restricts them: raw and packet sockets at the least.
-    true
 }
 
 fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {

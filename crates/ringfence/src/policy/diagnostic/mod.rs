@@ -5,6 +5,8 @@ mod render;
 
 use super::source::{Origin, Source};
 
+pub use render::quote;
+
 /// At most this many are kept: nobody reads more, and a broken file must not flood a log.
 pub const LIMIT: usize = 20;
 
@@ -86,6 +88,13 @@ pub struct Record<'a> {
 }
 
 impl Diagnostics {
+    /// Those of `list`, about these texts.
+    pub fn about(sources: Vec<Source>, list: Vec<Diagnostic>) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new(sources);
+        list.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+        diagnostics
+    }
+
     /// None yet, about these texts.
     pub fn new(sources: Vec<Source>) -> Diagnostics {
         Diagnostics { sources, list: Vec::new(), beyond: 0 }
@@ -140,7 +149,9 @@ impl Diagnostics {
     }
 
     fn place(&self, at: Origin) -> Option<super::source::Place<'_>> {
-        self.sources.get(usize::from(at.source)).map(|source| source.place(at.offset as usize, at.len as usize))
+        self.sources
+            .get(usize::from(at.source))
+            .map(|source| source.place(at.offset as usize, at.len as usize))
     }
 }
 

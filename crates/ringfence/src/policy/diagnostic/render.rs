@@ -119,7 +119,8 @@ fn push_visible(character: char, out: &mut String) {
     match character {
         '\t' => out.push(' '),
         // Controls; zero-width and bidirectional marks (Unicode technical report 36).
-        c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        c if c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
             || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}') =>
         {
             let _ = write!(out, "{}", c.escape_unicode());
@@ -155,7 +156,8 @@ mod tests {
 
     fn about(text: &'static str) -> Diagnostics {
         let file = Source { name: "box.toml".into(), kind: Kind::File, text: text.into() };
-        let flags = Source { name: "command line".into(), kind: Kind::CommandLine, text: "--fs-read=x\n".into() };
+        let flags =
+            Source { name: "command line".into(), kind: Kind::CommandLine, text: "--fs-read=x\n".into() };
         Diagnostics::new(vec![file, flags])
     }
 

@@ -8,7 +8,7 @@ mod slot;
 mod surface;
 
 pub use reference::reference;
-pub(crate) use slot::{Accept, Slot};
+pub(crate) use slot::{Accept, Slot, Store};
 
 /// One key.
 pub struct Key {
@@ -109,6 +109,15 @@ pub(crate) fn names_in(section: &str) -> Vec<&'static str> {
     names
 }
 
+/// What holds where no layer says anything, as a policy of dotted keys, one a line.
+pub(crate) fn defaults() -> String {
+    let mut text = String::from("version = 1\n");
+    for key in keys().filter(|key| !key.default.is_empty()) {
+        text.extend([key.path, " = ", key.default, "\n"]);
+    }
+    text
+}
+
 /// No words: the value is not one of a few.
 fn no_words() -> Vec<(&'static str, &'static str)> {
     Vec::new()
@@ -132,7 +141,9 @@ mod tests {
                 assert_eq!(by_flag(&flag).map(|found| found.path), Some(key.path), "{flag}");
             }
         }
-        assert!(by_flag("--policy").is_none() && by_flag("--version").is_none() && by_flag("fs-read").is_none());
+        assert!(
+            by_flag("--policy").is_none() && by_flag("--version").is_none() && by_flag("fs-read").is_none()
+        );
         assert!(by_flag("--fs.read").is_none(), "one spelling only");
     }
 

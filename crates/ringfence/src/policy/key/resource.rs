@@ -88,7 +88,12 @@ pub(super) const KEYS: &[Key] = &[
         slot: limit!(open_files, amount::count),
     },
     size_limit("limits.core", "Bytes of a core dump, RLIMIT_CORE", "0", limit!(core, amount::size)),
-    size_limit("limits.file_size", "Bytes of a written file, RLIMIT_FSIZE", "\"1G\"", limit!(file_size, amount::size)),
+    size_limit(
+        "limits.file_size",
+        "Bytes of a written file, RLIMIT_FSIZE",
+        "\"1G\"",
+        limit!(file_size, amount::size),
+    ),
     size_limit("limits.stack", "Bytes of a stack, RLIMIT_STACK", "\"8M\"", limit!(stack, amount::memory)),
     Key {
         path: "limits.cpu_time",

@@ -6,13 +6,14 @@ mod toml_value;
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml::{Spanned, de::DeArray};
 
 use super::diagnostic::{Diagnostic, quote};
-use super::key::{self, Key, Slot};
+use super::key::{self, Key, Slot, Store};
 use super::layer::Layer;
-use super::source::At;
+use super::source::Origin;
+use super::value::Fault;
 use report::Report;
 use toml_value::{TypeName, inner_offset, scalar_text};
 
@@ -61,7 +62,8 @@ impl<'a> Document<'a> {
             let help = "write `version = 1` on the first line";
             report.add("version", 0..0, "the policy does not say its version", None, Some(help.to_owned()));
         }
-        Reader { text: self.text, layer: &mut layer, report: &mut report }.table(&mut String::new(), &self.root);
+        Reader { text: self.text, layer: &mut layer, report: &mut report }
+            .table(&mut String::new(), &self.root);
         report.finish();
         layer
     }
@@ -93,6 +95,10 @@ impl Reader<'_, '_> {
             }
             path.push_str(name.get_ref());
             match (key::find(path), value.get_ref()) {
+                // A quoted name with a dot in it would look like a path.
+                _ if name.get_ref().contains('.') => {
+                    self.report.unknown_key(&path[..length], name.get_ref(), name.span());
+                }
                 _ if path == "expect" => self.expectations(value),
                 (Some(key), _) => self.value(key, value),
                 (None, DeValue::Table(below)) if key::is_section(path) => self.table(path, below),
@@ -113,34 +119,24 @@ impl Reader<'_, '_> {
             Slot::Extends => {
                 self.list(key, value);
             }
-            Slot::Scalar(store) | Slot::Expect(store) => {
-                if let Some(text) = self.scalar(key, value) {
-                    let at = self.report.origin(value.span());
-                    self.stored(key, value, &text, store(self.layer, &text, at));
-                }
-            }
+            Slot::Scalar(store) | Slot::Expect(store) => self.one(key, value, store),
             Slot::Adds { clear, push } => {
                 let Some(list) = self.list(key, value) else { return };
                 if list.is_empty() {
                     clear(self.layer);
                 }
                 for item in list {
-                    let Some(text) = self.scalar(key, item) else { continue };
-                    if text.is_empty() {
-                        clear(self.layer);
-                        continue;
+                    match item.get_ref().as_str() {
+                        Some("") => clear(self.layer),
+                        _ => self.one(key, item, push),
                     }
-                    let at = self.report.origin(item.span());
-                    self.stored(key, item, &text, push(self.layer, &text, at));
                 }
             }
             Slot::Whole { open, push } => {
                 let Some(list) = self.list(key, value) else { return };
                 open(self.layer, self.report.origin(value.span()));
                 for item in list {
-                    let Some(text) = self.scalar(key, item) else { continue };
-                    let at = self.report.origin(item.span());
-                    self.stored(key, item, &text, push(self.layer, &text, at));
+                    self.one(key, item, push);
                 }
             }
             Slot::Map(put) => self.map(key, value, put),
@@ -151,14 +147,14 @@ impl Reader<'_, '_> {
         &mut self,
         key: &'static Key,
         value: &Spanned<DeValue<'_>>,
-        put: fn(&mut Layer, &str, &str, super::source::Origin) -> Result<(), super::value::Fault>,
+        put: fn(&mut Layer, &str, &str, Origin) -> Result<(), Fault>,
     ) {
         let DeValue::Table(entries) = value.get_ref() else {
             let help = format!("write {}", key.example);
             return self.report.wrong_type(key, "a table", value.get_ref().type_name(), value.span(), help);
         };
         for (name, item) in entries {
-            let Some(text) = self.scalar(key, item) else { continue };
+            let Some(text) = self.scalar(key, item, &|_| true) else { continue };
             let at = self.report.origin(item.span());
             if let Err(fault) = put(self.layer, name.get_ref(), &text, at) {
                 self.report.fault(key, fault, name.span(), None);
@@ -195,7 +191,8 @@ impl Reader<'_, '_> {
                 self.report.add("wrong-type", item.span(), &message, None, Some(help));
                 continue;
             };
-            for name in table.keys().filter(|name| key::find(&format!("expect.{}", name.get_ref())).is_none()) {
+            for name in table.keys().filter(|name| key::find(&format!("expect.{}", name.get_ref())).is_none())
+            {
                 self.report.unknown_key("expect", name.get_ref(), name.span());
             }
             self.expectation(item.span(), table);
@@ -231,7 +228,11 @@ impl Reader<'_, '_> {
     }
 
     /// The items of a list, or a report that it is none.
-    fn list<'v>(&mut self, key: &'static Key, value: &'v Spanned<DeValue<'_>>) -> Option<&'v [Spanned<DeValue<'v>>]> {
+    fn list<'v>(
+        &mut self,
+        key: &'static Key,
+        value: &'v Spanned<DeValue<'_>>,
+    ) -> Option<&'v [Spanned<DeValue<'v>>]> {
         match value.get_ref() {
             DeValue::Array(list) => Some(list),
             other => {
@@ -245,13 +246,19 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The text of a scalar of a type that the key accepts, or a report.
-    fn scalar(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>) -> Option<String> {
+    /// The text of a scalar of a type that the key accepts, or a report. `works` tells whether a
+    /// text would be a good value.
+    fn scalar(
+        &mut self,
+        key: &'static Key,
+        value: &Spanned<DeValue<'_>>,
+        works: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
         match toml_value::accepted(key.accept, value.get_ref()) {
             Ok(text) => Some(text),
             Err(wanted) => {
                 let help = match scalar_text(value.get_ref()) {
-                    Some(text) if wanted == "a string" => format!("write \"{}\"", text.escape_default()),
+                    Some(text) if wanted == "a string" && works(&text) => format!("write \"{text}\""),
                     _ => format!("write it as in `{} = {}`", key.name(), key.example),
                 };
                 self.report.wrong_type(key, wanted, value.get_ref().type_name(), value.span(), help);
@@ -260,16 +267,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reports a fault of a value, under the part of the text that has it.
-    fn stored(
-        &mut self,
-        key: &'static Key,
-        value: &Spanned<DeValue<'_>>,
-        text: &str,
-        result: Result<(), super::value::Fault>,
-    ) {
-        if let Err(fault) = result {
-            let inner = inner_offset(&self.text[value.span()], text);
+    /// Stores one value, and reports a fault under the part of the text that has it.
+    fn one(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>, store: Store) {
+        let at = self.report.origin(value.span());
+        let works = |text: &str| store(&mut Layer::default(), text, at).is_ok();
+        let Some(text) = self.scalar(key, value, &works) else { return };
+        if let Err(fault) = store(self.layer, &text, at) {
+            let inner = inner_offset(&self.text[value.span()], &text);
             self.report.fault(key, fault, value.span(), inner);
         }
     }

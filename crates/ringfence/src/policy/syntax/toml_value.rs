@@ -47,7 +47,9 @@ pub(super) fn accepted(accept: Accept, value: &DeValue<'_>) -> Result<String, &'
         (Accept::Integer, other) => (other.is_integer(), "an integer"),
         (Accept::Number, other) => (other.is_integer() || other.is_float(), "a number"),
         (Accept::TextOrInteger, other) => (other.is_str() || other.is_integer(), "a string or an integer"),
-        (Accept::TextOrOctal, DeValue::Integer(number)) => (octal(number.radix()), "a string or an octal number"),
+        (Accept::TextOrOctal, DeValue::Integer(number)) => {
+            (octal(number.radix()), "a string or an octal number")
+        }
         (Accept::TextOrOctal, other) => (other.is_str(), "a string or an octal number"),
     };
     match value {

@@ -4,7 +4,8 @@ use super::Fault;
 use crate::policy::diagnostic::quote;
 
 const SIZE_HELP: &str = "write bytes as a number with K, M, G or T (powers of 1024), such as \"512M\"";
-const DURATION_HELP: &str = "write numbers with d, h, m, s or ms, largest first, such as \"10m\" or \"1h30m\"";
+const DURATION_HELP: &str =
+    "write numbers with d, h, m, s or ms, largest first, such as \"10m\" or \"1h30m\"";
 
 /// A limit, or `unlimited`: what a lower layer limited is not limited by the policy any more.
 pub(crate) fn unless_unlimited<T>(
@@ -41,7 +42,8 @@ pub(crate) fn memory(text: &str) -> Result<u64, Fault> {
 
 /// Milliseconds: `10m`, `1h30m`, `500ms`, `10s`.
 pub(crate) fn duration(text: &str) -> Result<u64, Fault> {
-    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+    const UNITS: [(&str, u64); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
     let fault = || Fault::value(text, format!("{} is not a duration", quote(text)), DURATION_HELP);
     let (mut rest, mut total, mut units) = (text, 0u64, &UNITS[..]);
     while !rest.is_empty() {
@@ -65,7 +67,9 @@ pub(crate) fn duration(text: &str) -> Result<u64, Fault> {
 pub(crate) fn seconds(text: &str) -> Result<u64, Fault> {
     match duration(text)? {
         milliseconds if milliseconds % 1000 == 0 => Ok(milliseconds / 1000),
-        _ => Err(Fault::value(text, "RLIMIT_CPU counts whole seconds", "write whole seconds, such as \"10s\"")),
+        _ => {
+            Err(Fault::value(text, "RLIMIT_CPU counts whole seconds", "write whole seconds, such as \"10s\""))
+        }
     }
 }
 
@@ -88,10 +92,14 @@ pub(crate) fn count(text: &str) -> Result<u64, Fault> {
         Some(0) => Err(Fault::value(text, "with none of them no program starts", "write a number from 1")),
         Some(number) if number <= u64::from(u32::MAX) => Ok(number),
         Some(_) => Err(too_large(text)),
-        None if text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit()) => {
+        None if text.starts_with(|c: char| c.is_ascii_digit())
+            && text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             Err(too_large(text))
         }
-        None => Err(Fault::value(text, format!("{} is not a count", quote(text)), "write a whole number from 1")),
+        None => {
+            Err(Fault::value(text, format!("{} is not a count", quote(text)), "write a whole number from 1"))
+        }
     }
 }
 

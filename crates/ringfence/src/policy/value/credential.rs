@@ -67,7 +67,8 @@ pub(crate) fn capability(text: &str) -> Result<Capability, Fault> {
     if let Some(number) = CAPABILITIES.iter().position(|name| *name == text) {
         return Ok(Capability(number as u8));
     }
-    let fault = Fault::name(text, "capability", CAPABILITIES, "capabilities(7) lists the names, from CAP_CHOWN");
+    let fault =
+        Fault::name(text, "capability", CAPABILITIES, "capabilities(7) lists the names, from CAP_CHOWN");
     let prefixed = format!("CAP_{}", text.to_ascii_uppercase());
     let bare = CAPABILITIES.contains(&&*prefixed).then(|| format!("did you mean `{prefixed}`?"));
     Err(Fault { label: bare.or(fault.label), ..fault })
@@ -161,7 +162,10 @@ mod tests {
         assert_eq!(user("nobody"), Ok(User::Name("nobody".into())));
         assert_eq!(user("kee"), Ok(User::Name("kee".into())), "short names are names");
         assert_eq!(user("1000:x").unwrap_err().range, 5..6);
-        assert_eq!(user("root-in-namspace").unwrap_err().label.as_deref(), Some("did you mean `root-in-namespace`?"));
+        assert_eq!(
+            user("root-in-namspace").unwrap_err().label.as_deref(),
+            Some("did you mean `root-in-namespace`?")
+        );
         for bad in ["", "1000", "1000:", ":1", "4294967295:0", "a b", "-a", "a/b", "1:2:3"] {
             assert!(user(bad).is_err(), "{bad}");
         }

@@ -81,7 +81,9 @@ pub(crate) fn landlock(text: &str) -> Result<Landlock, Fault> {
         return Err(Fault::name(text, "word", ["require", "off"], HELP));
     };
     match digits_only(abi) {
-        Some(number) if (1..=u64::from(u16::MAX)).contains(&number) => Ok(Landlock::Require { abi: number as u32 }),
+        Some(number) if (1..=u64::from(u16::MAX)).contains(&number) => {
+            Ok(Landlock::Require { abi: number as u32 })
+        }
         _ => {
             let message = format!("{} is not a Landlock ABI", quote(abi));
             Err(Fault::value(text, message, HELP).within(text.len() - abi.len()..text.len()))

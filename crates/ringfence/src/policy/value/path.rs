@@ -66,7 +66,9 @@ impl PathSpec {
         for part in self.parts() {
             match part {
                 Part::Text(text) => path.push(&*text),
-                Part::Variable(name) => path.push(lookup(name).filter(|value| !value.is_empty()).ok_or(name)?),
+                Part::Variable(name) => {
+                    path.push(lookup(name).filter(|value| !value.is_empty()).ok_or(name)?)
+                }
             }
         }
         Ok(path)
@@ -116,21 +118,22 @@ fn validate(text: &str) -> Result<(), Fault> {
     }
     let mut from = 0;
     while let Some(at) = text[from..].find(['\\', '$', '*', '?']).map(|at| from + at) {
-        from = at + match text.as_bytes()[at] {
-            b'\\' => match text[at + 1..].chars().next() {
-                Some(next) => 1 + next.len_utf8(),
-                None => {
-                    let help = "`\\` takes the next character literally; write `\\\\` for one";
-                    return Err(Fault::value(text, "nothing follows `\\`", help).within(at..at + 1));
+        from = at
+            + match text.as_bytes()[at] {
+                b'\\' => match text[at + 1..].chars().next() {
+                    Some(next) => 1 + next.len_utf8(),
+                    None => {
+                        let help = "`\\` takes the next character literally; write `\\\\` for one";
+                        return Err(Fault::value(text, "nothing follows `\\`", help).within(at..at + 1));
+                    }
+                },
+                b'$' => 1 + known_variable(&text[at..]).map_err(|fault| fault.moved(at))?.len(),
+                _ => {
+                    let message = format!("{} has no meaning in a path", quote(&text[at..at + 1]));
+                    let help = "a directory covers all below it; write `\\` before a character that is part of a name";
+                    return Err(Fault::value(text, message, help).within(at..at + 1));
                 }
-            },
-            b'$' => 1 + known_variable(&text[at..]).map_err(|fault| fault.moved(at))?.len(),
-            _ => {
-                let message = format!("{} has no meaning in a path", quote(&text[at..at + 1]));
-                let help = "a directory covers all below it; write `\\` before a character that is part of a name";
-                return Err(Fault::value(text, message, help).within(at..at + 1));
-            }
-        };
+            };
     }
     Ok(())
 }
@@ -191,7 +194,9 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_says_which_part() {
         let mut shown = String::new();
-        for bad in ["~root/x", "/a/$HOEM/b", "-/a/$HOEM", "/etc/*.conf", "/a\0b", "/a\\", "$", &"x".repeat(4096)] {
+        for bad in
+            ["~root/x", "/a/$HOEM/b", "-/a/$HOEM", "/etc/*.conf", "/a\0b", "/a\\", "$", &"x".repeat(4096)]
+        {
             let fault = parse(bad).unwrap_err();
             shown.push_str(&format!("{:?} {} [{:?}]\n", fault.range, fault.message, fault.label.as_deref()));
         }

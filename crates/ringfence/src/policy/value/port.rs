@@ -49,7 +49,8 @@ mod tests {
         assert_eq!(bind("udp:*"), Ok(Port { transport: Transport::Udp, port: None }));
         assert_eq!(bind("tcp:0").map(|port| port.port), Ok(Some(0)));
         assert_eq!(bind("tcp:65535").map(|port| port.port), Ok(Some(65535)));
-        for bad in ["", "443", "tcp", "tcp:", "tcp:65536", "tcp:-1", "tcp:+1", "tcp:http", "tpc:1", "tcp:1-2"] {
+        for bad in ["", "443", "tcp", "tcp:", "tcp:65536", "tcp:-1", "tcp:+1", "tcp:http", "tpc:1", "tcp:1-2"]
+        {
             assert!(bind(bad).is_err(), "{bad}");
         }
         assert!(connect("tcp:0").is_err());

@@ -1,6 +1,7 @@
 //! stub
 use super::Error;
 use crate::plan::Plan;
+#[derive(Debug)]
 pub(super) struct Leftovers;
 impl Leftovers {
     pub(super) fn make(_p: &Plan<'_>) -> Result<Self, Error> {

@@ -158,9 +158,9 @@ impl<'a> Room<'_, 'a> {
 
     fn user(&mut self) {
         let model = self.model;
-        let gid = model.gid.filter(|gid| {
-            model.user_namespace || self.caller.gid != *gid || self.caller.egid != *gid
-        });
+        let gid = model
+            .gid
+            .filter(|gid| model.user_namespace || self.caller.gid != *gid || self.caller.egid != *gid);
         let uid = model.uid.filter(|uid| model.user_namespace || !self.is_user(*uid));
         if gid.is_none() && uid.is_none() {
             return;
@@ -232,15 +232,14 @@ impl<'a> Room<'_, 'a> {
             self.caller.permitted
         };
         let keep = model.keep & there;
-        self.credential(
-            Step::Capset { effective: keep, permitted: keep, inheritable: keep },
-            model.keep_at,
-        );
+        self.credential(Step::Capset { effective: keep, permitted: keep, inheritable: keep }, model.keep_at);
         if keep != 0 {
             self.credential(Step::Ambient(keep), model.keep_at);
         }
-        let requested =
-            format!("capabilities {:#x} and no others: effective, permitted, inheritable, ambient", model.keep);
+        let requested = format!(
+            "capabilities {:#x} and no others: effective, permitted, inheritable, ambient",
+            model.keep
+        );
         if keep == model.keep {
             return self.full("credential.capabilities", requested, model.keep_at);
         }

@@ -76,7 +76,8 @@ fn handled(model: &Model, abi: u32) -> LandlockRuleset {
         (&model.udp_bind, net::BIND_UDP),
         (&model.udp_connect, net::CONNECT_SEND_UDP),
     ];
-    let network = ports.iter().filter(|(ports, _)| **ports != Ports::Every).fold(0, |set, (_, bit)| set | bit);
+    let network =
+        ports.iter().filter(|(ports, _)| **ports != Ports::Every).fold(0, |set, (_, bit)| set | bit);
     let scopes = model.scopes.iter().fold(0, |set, scope| {
         set | match scope {
             Scope::AbstractUnixSocket => scope::ABSTRACT_UNIX_SOCKET,
@@ -147,7 +148,9 @@ fn by_port(model: &Model, handled: u64) -> BTreeMap<u64, (u64, Option<Origin>)> 
             grant(rule.port, bit, rule.at);
         }
         // A first datagram binds the socket to a port that the kernel picks (linux/landlock.h).
-        if bit == net::CONNECT_SEND_UDP && let Some(first) = ports.first() {
+        if bit == net::CONNECT_SEND_UDP
+            && let Some(first) = ports.first()
+        {
             grant(0, net::BIND_UDP, first.at);
         }
     }
@@ -170,7 +173,8 @@ fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
     });
     promise("landlock.available", "Landlock".to_owned(), missing);
     if model.least_abi > 1 {
-        let missing = (abi < model.least_abi).then(|| format!("this kernel ({release}) has ABI {abi} ({from})"));
+        let missing =
+            (abi < model.least_abi).then(|| format!("this kernel ({release}) has ABI {abi} ({from})"));
         promise("landlock.abi", format!("Landlock ABI {} at least", model.least_abi), missing);
     }
     for &right in &model.needed {

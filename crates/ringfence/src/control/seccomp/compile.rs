@@ -132,7 +132,12 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
         bad_abi: model.bad_abi,
     };
     let needs_token = !launch::allowed(&spec);
-    Ok(Specified { spec, deny: reasons, allow: model.allow.iter().map(|rule| Some(rule.at)).collect(), needs_token })
+    Ok(Specified {
+        spec,
+        deny: reasons,
+        allow: model.allow.iter().map(|rule| Some(rule.at)).collect(),
+        needs_token,
+    })
 }
 
 fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
@@ -152,7 +157,8 @@ fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
         );
     };
     launch::with_token(&program, token).ok_or_else(|| Refusal {
-        message: "the filter has no room for the launch's own execve(2): 4096 instructions at most".to_owned(),
+        message: "the filter has no room for the launch's own execve(2): 4096 instructions at most"
+            .to_owned(),
         help: "use fewer or simpler argument conditions in [syscalls]".to_owned(),
         at: model.mode_at,
     })

@@ -29,7 +29,8 @@ struct NetPort {
 pub(crate) fn create(attr: &LandlockRuleset, size: usize) -> Result<i32, Errno> {
     let size = size.min(size_of::<LandlockRuleset>());
     // SAFETY: `attr` lives across the call and is at least `size` bytes long.
-    unsafe { syscall!(nr::__NR_landlock_create_ruleset, core::ptr::from_ref(attr), size, 0) }.map(|fd| fd as i32)
+    unsafe { syscall!(nr::__NR_landlock_create_ruleset, core::ptr::from_ref(attr), size, 0) }
+        .map(|fd| fd as i32)
 }
 
 /// A rule for what lies at and below `path`, which is reached without any symbolic link.
@@ -37,9 +38,8 @@ pub(crate) fn add_path(ruleset: i32, path: &CStr, access: u64) -> Result<(), Err
     let place = mount::open_path(AT_FDCWD, path)?;
     let rule = PathBeneath { access, parent: place };
     // SAFETY: `rule` lives across the call and has the kernel's layout.
-    let answer = unsafe {
-        syscall!(nr::__NR_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &raw const rule, 0)
-    };
+    let answer =
+        unsafe { syscall!(nr::__NR_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &raw const rule, 0) };
     close(place);
     answer.map(|_| ())
 }

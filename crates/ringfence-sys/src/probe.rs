@@ -14,6 +14,8 @@ use linux_raw_sys::general::{
 use linux_raw_sys::landlock::{LANDLOCK_CREATE_RULESET_ERRATA, LANDLOCK_CREATE_RULESET_VERSION};
 use linux_raw_sys::prctl::{PR_CAPBSET_READ, PR_SET_DUMPABLE};
 
+use crate::raw::{self, Errno};
+
 /// `__WALL` of linux/wait.h.
 const WALL: usize = 0x4000_0000;
 
@@ -33,32 +35,32 @@ pub enum Answer {
     /// It worked.
     Yes,
     /// This errno.
-    Errno(i32),
+    Errno(Errno),
     /// The child died of this signal.
     Signal(i32),
     /// No child could be made: this errno.
-    Unasked(i32),
+    Unasked(Errno),
 }
 
 /// Highest Landlock ABI, landlock_create_ruleset(2) with `LANDLOCK_CREATE_RULESET_VERSION`.
 ///
 /// # Errors
-/// `ENOSYS` where the kernel has no Landlock, `EOPNOTSUPP` where it was not started, as errno.
-pub fn landlock_abi() -> Result<u32, i32> {
+/// `ENOSYS` where the kernel has no Landlock, `EOPNOTSUPP` where it was not started.
+pub fn landlock_abi() -> Result<u32, Errno> {
     landlock_question(LANDLOCK_CREATE_RULESET_VERSION)
 }
 
 /// Landlock errata that are fixed, bit n for erratum n+1: `LANDLOCK_CREATE_RULESET_ERRATA` (6.15).
 ///
 /// # Errors
-/// `EINVAL` where the kernel is older than the question, and those of [`landlock_abi`], as errno.
-pub fn landlock_errata() -> Result<u32, i32> {
+/// `EINVAL` where the kernel is older than the question, and those of [`landlock_abi`].
+pub fn landlock_errata() -> Result<u32, Errno> {
     landlock_question(LANDLOCK_CREATE_RULESET_ERRATA)
 }
 
-fn landlock_question(flag: u32) -> Result<u32, i32> {
+fn landlock_question(flag: u32) -> Result<u32, Errno> {
     // SAFETY: with either flag the kernel demands a null attribute and size 0, and only answers a number.
-    unsafe { call(__NR_landlock_create_ruleset, [0, 0, flag as usize, 0, 0]) }
+    unsafe { ask(__NR_landlock_create_ruleset, [0, 0, flag as usize, 0, 0]) }
         .map(|answer| u32::try_from(answer).unwrap_or(0))
 }
 
@@ -66,7 +68,7 @@ fn landlock_question(flag: u32) -> Result<u32, i32> {
 #[must_use]
 pub fn seccomp_action(action: u32) -> bool {
     // SAFETY: the operation reads four bytes from a pointer to a live u32, and changes nothing.
-    unsafe { call(__NR_seccomp, [GET_ACTION_AVAIL, 0, &raw const action as usize, 0, 0]) }.is_ok()
+    unsafe { ask(__NR_seccomp, [GET_ACTION_AVAIL, 0, &raw const action as usize, 0, 0]) }.is_ok()
 }
 
 /// Whether the kernel knows every one of these `SECCOMP_FILTER_FLAG_*`.
@@ -76,8 +78,8 @@ pub fn seccomp_action(action: u32) -> bool {
 #[must_use]
 pub fn seccomp_flags(flags: u64) -> bool {
     // SAFETY: a null program can never be installed; the kernel answers EFAULT or EINVAL.
-    let answer = unsafe { call(__NR_seccomp, [SET_MODE_FILTER, flags as usize, 0, 0, 0]) };
-    answer == Err(EFAULT as i32)
+    let answer = unsafe { ask(__NR_seccomp, [SET_MODE_FILTER, flags as usize, 0, 0, 0]) };
+    answer == Err(Errno(EFAULT as u16))
 }
 
 /// The identities (`LSM_ID_*` of linux/lsm.h) of the active LSMs in order, lsm_list_modules(2) (6.8).
@@ -85,11 +87,11 @@ pub fn seccomp_flags(flags: u64) -> bool {
 /// Returns how many of `room` were filled.
 ///
 /// # Errors
-/// `ENOSYS` before 6.8, `E2BIG` where `room` is too small, as errno.
-pub fn lsm_list(room: &mut [u64]) -> Result<usize, i32> {
+/// `ENOSYS` before 6.8, `E2BIG` where `room` is too small.
+pub fn lsm_list(room: &mut [u64]) -> Result<usize, Errno> {
     let mut size = u32::try_from(size_of_val(room)).unwrap_or(u32::MAX);
     // SAFETY: the kernel writes at most `size` bytes to `room`, which has that many, and the size to `size`.
-    unsafe { call(__NR_lsm_list_modules, [room.as_mut_ptr() as usize, &raw mut size as usize, 0, 0, 0]) }
+    unsafe { ask(__NR_lsm_list_modules, [room.as_mut_ptr() as usize, &raw mut size as usize, 0, 0, 0]) }
 }
 
 /// Whether a capability is in the bounding set, prctl(2) `PR_CAPBSET_READ`; `None`: the kernel has
@@ -97,7 +99,7 @@ pub fn lsm_list(room: &mut [u64]) -> Result<usize, i32> {
 #[must_use]
 pub fn bounding(capability: u32) -> Option<bool> {
     // SAFETY: the operation takes a number and returns one.
-    match unsafe { call(__NR_prctl, [PR_CAPBSET_READ as usize, capability as usize, 0, 0, 0]) } {
+    match unsafe { ask(__NR_prctl, [PR_CAPBSET_READ as usize, capability as usize, 0, 0, 0]) } {
         Ok(answer) => Some(answer == 1),
         Err(_) => None,
     }
@@ -127,9 +129,9 @@ pub fn i386() -> Answer {
 pub fn x32() -> Answer {
     in_child(0, || {
         // SAFETY: getpid takes nothing and changes nothing, and an unknown number is ENOSYS.
-        match unsafe { call(__NR_getpid | X32_SYSCALL_BIT, [0; 5]) } {
+        match unsafe { ask(__NR_getpid | X32_SYSCALL_BIT, [0; 5]) } {
             Ok(_) => 0,
-            Err(errno) => errno as u8,
+            Err(errno) => errno.0 as u8,
         }
     })
 }
@@ -139,7 +141,7 @@ pub fn x32() -> Answer {
 pub fn user_namespace() -> Answer {
     in_child(0, || {
         // SAFETY: only this child, which ends here, is moved.
-        result(unsafe { call(__NR_unshare, [CLONE_NEWUSER as usize, 0, 0, 0, 0]) })
+        result(unsafe { ask(__NR_unshare, [CLONE_NEWUSER as usize, 0, 0, 0, 0]) })
     })
 }
 
@@ -151,8 +153,8 @@ pub fn user_namespace_capable() -> Answer {
         let name = b"x";
         // SAFETY: only this child, which ends here, is moved; the name is of its own namespace.
         result(unsafe {
-            call(__NR_unshare, [(CLONE_NEWUSER | CLONE_NEWUTS) as usize, 0, 0, 0, 0])
-                .and_then(|_| call(__NR_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0]))
+            ask(__NR_unshare, [(CLONE_NEWUSER | CLONE_NEWUTS) as usize, 0, 0, 0, 0])
+                .and_then(|_| ask(__NR_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0]))
         })
     })
 }
@@ -165,7 +167,7 @@ pub fn fresh_proc() -> Answer {
         let (fstype, target) = (c"proc".as_ptr() as usize, c"/proc".as_ptr() as usize);
         // SAFETY: strings end in NUL; the mount is in this child's own mount namespace, where a
         // user namespace receives no propagation from it, and goes with it.
-        result(unsafe { call(__NR_mount, [fstype, target, fstype, 0, 0]) })
+        result(unsafe { ask(__NR_mount, [fstype, target, fstype, 0, 0]) })
     })
 }
 
@@ -173,7 +175,7 @@ pub fn fresh_proc() -> Answer {
 fn in_child(flags: u32, question: fn() -> u8) -> Answer {
     // SAFETY: without CLONE_VM and with a null stack this is fork(2): the child has its own copy
     // of everything. No signal at its end (exit signal 0), so no handler of the caller is woken.
-    let child = match unsafe { call(__NR_clone, [flags as usize, 0, 0, 0, 0]) } {
+    let child = match unsafe { ask(__NR_clone, [flags as usize, 0, 0, 0, 0]) } {
         Ok(0) => answer_and_exit(question),
         Ok(child) => child,
         Err(errno) => return Answer::Unasked(errno),
@@ -181,15 +183,15 @@ fn in_child(flags: u32, question: fn() -> u8) -> Answer {
     let mut status: i32 = 0;
     loop {
         // SAFETY: `status` is live; the pid is that of the child made above, which none other waits for.
-        match unsafe { call(__NR_wait4, [child, &raw mut status as usize, WALL, 0, 0]) } {
-            Err(errno) if errno == linux_raw_sys::errno::EINTR as i32 => {}
+        match unsafe { ask(__NR_wait4, [child, &raw mut status as usize, WALL, 0, 0]) } {
+            Err(Errno::INTR) => {}
             Err(errno) => return Answer::Unasked(errno),
             Ok(_) => break,
         }
     }
     match (status & 0x7f, (status >> 8) & 0xff) {
         (0, 0) => Answer::Yes,
-        (0, errno) => Answer::Errno(errno),
+        (0, errno) => Answer::Errno(Errno(errno as u16)),
         (signal, _) => Answer::Signal(signal),
     }
 }
@@ -198,22 +200,22 @@ fn in_child(flags: u32, question: fn() -> u8) -> Answer {
 fn answer_and_exit(question: fn() -> u8) -> ! {
     let default = [0_u64; 4];
     // SAFETY: numbers only.
-    let _ = unsafe { call(__NR_prctl, [PR_SET_DUMPABLE as usize, 0, 0, 0, 0]) };
+    let _ = unsafe { ask(__NR_prctl, [PR_SET_DUMPABLE as usize, 0, 0, 0, 0]) };
     for signal in [SIGSEGV, SIGBUS, SIGILL, SIGSYS] {
         // SAFETY: four zero words are `struct sigaction` of the kernel with SIG_DFL.
-        let _ = unsafe { call(__NR_rt_sigaction, [signal as usize, &raw const default as usize, 0, 8, 0]) };
+        let _ = unsafe { ask(__NR_rt_sigaction, [signal as usize, &raw const default as usize, 0, 8, 0]) };
     }
     let answer = question();
     loop {
         // SAFETY: ends this child.
-        let _ = unsafe { call(__NR_exit_group, [usize::from(answer), 0, 0, 0, 0]) };
+        let _ = unsafe { ask(__NR_exit_group, [usize::from(answer), 0, 0, 0, 0]) };
     }
 }
 
-fn result(answer: Result<usize, i32>) -> u8 {
+fn result(answer: Result<usize, Errno>) -> u8 {
     match answer {
         Ok(_) => 0,
-        Err(errno) => errno as u8,
+        Err(errno) => errno.0 as u8,
     }
 }
 
@@ -222,17 +224,11 @@ fn code(answer: isize) -> u8 {
     u8::try_from(-answer).ok().filter(|errno| *errno != 0).unwrap_or(ENOSYS as u8)
 }
 
-/// A system call by `syscall`.
+/// The gate, with the last argument 0, which no call of this file has.
 ///
 /// # Safety
-/// What the call does must be sound with these arguments.
-unsafe fn call(nr: u32, args: [usize; 5]) -> Result<usize, i32> {
-    let answer: isize;
-    // SAFETY: the kernel keeps all registers but rax, rcx and r11; the caller answers for the call.
-    unsafe {
-        asm!("syscall", inlateout("rax") nr as isize => answer,
-            in("rdi") args[0], in("rsi") args[1], in("rdx") args[2], in("r10") args[3], in("r8") args[4],
-            lateout("rcx") _, lateout("r11") _, options(nostack));
-    }
-    if (-4095..0).contains(&answer) { Err(-answer as i32) } else { Ok(answer as usize) }
+/// As [`raw::call`].
+unsafe fn ask(nr: u32, [a, b, c, d, e]: [usize; 5]) -> Result<usize, Errno> {
+    // SAFETY: the caller's word.
+    unsafe { raw::call(nr, [a, b, c, d, e, 0]) }
 }

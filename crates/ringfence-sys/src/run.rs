@@ -41,8 +41,14 @@ impl SingleThreaded {
         let mut stat = core::mem::MaybeUninit::<nr::stat>::uninit();
         // SAFETY: newfstatat writes one `struct stat`.
         let stat = unsafe {
-            syscall!(nr::__NR_newfstatat, AT_FDCWD as isize, c"/proc/self/task".as_ptr(), stat.as_mut_ptr(), 0)
-                .ok()?;
+            syscall!(
+                nr::__NR_newfstatat,
+                AT_FDCWD as isize,
+                c"/proc/self/task".as_ptr(),
+                stat.as_mut_ptr(),
+                0
+            )
+            .ok()?;
             stat.assume_init()
         };
         (stat.st_nlink == 3).then_some(Self(()))
@@ -107,8 +113,12 @@ impl Machine {
     }
 
     pub(crate) fn tell_failure(&self, failure: Failure) {
-        let message =
-            Message { magic: MAGIC, kind: FAILED, step: failure.step as u32, errno: u32::from(failure.errno.0) };
+        let message = Message {
+            magic: MAGIC,
+            kind: FAILED,
+            step: failure.step as u32,
+            errno: u32::from(failure.errno.0),
+        };
         let _ = self.send(&message);
     }
 
@@ -269,9 +279,7 @@ impl Machine {
             Step::Hostname(name) => namespace::hostname(name),
             Step::LoopbackUp => namespace::loopback_up(),
             Step::Chdir(path) => plain(nr::__NR_chdir, [path.as_ptr() as usize, 0, 0]),
-            Step::Setgroups(groups) => {
-                plain(nr::__NR_setgroups, [groups.len(), groups.as_ptr() as usize, 0])
-            }
+            Step::Setgroups(groups) => plain(nr::__NR_setgroups, [groups.len(), groups.as_ptr() as usize, 0]),
             Step::Setgid(gid) => plain(nr::__NR_setresgid, [gid as usize; 3]),
             Step::Setuid(uid) => plain(nr::__NR_setresuid, [uid as usize; 3]),
             Step::Securebits(bits) => number(prctl::PR_SET_SECUREBITS, bits as usize),
@@ -283,7 +291,8 @@ impl Machine {
             Step::NoNewPrivs => number(prctl::PR_SET_NO_NEW_PRIVS, 1),
             Step::Exec { path, argv, envp, token } => {
                 // SAFETY: both vectors are null-terminated and live as long as the step.
-                unsafe { syscall!(nr::__NR_execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), token) }.map(|_| ())
+                unsafe { syscall!(nr::__NR_execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), token) }
+                    .map(|_| ())
             }
             _ => Err(Errno::INVAL),
         }
@@ -339,7 +348,11 @@ impl Machine {
     fn close_range(&self, first: u32, last: u32, on_exec: bool) -> Result<(), Errno> {
         let flags = if on_exec { CLOSE_RANGE_CLOEXEC } else { 0 };
         let part = |first: u32, last: u32| {
-            if first > last { Ok(()) } else { plain(nr::__NR_close_range, [first as usize, last as usize, flags]) }
+            if first > last {
+                Ok(())
+            } else {
+                plain(nr::__NR_close_range, [first as usize, last as usize, flags])
+            }
         };
         match u32::try_from(self.channel) {
             Ok(channel) if (first..=last).contains(&channel) && !on_exec => {
@@ -384,7 +397,8 @@ fn rlimit(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
 
 fn write_file(path: &CStr, data: &[u8]) -> Result<(), Errno> {
     // SAFETY: the path lives across the call.
-    let fd = unsafe { syscall!(nr::__NR_openat, AT_FDCWD as isize, path.as_ptr(), O_WRONLY_CLOEXEC, 0) }? as i32;
+    let fd =
+        unsafe { syscall!(nr::__NR_openat, AT_FDCWD as isize, path.as_ptr(), O_WRONLY_CLOEXEC, 0) }? as i32;
     // SAFETY: the data lives across the call.
     let written = unsafe { syscall!(nr::__NR_write, fd, data.as_ptr(), data.len()) };
     close(fd);

@@ -271,9 +271,8 @@ impl Stacks {
     fn new() -> Result<Self, Errno> {
         let (read_write, private_anonymous) = (3, 0x22);
         // SAFETY: a new anonymous mapping touches nothing that exists.
-        let base = unsafe {
-            syscall!(nr::__NR_mmap, 0, Self::LEN, read_write, private_anonymous, usize::MAX, 0)
-        }?;
+        let base =
+            unsafe { syscall!(nr::__NR_mmap, 0, Self::LEN, read_write, private_anonymous, usize::MAX, 0) }?;
         let stacks = Self { base };
         for guard in [base, base + STACK + PAGE] {
             // SAFETY: the page is part of the mapping above, which nothing uses yet.

@@ -103,7 +103,12 @@ struct IoVecMut {
 }
 
 /// Receives at most `len` bytes, and a descriptor (close-on-exec) where one came along.
-pub(crate) fn receive(socket: i32, bytes: *mut u8, len: usize, wait: bool) -> Result<(usize, Option<i32>), Errno> {
+pub(crate) fn receive(
+    socket: i32,
+    bytes: *mut u8,
+    len: usize,
+    wait: bool,
+) -> Result<(usize, Option<i32>), Errno> {
     let mut rights = RightsMessage { len: 0, level: 0, kind: 0, fd: -1, pad: 0 };
     let mut iov = IoVecMut { base: bytes, len };
     let mut message = MsgHdrMut {

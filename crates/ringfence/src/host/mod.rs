@@ -7,6 +7,7 @@ pub mod caller;
 pub mod cgroup;
 pub mod command;
 pub mod cpu;
+pub mod idmap;
 pub mod kernel;
 pub mod lsm;
 pub mod mounts;
@@ -15,6 +16,7 @@ mod nearest;
 pub mod path;
 pub mod seccomp;
 pub mod sysctl;
+pub mod user;
 
 use std::cell::OnceCell;
 

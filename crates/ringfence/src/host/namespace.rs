@@ -150,7 +150,7 @@ fn judge(answer: Answer) -> Reading<()> {
     match answer {
         Answer::Yes => Reading::Known(()),
         Answer::Errno(errno) | Answer::Unasked(errno) => {
-            Reading::Unknown(std::io::Error::from_raw_os_error(errno).to_string())
+            Reading::Unknown(std::io::Error::from_raw_os_error(errno.0.into()).to_string())
         }
         Answer::Signal(signal) => Reading::Unknown(format!("killed by signal {signal}")),
     }
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn answers_become_readings() {
         assert_eq!(judge(Answer::Yes), Reading::Known(()));
-        assert!(matches!(judge(Answer::Errno(1)), Reading::Unknown(why) if why.contains("not permitted")));
+        assert!(matches!(judge(Answer::Errno(ringfence_sys::Errno::PERM)), Reading::Unknown(why) if why.contains("not permitted")));
         assert!(matches!(judge(Answer::Signal(31)), Reading::Unknown(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! What seccomp can do here, and which ways lead through the gate. seccomp(2), syscall(2).
 
+use ringfence_sys::Errno;
 use ringfence_sys::probe::{self, Answer};
-use rustix::io::Errno;
 use rustix::thread::{SecureComputingMode, secure_computing_mode};
 
 use super::{Fact, Host, Reading, kernel};
@@ -92,16 +92,16 @@ fn judge(answer: Answer, filtered: bool, absent: &'static str) -> Reading<()> {
     match answer {
         Answer::Yes => Reading::Known(()),
         Answer::Signal(SIGSEGV) => Reading::Absent(absent),
-        Answer::Errno(errno) if !filtered && errno == Errno::NOSYS.raw_os_error() => Reading::Absent(absent),
+        Answer::Errno(Errno::NOSYS) if !filtered => Reading::Absent(absent),
         Answer::Errno(errno) => Reading::Unknown(format!(
             "a seccomp filter around ringfence answers {}",
-            std::io::Error::from_raw_os_error(errno)
+            std::io::Error::from_raw_os_error(errno.0.into())
         )),
         Answer::Signal(signal) => {
             Reading::Unknown(format!("a seccomp filter around ringfence kills with signal {signal}"))
         }
         Answer::Unasked(errno) => {
-            Reading::Unknown(format!("fork(2): {}", std::io::Error::from_raw_os_error(errno)))
+            Reading::Unknown(format!("fork(2): {}", std::io::Error::from_raw_os_error(errno.0.into())))
         }
     }
 }
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn answers_are_judged() {
         assert_eq!(judge(Answer::Yes, true, "a"), Reading::Known(()));
-        assert_eq!(judge(Answer::Errno(38), false, "a"), Reading::Absent("a"));
-        assert!(matches!(judge(Answer::Errno(38), true, "a"), Reading::Unknown(_)));
+        assert_eq!(judge(Answer::Errno(Errno::NOSYS), false, "a"), Reading::Absent("a"));
+        assert!(matches!(judge(Answer::Errno(Errno::NOSYS), true, "a"), Reading::Unknown(_)));
         assert_eq!(judge(Answer::Signal(11), true, "a"), Reading::Absent("a"));
         assert!(matches!(judge(Answer::Signal(31), false, "a"), Reading::Unknown(_)));
-        assert!(matches!(judge(Answer::Unasked(11), false, "a"), Reading::Unknown(_)));
+        assert!(matches!(judge(Answer::Unasked(Errno::AGAIN), false, "a"), Reading::Unknown(_)));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use ringfence_sys::spawn::{Child, Ended, Report};
 use ringfence_sys::signal;
+use ringfence_sys::spawn::{Child, Ended, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::leftover::Leftovers;
@@ -71,8 +71,7 @@ impl Attendant<'_, '_> {
     }
 
     fn until_the_end(&self, child: &Child<'_>, mut relay: Option<&mut Relay>) {
-        let mut deadline =
-            Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
+        let mut deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
         let mut released = !self.options.release_stdio || relay.is_some();
         loop {
             let wanted = {
@@ -91,7 +90,11 @@ impl Attendant<'_, '_> {
                 let timeout = deadline.next.map(|at| until(at));
                 let ready = poll(&mut fds, timeout.as_ref());
                 let revents: Vec<_> = fds.iter().map(PollFd::revents).collect();
-                if ready.is_err() { Vec::new() } else { revents[..own].iter().chain(&revents[own..]).copied().collect() }
+                if ready.is_err() {
+                    Vec::new()
+                } else {
+                    revents[..own].iter().chain(&revents[own..]).copied().collect()
+                }
             };
             let fired = |n: usize| wanted.get(n).is_some_and(|flags: &PollFlags| !flags.is_empty());
             if fired(0) {

@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
 
 use super::Error;
 
@@ -33,7 +35,8 @@ impl Relay {
     pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
         let mut relay =
             Self { master, fds, before: None, raw: false, input_open: fds & 1 != 0, to_master: Vec::new() };
-        let failed = |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
+        let failed =
+            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
         rustix::fs::fcntl_setfl(&relay.master, flags | OFlags::NONBLOCK).map_err(failed)?;
         let terminal = relay.terminal();

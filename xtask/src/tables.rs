@@ -154,7 +154,7 @@ fn calls_file(
     man: &Path,
 ) -> Result<String> {
     let mut lists: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut tables, mut manual) = (String::new(), man::Manual::new(man));
+    let (mut tables, manual) = (String::new(), man::Manual::new(man));
     for (abi, calls) in abis {
         writeln!(tables, "pub(super) static {abi}: [Prototype; {}] = [", calls.len())?;
         for Call { number, name, entry } in calls {

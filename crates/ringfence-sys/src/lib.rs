@@ -1,2 +1,25 @@
-//! Raw calls and the interpreter of steps.
+//! The unsafe floor of ringfence: raw system calls, and the interpreter of [`step::Step`]s that
+//! runs between `clone3` and `execve`.
+//!
+//! What this crate never does: allocate, panic on purpose, use libc or thread-local storage, read
+//! a policy, decide an order. It is the only crate of the workspace with `unsafe` in it.
 #![no_std]
+
+pub mod abi;
+mod capability;
+mod init;
+pub mod janitor;
+mod landlock;
+mod mount;
+mod namespace;
+pub mod probe;
+pub mod raw;
+pub mod run;
+mod seccomp;
+pub mod signal;
+pub mod spawn;
+pub mod step;
+mod terminal;
+pub mod trim;
+
+pub use raw::Errno;

@@ -1,4 +1,13 @@
-//! One policy, compiled into every control.
+//! One policy, compiled into every control that Linux offers, applied, observed and reported.
+//!
+//! ```text
+//! text -> Policy -> Models -> (+ Host) Plan -> Steps run -> Events/Observed -> Verdicts -> Report
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod control;
+pub mod host;
+pub mod launch;
+pub mod plan;
 pub mod policy;
+pub mod report;

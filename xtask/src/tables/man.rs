@@ -15,7 +15,14 @@ impl Manual {
 
     /// The argument names of a call where its page has a prototype of as many arguments;
     /// otherwise none: a wrapper of the C library that differs from the call says nothing.
-    pub(super) fn names(&mut self, call: &str, count: usize) -> Vec<String> {
+    pub(super) fn names(&self, call: &str, count: usize) -> Vec<String> {
+        // The library's name of `pread64` is `pread`, of `newfstatat` `fstatat`.
+        let others = [Some(call), call.strip_suffix("64"), call.strip_prefix("new")];
+        let found = others.into_iter().flatten().map(|name| self.synopsis_of(name, count));
+        found.into_iter().find(|names| !names.is_empty()).unwrap_or_default()
+    }
+
+    fn synopsis_of(&self, call: &str, count: usize) -> Vec<String> {
         let text = self.page(call).unwrap_or_default();
         let plain = text.replace("\\fB", "").replace("\\fI", "").replace("\\fP", "").replace("\\fR", "");
         let text: String = synopsis(&plain);

@@ -265,7 +265,11 @@ impl<'a> Parser<'a> {
         let span = start..self.at;
         if word.is_empty() {
             let help = "a number, a constant such as AF_UNIX, a range `0..=5`, `!VALUE`, `& MASK == VALUE` or `!& MASK`";
-            return Err(self.error(start..start + self.here(), "expected a condition", Some(help.into())));
+            return Err(self.error(
+                self.at..self.at + self.here(),
+                "expected a condition",
+                Some(help.into()),
+            ));
         }
         let value = if word.starts_with(|c: char| c.is_ascii_digit()) {
             number(word).ok_or_else(|| {

@@ -85,13 +85,13 @@ static L16: [Argument; 4] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("buf", "", "char *", 64, b'p'),
     a("count", "", "size_t", 64, b'u'),
-    a("pos", "", "loff_t", 64, b's'),
+    a("pos", "offset", "loff_t", 64, b's'),
 ];
 static L17: [Argument; 4] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("buf", "", "const char *", 64, b'p'),
     a("count", "", "size_t", 64, b'u'),
-    a("pos", "", "loff_t", 64, b's'),
+    a("pos", "offset", "loff_t", 64, b's'),
 ];
 static L18: [Argument; 3] = [
     a("fd", "", "unsigned long", 64, b'u'),
@@ -748,10 +748,10 @@ static L198: [Argument; 3] = [
     a("utimes", "times", "struct __kernel_old_timeval *", 64, b'p'),
 ];
 static L199: [Argument; 4] = [
-    a("dfd", "", "int", 32, b's'),
-    a("filename", "", "const char *", 64, b'p'),
+    a("dfd", "dirfd", "int", 32, b's'),
+    a("filename", "pathname", "const char *", 64, b'p'),
     a("statbuf", "", "struct stat *", 64, b'p'),
-    a("flag", "", "int", 32, b's'),
+    a("flag", "flags", "int", 32, b's'),
 ];
 static L200: [Argument; 3] = [
     a("dfd", "dirfd", "int", 32, b's'),
@@ -942,8 +942,8 @@ static L235: [Argument; 5] = [
 static L236: [Argument; 4] = [
     a("pid", "", "pid_t", 32, b's'),
     a("resource", "", "unsigned int", 32, b'u'),
-    a("new_rlim", "", "const struct rlimit64 *", 64, b'p'),
-    a("old_rlim", "", "struct rlimit64 *", 64, b'p'),
+    a("new_rlim", "new_limit", "const struct rlimit64 *", 64, b'p'),
+    a("old_rlim", "old_limit", "struct rlimit64 *", 64, b'p'),
 ];
 static L237: [Argument; 5] = [
     a("dfd", "dirfd", "int", 32, b's'),
@@ -1735,7 +1735,7 @@ static L426: [Argument; 3] = [
     a("offset_high", "", "unsigned long", 32, b'u'),
 ];
 static L427: [Argument; 2] =
-    [a("filename", "", "const char *", 32, b'p'), a("statbuf", "", "struct stat64 *", 32, b'p')];
+    [a("filename", "pathname", "const char *", 32, b'p'), a("statbuf", "", "struct stat64 *", 32, b'p')];
 static L428: [Argument; 2] =
     [a("fd", "", "unsigned int", 32, b'u'), a("statbuf", "", "struct stat64 *", 32, b'p')];
 static L429: [Argument; 3] = [
@@ -2054,10 +2054,10 @@ static L491: [Argument; 3] = [
     a("t", "times", "struct old_timeval32 *", 32, b'p'),
 ];
 static L492: [Argument; 4] = [
-    a("dfd", "", "unsigned int", 32, b'u'),
-    a("filename", "", "const char *", 32, b'p'),
+    a("dfd", "dirfd", "unsigned int", 32, b'u'),
+    a("filename", "pathname", "const char *", 32, b'p'),
     a("statbuf", "", "struct stat64 *", 32, b'p'),
-    a("flag", "", "int", 32, b's'),
+    a("flag", "flags", "int", 32, b's'),
 ];
 static L493: [Argument; 3] = [
     a("dfd", "dirfd", "int", 32, b's'),
@@ -2242,8 +2242,8 @@ static L523: [Argument; 6] = [
 static L524: [Argument; 4] = [
     a("pid", "", "pid_t", 32, b's'),
     a("resource", "", "unsigned int", 32, b'u'),
-    a("new_rlim", "", "const struct rlimit64 *", 32, b'p'),
-    a("old_rlim", "", "struct rlimit64 *", 32, b'p'),
+    a("new_rlim", "new_limit", "const struct rlimit64 *", 32, b'p'),
+    a("old_rlim", "old_limit", "struct rlimit64 *", 32, b'p'),
 ];
 static L525: [Argument; 5] = [
     a("dfd", "dirfd", "int", 32, b's'),
@@ -2471,43 +2471,51 @@ static L565: [Argument; 5] = [
 ];
 static L566: [Argument; 3] =
     [a("msqid", "", "int", 32, b's'), a("cmd", "", "int", 32, b's'), a("uptr", "buf", "void *", 32, b'p')];
-static L567: [Argument; 2] =
-    [a("which_clock", "", "const clockid_t", 32, b's'), a("tp", "", "struct __kernel_timespec *", 32, b'p')];
+static L567: [Argument; 2] = [
+    a("which_clock", "clockid", "const clockid_t", 32, b's'),
+    a("tp", "", "struct __kernel_timespec *", 32, b'p'),
+];
 static L568: [Argument; 2] = [
-    a("which_clock", "", "const clockid_t", 32, b's'),
+    a("which_clock", "clockid", "const clockid_t", 32, b's'),
     a("tp", "", "const struct __kernel_timespec *", 32, b'p'),
 ];
-static L569: [Argument; 2] =
-    [a("which_clock", "", "const clockid_t", 32, b's'), a("utx", "", "struct __kernel_timex *", 32, b'p')];
-static L570: [Argument; 4] = [
+static L569: [Argument; 2] = [
+    a("which_clock", "clk_id", "const clockid_t", 32, b's'),
+    a("utx", "buf", "struct __kernel_timex *", 32, b'p'),
+];
+static L570: [Argument; 2] =
+    [a("which_clock", "", "const clockid_t", 32, b's'), a("tp", "", "struct __kernel_timespec *", 32, b'p')];
+static L571: [Argument; 4] = [
     a("which_clock", "", "const clockid_t", 32, b's'),
     a("flags", "", "int", 32, b's'),
     a("rqtp", "", "const struct __kernel_timespec *", 32, b'p'),
     a("rmtp", "", "struct __kernel_timespec *", 32, b'p'),
 ];
-static L571: [Argument; 2] =
-    [a("timer_id", "", "timer_t", 32, b's'), a("setting", "", "struct __kernel_itimerspec *", 32, b'p')];
-static L572: [Argument; 4] = [
-    a("timer_id", "", "timer_t", 32, b's'),
-    a("flags", "", "int", 32, b's'),
-    a("new_setting", "", "const struct __kernel_itimerspec *", 32, b'p'),
-    a("old_setting", "", "struct __kernel_itimerspec *", 32, b'p'),
+static L572: [Argument; 2] = [
+    a("timer_id", "timerid", "timer_t", 32, b's'),
+    a("setting", "curr_value", "struct __kernel_itimerspec *", 32, b'p'),
 ];
-static L573: [Argument; 2] =
-    [a("ufd", "", "int", 32, b's'), a("otmr", "", "struct __kernel_itimerspec *", 32, b'p')];
-static L574: [Argument; 4] = [
-    a("ufd", "", "int", 32, b's'),
+static L573: [Argument; 4] = [
+    a("timer_id", "timerid", "timer_t", 32, b's'),
     a("flags", "", "int", 32, b's'),
-    a("utmr", "", "const struct __kernel_itimerspec *", 32, b'p'),
-    a("otmr", "", "struct __kernel_itimerspec *", 32, b'p'),
+    a("new_setting", "new_value", "const struct __kernel_itimerspec *", 32, b'p'),
+    a("old_setting", "old_value", "struct __kernel_itimerspec *", 32, b'p'),
 ];
+static L574: [Argument; 2] =
+    [a("ufd", "fd", "int", 32, b's'), a("otmr", "curr_value", "struct __kernel_itimerspec *", 32, b'p')];
 static L575: [Argument; 4] = [
+    a("ufd", "fd", "int", 32, b's'),
+    a("flags", "", "int", 32, b's'),
+    a("utmr", "new_value", "const struct __kernel_itimerspec *", 32, b'p'),
+    a("otmr", "old_value", "struct __kernel_itimerspec *", 32, b'p'),
+];
+static L576: [Argument; 4] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("utimes", "", "struct __kernel_timespec *", 32, b'p'),
     a("flags", "", "int", 32, b's'),
 ];
-static L576: [Argument; 6] = [
+static L577: [Argument; 6] = [
     a("n", "", "int", 32, b's'),
     a("inp", "", "compat_ulong_t *", 32, b'p'),
     a("outp", "", "compat_ulong_t *", 32, b'p'),
@@ -2515,14 +2523,14 @@ static L576: [Argument; 6] = [
     a("tsp", "", "struct __kernel_timespec *", 32, b'p'),
     a("sig", "", "void *", 32, b'p'),
 ];
-static L577: [Argument; 5] = [
+static L578: [Argument; 5] = [
     a("ufds", "", "struct pollfd *", 32, b'p'),
     a("nfds", "", "unsigned int", 32, b'u'),
     a("tsp", "", "struct __kernel_timespec *", 32, b'p'),
     a("sigmask", "", "const compat_sigset_t *", 32, b'p'),
     a("sigsetsize", "", "compat_size_t", 32, b'u'),
 ];
-static L578: [Argument; 6] = [
+static L579: [Argument; 6] = [
     a("ctx_id", "", "compat_aio_context_t", 32, b'u'),
     a("min_nr", "", "compat_long_t", 32, b's'),
     a("nr", "", "compat_long_t", 32, b's'),
@@ -2530,40 +2538,40 @@ static L578: [Argument; 6] = [
     a("timeout", "", "struct __kernel_timespec *", 32, b'p'),
     a("usig", "", "const struct __compat_aio_sigset *", 32, b'p'),
 ];
-static L579: [Argument; 5] = [
+static L580: [Argument; 5] = [
     a("fd", "", "int", 32, b's'),
     a("mmsg", "", "struct compat_mmsghdr *", 32, b'p'),
     a("vlen", "", "unsigned int", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
     a("timeout", "", "struct __kernel_timespec *", 32, b'p'),
 ];
-static L580: [Argument; 5] = [
+static L581: [Argument; 5] = [
     a("mqdes", "", "mqd_t", 32, b's'),
     a("u_msg_ptr", "", "const char *", 32, b'p'),
     a("msg_len", "", "size_t", 32, b'u'),
     a("msg_prio", "", "unsigned int", 32, b'u'),
     a("u_abs_timeout", "", "const struct __kernel_timespec *", 32, b'p'),
 ];
-static L581: [Argument; 5] = [
+static L582: [Argument; 5] = [
     a("mqdes", "", "mqd_t", 32, b's'),
     a("u_msg_ptr", "", "char *", 32, b'p'),
     a("msg_len", "", "size_t", 32, b'u'),
     a("u_msg_prio", "", "unsigned int *", 32, b'p'),
     a("u_abs_timeout", "", "const struct __kernel_timespec *", 32, b'p'),
 ];
-static L582: [Argument; 4] = [
+static L583: [Argument; 4] = [
     a("semid", "", "int", 32, b's'),
     a("tsops", "", "struct sembuf *", 32, b'p'),
     a("nsops", "", "unsigned int", 32, b'u'),
     a("timeout", "", "const struct __kernel_timespec *", 32, b'p'),
 ];
-static L583: [Argument; 4] = [
+static L584: [Argument; 4] = [
     a("uthese", "", "compat_sigset_t *", 32, b'p'),
     a("uinfo", "", "struct compat_siginfo *", 32, b'p'),
     a("uts", "", "struct __kernel_timespec *", 32, b'p'),
     a("sigsetsize", "", "compat_size_t", 32, b'u'),
 ];
-static L584: [Argument; 6] = [
+static L585: [Argument; 6] = [
     a("uaddr", "", "u32 *", 32, b'p'),
     a("op", "", "int", 32, b's'),
     a("val", "", "u32", 32, b'u'),
@@ -2571,17 +2579,17 @@ static L584: [Argument; 6] = [
     a("uaddr2", "", "u32 *", 32, b'p'),
     a("val3", "", "u32", 32, b'u'),
 ];
-static L585: [Argument; 2] =
+static L586: [Argument; 2] =
     [a("pid", "", "pid_t", 32, b's'), a("interval", "", "struct __kernel_timespec *", 32, b'p')];
-static L586: [Argument; 4] = [
+static L587: [Argument; 4] = [
     a("pidfd", "", "int", 32, b's'),
     a("sig", "", "int", 32, b's'),
     a("info", "", "siginfo_t *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L587: [Argument; 2] =
+static L588: [Argument; 2] =
     [a("entries", "", "u32", 32, b'u'), a("params", "", "struct io_uring_params *", 32, b'p')];
-static L588: [Argument; 6] = [
+static L589: [Argument; 6] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("to_submit", "", "u32", 32, b'u'),
     a("min_complete", "", "u32", 32, b'u'),
@@ -2589,60 +2597,60 @@ static L588: [Argument; 6] = [
     a("argp", "", "const void *", 32, b'p'),
     a("argsz", "", "size_t", 32, b'u'),
 ];
-static L589: [Argument; 4] = [
+static L590: [Argument; 4] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("opcode", "", "unsigned int", 32, b'u'),
     a("arg", "", "void *", 32, b'p'),
     a("nr_args", "", "unsigned int", 32, b'u'),
 ];
-static L590: [Argument; 3] = [
+static L591: [Argument; 3] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("flags", "", "unsigned", 32, b'u'),
 ];
-static L591: [Argument; 5] = [
+static L592: [Argument; 5] = [
     a("from_dfd", "", "int", 32, b's'),
     a("from_pathname", "", "const char *", 32, b'p'),
     a("to_dfd", "", "int", 32, b's'),
     a("to_pathname", "", "const char *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L592: [Argument; 2] =
+static L593: [Argument; 2] =
     [a("_fs_name", "", "const char *", 32, b'p'), a("flags", "", "unsigned int", 32, b'u')];
-static L593: [Argument; 5] = [
+static L594: [Argument; 5] = [
     a("fd", "", "int", 32, b's'),
     a("cmd", "", "unsigned int", 32, b'u'),
     a("_key", "", "const char *", 32, b'p'),
     a("_value", "", "const void *", 32, b'p'),
     a("aux", "", "int", 32, b's'),
 ];
-static L594: [Argument; 3] = [
+static L595: [Argument; 3] = [
     a("dfd", "", "int", 32, b's'),
     a("path", "", "const char *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L595: [Argument; 2] =
+static L596: [Argument; 2] =
     [a("uargs", "cl_args", "struct clone_args *", 32, b'p'), a("size", "", "size_t", 32, b'u')];
-static L596: [Argument; 4] = [
+static L597: [Argument; 4] = [
     a("dfd", "dirfd", "int", 32, b's'),
     a("filename", "pathname", "const char *", 32, b'p'),
     a("how", "", "struct open_how *", 32, b'p'),
     a("usize", "size", "size_t", 32, b'u'),
 ];
-static L597: [Argument; 4] = [
+static L598: [Argument; 4] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("mode", "", "int", 32, b's'),
     a("flags", "", "int", 32, b's'),
 ];
-static L598: [Argument; 5] = [
+static L599: [Argument; 5] = [
     a("pidfd", "", "int", 32, b's'),
     a("vec", "", "const struct iovec *", 32, b'p'),
     a("vlen", "", "size_t", 32, b'u'),
     a("behavior", "", "int", 32, b's'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L599: [Argument; 6] = [
+static L600: [Argument; 6] = [
     a("epfd", "", "int", 32, b's'),
     a("events", "", "struct epoll_event *", 32, b'p'),
     a("maxevents", "", "int", 32, b's'),
@@ -2650,67 +2658,67 @@ static L599: [Argument; 6] = [
     a("sigmask", "", "const compat_sigset_t *", 32, b'p'),
     a("sigsetsize", "", "compat_size_t", 32, b'u'),
 ];
-static L600: [Argument; 5] = [
+static L601: [Argument; 5] = [
     a("dfd", "", "int", 32, b's'),
     a("path", "", "const char *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
     a("uattr", "", "struct mount_attr *", 32, b'p'),
     a("usize", "", "size_t", 32, b'u'),
 ];
-static L601: [Argument; 4] = [
+static L602: [Argument; 4] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("cmd", "", "unsigned int", 32, b'u'),
     a("id", "", "qid_t", 32, b'u'),
     a("addr", "", "void *", 32, b'p'),
 ];
-static L602: [Argument; 3] = [
+static L603: [Argument; 3] = [
     a("attr", "", "const struct landlock_ruleset_attr *const", 32, b'p'),
     a("size", "", "const size_t", 32, b'u'),
     a("flags", "", "const __u32", 32, b'u'),
 ];
-static L603: [Argument; 4] = [
+static L604: [Argument; 4] = [
     a("ruleset_fd", "", "const int", 32, b's'),
     a("rule_type", "", "const enum landlock_rule_type", 32, b'u'),
     a("rule_attr", "", "const void *const", 32, b'p'),
     a("flags", "", "const __u32", 32, b'u'),
 ];
-static L604: [Argument; 5] = [
+static L605: [Argument; 5] = [
     a("waiters", "", "struct futex_waitv *", 32, b'p'),
     a("nr_futexes", "", "unsigned int", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
     a("timeout", "", "struct __kernel_timespec *", 32, b'p'),
     a("clockid", "", "clockid_t", 32, b's'),
 ];
-static L605: [Argument; 4] = [
+static L606: [Argument; 4] = [
     a("start", "", "unsigned long", 32, b'u'),
     a("len", "", "unsigned long", 32, b'u'),
     a("home_node", "", "unsigned long", 32, b'u'),
     a("flags", "", "unsigned long", 32, b'u'),
 ];
-static L606: [Argument; 4] = [
+static L607: [Argument; 4] = [
     a("fd", "", "unsigned int", 32, b'u'),
     a("cstat_range", "", "struct cachestat_range *", 32, b'p'),
     a("cstat", "", "struct cachestat *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L607: [Argument; 4] = [
+static L608: [Argument; 4] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("mode", "", "umode_t", 16, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L608: [Argument; 3] = [
+static L609: [Argument; 3] = [
     a("addr", "", "unsigned long", 32, b'u'),
     a("size", "", "unsigned long", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L609: [Argument; 4] = [
+static L610: [Argument; 4] = [
     a("uaddr", "", "void *", 32, b'p'),
     a("mask", "", "unsigned long", 32, b'u'),
     a("nr", "", "int", 32, b's'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L610: [Argument; 6] = [
+static L611: [Argument; 6] = [
     a("uaddr", "", "void *", 32, b'p'),
     a("val", "", "unsigned long", 32, b'u'),
     a("mask", "", "unsigned long", 32, b'u'),
@@ -2718,44 +2726,44 @@ static L610: [Argument; 6] = [
     a("timeout", "", "struct __kernel_timespec *", 32, b'p'),
     a("clockid", "", "clockid_t", 32, b's'),
 ];
-static L611: [Argument; 4] = [
+static L612: [Argument; 4] = [
     a("waiters", "", "struct futex_waitv *", 32, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
     a("nr_wake", "", "int", 32, b's'),
     a("nr_requeue", "", "int", 32, b's'),
 ];
-static L612: [Argument; 4] = [
+static L613: [Argument; 4] = [
     a("req", "", "const struct mnt_id_req *", 32, b'p'),
     a("buf", "", "struct statmount *", 32, b'p'),
     a("bufsize", "", "size_t", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L613: [Argument; 4] = [
+static L614: [Argument; 4] = [
     a("req", "", "const struct mnt_id_req *", 32, b'p'),
     a("mnt_ids", "", "u64 *", 32, b'p'),
     a("nr_mnt_ids", "", "size_t", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L614: [Argument; 4] = [
+static L615: [Argument; 4] = [
     a("attr", "", "unsigned int", 32, b'u'),
     a("ctx", "", "struct lsm_ctx *", 32, b'p'),
     a("size", "", "u32 *", 32, b'p'),
     a("flags", "", "u32", 32, b'u'),
 ];
-static L615: [Argument; 4] = [
+static L616: [Argument; 4] = [
     a("attr", "", "unsigned int", 32, b'u'),
     a("ctx", "", "struct lsm_ctx *", 32, b'p'),
     a("size", "", "u32", 32, b'u'),
     a("flags", "", "u32", 32, b'u'),
 ];
-static L616: [Argument; 3] =
+static L617: [Argument; 3] =
     [a("ids", "", "u64 *", 32, b'p'), a("size", "", "u32 *", 32, b'p'), a("flags", "", "u32", 32, b'u')];
-static L617: [Argument; 3] = [
+static L618: [Argument; 3] = [
     a("start", "", "unsigned long", 32, b'u'),
     a("len", "", "size_t", 32, b'u'),
     a("flags", "", "unsigned long", 32, b'u'),
 ];
-static L618: [Argument; 6] = [
+static L619: [Argument; 6] = [
     a("dfd", "", "int", 32, b's'),
     a("pathname", "", "const char *", 32, b'p'),
     a("at_flags", "", "unsigned int", 32, b'u'),
@@ -2763,7 +2771,7 @@ static L618: [Argument; 6] = [
     a("uargs", "", "const struct xattr_args *", 32, b'p'),
     a("usize", "", "size_t", 32, b'u'),
 ];
-static L619: [Argument; 6] = [
+static L620: [Argument; 6] = [
     a("dfd", "", "int", 32, b's'),
     a("pathname", "", "const char *", 32, b'p'),
     a("at_flags", "", "unsigned int", 32, b'u'),
@@ -2771,46 +2779,46 @@ static L619: [Argument; 6] = [
     a("uargs", "", "struct xattr_args *", 32, b'p'),
     a("usize", "", "size_t", 32, b'u'),
 ];
-static L620: [Argument; 5] = [
+static L621: [Argument; 5] = [
     a("dfd", "", "int", 32, b's'),
     a("pathname", "", "const char *", 32, b'p'),
     a("at_flags", "", "unsigned int", 32, b'u'),
     a("list", "", "char *", 32, b'p'),
     a("size", "", "size_t", 32, b'u'),
 ];
-static L621: [Argument; 4] = [
+static L622: [Argument; 4] = [
     a("dfd", "", "int", 32, b's'),
     a("pathname", "", "const char *", 32, b'p'),
     a("at_flags", "", "unsigned int", 32, b'u'),
     a("name", "", "const char *", 32, b'p'),
 ];
-static L622: [Argument; 5] = [
+static L623: [Argument; 5] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("flags", "", "unsigned", 32, b'u'),
     a("uattr", "", "struct mount_attr *", 32, b'p'),
     a("usize", "", "size_t", 32, b'u'),
 ];
-static L623: [Argument; 5] = [
+static L624: [Argument; 5] = [
     a("dfd", "", "int", 32, b's'),
     a("filename", "", "const char *", 32, b'p'),
     a("ufattr", "", "struct file_attr *", 32, b'p'),
     a("usize", "", "size_t", 32, b'u'),
     a("at_flags", "", "unsigned int", 32, b'u'),
 ];
-static L624: [Argument; 4] = [
+static L625: [Argument; 4] = [
     a("req", "", "const struct ns_id_req *", 32, b'p'),
     a("ns_ids", "", "u64 *", 32, b'p'),
     a("nr_ns_ids", "", "size_t", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L625: [Argument; 4] = [
+static L626: [Argument; 4] = [
     a("sig", "", "int", 32, b's'),
     a("act", "", "const struct compat_sigaction *", 64, b'p'),
     a("oact", "", "struct compat_sigaction *", 64, b'p'),
     a("sigsetsize", "", "compat_size_t", 32, b'u'),
 ];
-static L626: [Argument; 6] = [
+static L627: [Argument; 6] = [
     a("fd", "sockfd", "int", 32, b's'),
     a("buf", "", "void *", 64, b'p'),
     a("len", "", "compat_size_t", 32, b'u'),
@@ -2818,107 +2826,107 @@ static L626: [Argument; 6] = [
     a("addr", "src_addr", "struct sockaddr *", 64, b'p'),
     a("addrlen", "", "int *", 64, b'p'),
 ];
-static L627: [Argument; 3] = [
+static L628: [Argument; 3] = [
     a("fd", "", "int", 32, b's'),
     a("msg", "", "struct compat_msghdr *", 64, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L628: [Argument; 3] = [
+static L629: [Argument; 3] = [
     a("fd", "sockfd", "int", 32, b's'),
     a("msg", "", "struct compat_msghdr *", 64, b'p'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L629: [Argument; 3] = [
+static L630: [Argument; 3] = [
     a("filename", "pathname", "const char *", 64, b'p'),
     a("argv", "", "const compat_uptr_t *", 64, b'p'),
     a("envp", "", "const compat_uptr_t *", 64, b'p'),
 ];
-static L630: [Argument; 2] =
+static L631: [Argument; 2] =
     [a("uset", "", "compat_sigset_t *", 64, b'p'), a("sigsetsize", "", "compat_size_t", 32, b'u')];
-static L631: [Argument; 4] = [
+static L632: [Argument; 4] = [
     a("uthese", "", "compat_sigset_t *", 64, b'p'),
     a("uinfo", "", "struct compat_siginfo *", 64, b'p'),
     a("uts", "", "struct __kernel_timespec *", 64, b'p'),
     a("sigsetsize", "", "compat_size_t", 32, b'u'),
 ];
-static L632: [Argument; 3] = [
+static L633: [Argument; 3] = [
     a("pid", "tgid", "compat_pid_t", 32, b's'),
     a("sig", "", "int", 32, b's'),
     a("uinfo", "info", "struct compat_siginfo *", 64, b'p'),
 ];
-static L633: [Argument; 2] = [
+static L634: [Argument; 2] = [
     a("uss_ptr", "ss", "const compat_stack_t *", 64, b'p'),
     a("uoss_ptr", "old_ss", "compat_stack_t *", 64, b'p'),
 ];
-static L634: [Argument; 3] = [
+static L635: [Argument; 3] = [
     a("which_clock", "clockid", "clockid_t", 32, b's'),
     a("timer_event_spec", "sevp", "struct compat_sigevent *", 64, b'p'),
     a("created_timer_id", "timerid", "timer_t *", 64, b'p'),
 ];
-static L635: [Argument; 2] = [
+static L636: [Argument; 2] = [
     a("mqdes", "", "mqd_t", 32, b's'),
     a("u_notification", "sevp", "const struct compat_sigevent *", 64, b'p'),
 ];
-static L636: [Argument; 4] = [
+static L637: [Argument; 4] = [
     a("entry", "", "compat_ulong_t", 32, b'u'),
     a("nr_segments", "", "compat_ulong_t", 32, b'u'),
     a("segments", "", "struct compat_kexec_segment *", 64, b'p'),
     a("flags", "", "compat_ulong_t", 32, b'u'),
 ];
-static L637: [Argument; 5] = [
+static L638: [Argument; 5] = [
     a("which", "", "int", 32, b's'),
     a("pid", "", "compat_pid_t", 32, b's'),
     a("infop", "", "struct compat_siginfo *", 64, b'p'),
     a("options", "", "int", 32, b's'),
     a("uru", "", "struct compat_rusage *", 64, b'p'),
 ];
-static L638: [Argument; 2] =
+static L639: [Argument; 2] =
     [a("head", "", "struct compat_robust_list_head *", 64, b'p'), a("len", "", "compat_size_t", 32, b'u')];
-static L639: [Argument; 3] = [
+static L640: [Argument; 3] = [
     a("pid", "", "int", 32, b's'),
     a("head_ptr", "", "compat_uptr_t *", 64, b'p'),
     a("len_ptr", "", "compat_size_t *", 64, b'p'),
 ];
-static L640: [Argument; 4] = [
+static L641: [Argument; 4] = [
     a("fd", "", "unsigned long", 64, b'u'),
     a("vec", "iov", "const struct iovec *", 64, b'p'),
     a("vlen", "iovcnt", "unsigned long", 64, b'u'),
     a("pos", "offset", "loff_t", 64, b's'),
 ];
-static L641: [Argument; 4] = [
+static L642: [Argument; 4] = [
     a("tgid", "", "compat_pid_t", 32, b's'),
     a("pid", "tid", "compat_pid_t", 32, b's'),
     a("sig", "", "int", 32, b's'),
     a("uinfo", "info", "struct compat_siginfo *", 64, b'p'),
 ];
-static L642: [Argument; 5] = [
+static L643: [Argument; 5] = [
     a("fd", "", "int", 32, b's'),
     a("mmsg", "", "struct compat_mmsghdr *", 64, b'p'),
     a("vlen", "", "unsigned int", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
     a("timeout", "", "struct __kernel_timespec *", 64, b'p'),
 ];
-static L643: [Argument; 4] = [
+static L644: [Argument; 4] = [
     a("fd", "", "int", 32, b's'),
     a("mmsg", "", "struct compat_mmsghdr *", 64, b'p'),
     a("vlen", "", "unsigned int", 32, b'u'),
     a("flags", "", "unsigned int", 32, b'u'),
 ];
-static L644: [Argument; 2] =
+static L645: [Argument; 2] =
     [a("nr_events", "", "unsigned", 32, b'u'), a("ctx32p", "ctx_idp", "u32 *", 64, b'p')];
-static L645: [Argument; 3] = [
+static L646: [Argument; 3] = [
     a("ctx_id", "", "compat_aio_context_t", 32, b'u'),
     a("nr", "", "int", 32, b's'),
     a("iocbpp", "", "compat_uptr_t *", 64, b'p'),
 ];
-static L646: [Argument; 5] = [
+static L647: [Argument; 5] = [
     a("fd", "dirfd", "int", 32, b's'),
     a("filename", "pathname", "const char *", 64, b'p'),
     a("argv", "", "const compat_uptr_t *", 64, b'p'),
     a("envp", "", "const compat_uptr_t *", 64, b'p'),
     a("flags", "", "int", 32, b's'),
 ];
-static L647: [Argument; 5] = [
+static L648: [Argument; 5] = [
     a("fd", "", "unsigned long", 64, b'u'),
     a("vec", "iov", "const struct iovec *", 64, b'p'),
     a("vlen", "iovcnt", "unsigned long", 64, b'u'),
@@ -3712,70 +3720,70 @@ pub(super) static I386: [Prototype; 462] = [
     p(Abi::I386, 403, "clock_gettime64", &L567),
     p(Abi::I386, 404, "clock_settime64", &L568),
     p(Abi::I386, 405, "clock_adjtime64", &L569),
-    p(Abi::I386, 406, "clock_getres_time64", &L567),
-    p(Abi::I386, 407, "clock_nanosleep_time64", &L570),
-    p(Abi::I386, 408, "timer_gettime64", &L571),
-    p(Abi::I386, 409, "timer_settime64", &L572),
-    p(Abi::I386, 410, "timerfd_gettime64", &L573),
-    p(Abi::I386, 411, "timerfd_settime64", &L574),
-    p(Abi::I386, 412, "utimensat_time64", &L575),
-    p(Abi::I386, 413, "pselect6_time64", &L576),
-    p(Abi::I386, 414, "ppoll_time64", &L577),
-    p(Abi::I386, 416, "io_pgetevents_time64", &L578),
-    p(Abi::I386, 417, "recvmmsg_time64", &L579),
-    p(Abi::I386, 418, "mq_timedsend_time64", &L580),
-    p(Abi::I386, 419, "mq_timedreceive_time64", &L581),
-    p(Abi::I386, 420, "semtimedop_time64", &L582),
-    p(Abi::I386, 421, "rt_sigtimedwait_time64", &L583),
-    p(Abi::I386, 422, "futex_time64", &L584),
-    p(Abi::I386, 423, "sched_rr_get_interval_time64", &L585),
-    p(Abi::I386, 424, "pidfd_send_signal", &L586),
-    p(Abi::I386, 425, "io_uring_setup", &L587),
-    p(Abi::I386, 426, "io_uring_enter", &L588),
-    p(Abi::I386, 427, "io_uring_register", &L589),
-    p(Abi::I386, 428, "open_tree", &L590),
-    p(Abi::I386, 429, "move_mount", &L591),
-    p(Abi::I386, 430, "fsopen", &L592),
-    p(Abi::I386, 431, "fsconfig", &L593),
+    p(Abi::I386, 406, "clock_getres_time64", &L570),
+    p(Abi::I386, 407, "clock_nanosleep_time64", &L571),
+    p(Abi::I386, 408, "timer_gettime64", &L572),
+    p(Abi::I386, 409, "timer_settime64", &L573),
+    p(Abi::I386, 410, "timerfd_gettime64", &L574),
+    p(Abi::I386, 411, "timerfd_settime64", &L575),
+    p(Abi::I386, 412, "utimensat_time64", &L576),
+    p(Abi::I386, 413, "pselect6_time64", &L577),
+    p(Abi::I386, 414, "ppoll_time64", &L578),
+    p(Abi::I386, 416, "io_pgetevents_time64", &L579),
+    p(Abi::I386, 417, "recvmmsg_time64", &L580),
+    p(Abi::I386, 418, "mq_timedsend_time64", &L581),
+    p(Abi::I386, 419, "mq_timedreceive_time64", &L582),
+    p(Abi::I386, 420, "semtimedop_time64", &L583),
+    p(Abi::I386, 421, "rt_sigtimedwait_time64", &L584),
+    p(Abi::I386, 422, "futex_time64", &L585),
+    p(Abi::I386, 423, "sched_rr_get_interval_time64", &L586),
+    p(Abi::I386, 424, "pidfd_send_signal", &L587),
+    p(Abi::I386, 425, "io_uring_setup", &L588),
+    p(Abi::I386, 426, "io_uring_enter", &L589),
+    p(Abi::I386, 427, "io_uring_register", &L590),
+    p(Abi::I386, 428, "open_tree", &L591),
+    p(Abi::I386, 429, "move_mount", &L592),
+    p(Abi::I386, 430, "fsopen", &L593),
+    p(Abi::I386, 431, "fsconfig", &L594),
     p(Abi::I386, 432, "fsmount", &L273),
-    p(Abi::I386, 433, "fspick", &L594),
+    p(Abi::I386, 433, "fspick", &L595),
     p(Abi::I386, 434, "pidfd_open", &L275),
-    p(Abi::I386, 435, "clone3", &L595),
+    p(Abi::I386, 435, "clone3", &L596),
     p(Abi::I386, 436, "close_range", &L277),
-    p(Abi::I386, 437, "openat2", &L596),
+    p(Abi::I386, 437, "openat2", &L597),
     p(Abi::I386, 438, "pidfd_getfd", &L279),
-    p(Abi::I386, 439, "faccessat2", &L597),
-    p(Abi::I386, 440, "process_madvise", &L598),
-    p(Abi::I386, 441, "epoll_pwait2", &L599),
-    p(Abi::I386, 442, "mount_setattr", &L600),
-    p(Abi::I386, 443, "quotactl_fd", &L601),
-    p(Abi::I386, 444, "landlock_create_ruleset", &L602),
-    p(Abi::I386, 445, "landlock_add_rule", &L603),
+    p(Abi::I386, 439, "faccessat2", &L598),
+    p(Abi::I386, 440, "process_madvise", &L599),
+    p(Abi::I386, 441, "epoll_pwait2", &L600),
+    p(Abi::I386, 442, "mount_setattr", &L601),
+    p(Abi::I386, 443, "quotactl_fd", &L602),
+    p(Abi::I386, 444, "landlock_create_ruleset", &L603),
+    p(Abi::I386, 445, "landlock_add_rule", &L604),
     p(Abi::I386, 446, "landlock_restrict_self", &L287),
     p(Abi::I386, 447, "memfd_secret", &L288),
     p(Abi::I386, 448, "process_mrelease", &L289),
-    p(Abi::I386, 449, "futex_waitv", &L604),
-    p(Abi::I386, 450, "set_mempolicy_home_node", &L605),
-    p(Abi::I386, 451, "cachestat", &L606),
-    p(Abi::I386, 452, "fchmodat2", &L607),
-    p(Abi::I386, 453, "map_shadow_stack", &L608),
-    p(Abi::I386, 454, "futex_wake", &L609),
-    p(Abi::I386, 455, "futex_wait", &L610),
-    p(Abi::I386, 456, "futex_requeue", &L611),
-    p(Abi::I386, 457, "statmount", &L612),
-    p(Abi::I386, 458, "listmount", &L613),
-    p(Abi::I386, 459, "lsm_get_self_attr", &L614),
-    p(Abi::I386, 460, "lsm_set_self_attr", &L615),
-    p(Abi::I386, 461, "lsm_list_modules", &L616),
-    p(Abi::I386, 462, "mseal", &L617),
-    p(Abi::I386, 463, "setxattrat", &L618),
-    p(Abi::I386, 464, "getxattrat", &L619),
-    p(Abi::I386, 465, "listxattrat", &L620),
-    p(Abi::I386, 466, "removexattrat", &L621),
-    p(Abi::I386, 467, "open_tree_attr", &L622),
-    p(Abi::I386, 468, "file_getattr", &L623),
-    p(Abi::I386, 469, "file_setattr", &L623),
-    p(Abi::I386, 470, "listns", &L624),
+    p(Abi::I386, 449, "futex_waitv", &L605),
+    p(Abi::I386, 450, "set_mempolicy_home_node", &L606),
+    p(Abi::I386, 451, "cachestat", &L607),
+    p(Abi::I386, 452, "fchmodat2", &L608),
+    p(Abi::I386, 453, "map_shadow_stack", &L609),
+    p(Abi::I386, 454, "futex_wake", &L610),
+    p(Abi::I386, 455, "futex_wait", &L611),
+    p(Abi::I386, 456, "futex_requeue", &L612),
+    p(Abi::I386, 457, "statmount", &L613),
+    p(Abi::I386, 458, "listmount", &L614),
+    p(Abi::I386, 459, "lsm_get_self_attr", &L615),
+    p(Abi::I386, 460, "lsm_set_self_attr", &L616),
+    p(Abi::I386, 461, "lsm_list_modules", &L617),
+    p(Abi::I386, 462, "mseal", &L618),
+    p(Abi::I386, 463, "setxattrat", &L619),
+    p(Abi::I386, 464, "getxattrat", &L620),
+    p(Abi::I386, 465, "listxattrat", &L621),
+    p(Abi::I386, 466, "removexattrat", &L622),
+    p(Abi::I386, 467, "open_tree_attr", &L623),
+    p(Abi::I386, 468, "file_getattr", &L624),
+    p(Abi::I386, 469, "file_setattr", &L624),
+    p(Abi::I386, 470, "listns", &L625),
     p(Abi::I386, 471, "rseq_slice_yield", &L14),
     p(Abi::I386, 472, "fchroot", &L311),
 ];
@@ -4120,40 +4128,40 @@ pub(super) static X32: [Prototype; 375] = [
     p(Abi::X32, 470, "listns", &L310),
     p(Abi::X32, 471, "rseq_slice_yield", &L14),
     p(Abi::X32, 472, "fchroot", &L311),
-    p(Abi::X32, 512, "rt_sigaction", &L625),
+    p(Abi::X32, 512, "rt_sigaction", &L626),
     p(Abi::X32, 513, "rt_sigreturn", &L14),
     p(Abi::X32, 514, "ioctl", &L343),
     p(Abi::X32, 515, "readv", &L18),
     p(Abi::X32, 516, "writev", &L18),
-    p(Abi::X32, 517, "recvfrom", &L626),
-    p(Abi::X32, 518, "sendmsg", &L627),
-    p(Abi::X32, 519, "recvmsg", &L628),
-    p(Abi::X32, 520, "execve", &L629),
+    p(Abi::X32, 517, "recvfrom", &L627),
+    p(Abi::X32, 518, "sendmsg", &L628),
+    p(Abi::X32, 519, "recvmsg", &L629),
+    p(Abi::X32, 520, "execve", &L630),
     p(Abi::X32, 521, "ptrace", &L331),
-    p(Abi::X32, 522, "rt_sigpending", &L630),
-    p(Abi::X32, 523, "rt_sigtimedwait", &L631),
-    p(Abi::X32, 524, "rt_sigqueueinfo", &L632),
-    p(Abi::X32, 525, "sigaltstack", &L633),
-    p(Abi::X32, 526, "timer_create", &L634),
-    p(Abi::X32, 527, "mq_notify", &L635),
-    p(Abi::X32, 528, "kexec_load", &L636),
-    p(Abi::X32, 529, "waitid", &L637),
-    p(Abi::X32, 530, "set_robust_list", &L638),
-    p(Abi::X32, 531, "get_robust_list", &L639),
+    p(Abi::X32, 522, "rt_sigpending", &L631),
+    p(Abi::X32, 523, "rt_sigtimedwait", &L632),
+    p(Abi::X32, 524, "rt_sigqueueinfo", &L633),
+    p(Abi::X32, 525, "sigaltstack", &L634),
+    p(Abi::X32, 526, "timer_create", &L635),
+    p(Abi::X32, 527, "mq_notify", &L636),
+    p(Abi::X32, 528, "kexec_load", &L637),
+    p(Abi::X32, 529, "waitid", &L638),
+    p(Abi::X32, 530, "set_robust_list", &L639),
+    p(Abi::X32, 531, "get_robust_list", &L640),
     p(Abi::X32, 532, "vmsplice", &L215),
     p(Abi::X32, 533, "move_pages", &L216),
-    p(Abi::X32, 534, "preadv", &L640),
-    p(Abi::X32, 535, "pwritev", &L640),
-    p(Abi::X32, 536, "rt_tgsigqueueinfo", &L641),
-    p(Abi::X32, 537, "recvmmsg", &L642),
-    p(Abi::X32, 538, "sendmmsg", &L643),
+    p(Abi::X32, 534, "preadv", &L641),
+    p(Abi::X32, 535, "pwritev", &L641),
+    p(Abi::X32, 536, "rt_tgsigqueueinfo", &L642),
+    p(Abi::X32, 537, "recvmmsg", &L643),
+    p(Abi::X32, 538, "sendmmsg", &L644),
     p(Abi::X32, 539, "process_vm_readv", &L244),
     p(Abi::X32, 540, "process_vm_writev", &L244),
     p(Abi::X32, 541, "setsockopt", &L48),
     p(Abi::X32, 542, "getsockopt", &L49),
-    p(Abi::X32, 543, "io_setup", &L644),
-    p(Abi::X32, 544, "io_submit", &L645),
-    p(Abi::X32, 545, "execveat", &L646),
-    p(Abi::X32, 546, "preadv2", &L647),
-    p(Abi::X32, 547, "pwritev2", &L647),
+    p(Abi::X32, 543, "io_setup", &L645),
+    p(Abi::X32, 544, "io_submit", &L646),
+    p(Abi::X32, 545, "execveat", &L647),
+    p(Abi::X32, 546, "preadv2", &L648),
+    p(Abi::X32, 547, "pwritev2", &L648),
 ];

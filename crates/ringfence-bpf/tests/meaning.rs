@@ -1,0 +1,356 @@
+//! Compiled programs answer what their specification means: over every number of every ABI, with
+//! arguments at and around every boundary, and with bits that the kernel does not read.
+
+use ringfence_bpf::compile::{self, compile};
+use ringfence_bpf::decode;
+use ringfence_bpf::eval;
+use ringfence_bpf::filter::{AbiSet, Action, FilterSpec};
+use ringfence_bpf::program::{Program, SeccompData};
+use ringfence_bpf::rule::{self, Rule, Test, meaning};
+use ringfence_bpf::table::{self, Abi};
+
+/// xorshift64*: the same numbers on every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 33) as usize % end
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+const VALUES: [&str; 24] = [
+    "0",
+    "1",
+    "2",
+    "3",
+    "7",
+    "8",
+    "15",
+    "38",
+    "255",
+    "256",
+    "0x7fff",
+    "0x8000",
+    "0xffff",
+    "0x10000",
+    "0x7fffffff",
+    "0x80000000",
+    "0xffffffff",
+    "0x100000000",
+    "0x100000001",
+    "0x7fffffffffffffff",
+    "0xffffffffffffffff",
+    "-1",
+    "-100",
+    "-2",
+];
+
+const ACTIONS: [Action; 8] = [
+    Action::Errno(1),
+    Action::Errno(38),
+    Action::KillProcess,
+    Action::KillThread,
+    Action::Trap(7),
+    Action::Log,
+    Action::Allow,
+    Action::UserNotif,
+];
+
+fn random_test(random: &mut Random) -> String {
+    let mut value = || (*random.pick(&VALUES)).to_owned();
+    let (a, b) = (value(), value());
+    match random.below(8) {
+        0..=2 => a,
+        3 => format!("!{a}"),
+        4 | 5 => format!("{a}..={b}"),
+        6 => format!("& ({a} | {b}) == {a}"),
+        _ => format!("!& {a}"),
+    }
+}
+
+/// A rule as text that parses, on a random call or group.
+fn random_rule(random: &mut Random, deny: bool) -> Rule {
+    loop {
+        let call = table::names().nth(random.below(table::names().len())).unwrap();
+        let mut text = call.name().to_owned();
+        let abi = *random.pick(&Abi::ALL);
+        let args = call.prototype(abi).map_or(0, |prototype| prototype.args.len());
+        if random.below(20) == 0 {
+            text = random.pick(table::groups()).name.to_owned();
+        } else if args > 0 && random.below(3) > 0 {
+            let mut conditions = Vec::new();
+            for _ in 0..1 + random.below(2) {
+                let argument = call.prototype(abi).unwrap().args[random.below(args)];
+                let tests: Vec<String> = (0..1 + random.below(4)).map(|_| random_test(random)).collect();
+                conditions.push(format!("{}: {}", argument.name, tests.join(" | ")));
+            }
+            text = format!("{text}({})", conditions.join(", "));
+        }
+        if deny && random.below(3) == 0 {
+            let actions = [" -> kill", " -> ENOSYS", " -> log", " -> trap", " -> kill-thread"];
+            text += *random.pick(&actions);
+        }
+        if let Ok(rule) = rule::parse(&text) {
+            return rule;
+        }
+    }
+}
+
+fn random_spec(random: &mut Random) -> FilterSpec {
+    let abis = AbiSet::from_iter(Abi::ALL.into_iter().filter(|_| random.below(4) > 0));
+    let deny = (0..random.below(30)).map(|_| random_rule(random, true)).collect();
+    let mut allow: Vec<Rule> = (0..random.below(200)).map(|_| random_rule(random, false)).collect();
+    // Several rules about one call, so that chains have more than one entry.
+    let texts = ["personality(0)", "personality(8)", "personality(0xffffffff)", "clone(0 | !& 0x10000000)"];
+    allow.extend(texts.iter().filter(|_| random.below(2) == 0).map(|text| rule::parse(text).unwrap()));
+    let mut action = || *random.pick(&ACTIONS);
+    FilterSpec { abis, deny, allow, on_deny: action(), unknown: action(), bad_abi: action() }
+}
+
+/// The numbers around which an argument's answer may change, and what a filter may confuse them
+/// with: other high halves, and two's complements.
+fn boundaries(spec: &FilterSpec) -> Vec<u64> {
+    let mut values = vec![0, 1, u64::MAX];
+    let conditions = spec.deny.iter().chain(&spec.allow).flat_map(|rule| &rule.conditions);
+    for test in conditions.flat_map(|condition| &condition.tests) {
+        match *test {
+            Test::Equal(a) | Test::NotEqual(a) => values.push(a as u64),
+            Test::Range(a, b) => values.extend([a as u64, b as u64]),
+            Test::Masked { mask, value } => values.extend([value, mask, value | !mask, !value & mask]),
+        }
+    }
+    let near = values.iter().flat_map(|&v| [v.wrapping_sub(1), v, v.wrapping_add(1)]);
+    let mut values: Vec<u64> = near
+        .flat_map(|v| [v, v | 1 << 32, v & 0xffff_ffff, v | 0xffff_ffff << 32, v ^ 0x10000, v ^ 0x80010])
+        .collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+fn numbers() -> impl Iterator<Item = (u32, u32)> {
+    let odd = [
+        0x3fff_ffff,
+        0x7fff_fffe,
+        0x7fff_ffff,
+        0x8000_0000,
+        0x8000_0029,
+        0xbfff_ffff,
+        0xc000_0000,
+        0xc000_0029,
+        0xffff_fffe,
+        0xffff_ffff,
+    ];
+    let numbers = (0..600).chain(0x4000_0000..0x4000_0258).chain(odd);
+    let archs = [table::AUDIT_ARCH_X86_64, table::AUDIT_ARCH_I386, 0xc000_00b7, 0];
+    numbers.flat_map(move |nr| archs.map(|arch| (arch, nr)))
+}
+
+fn compare(spec: &FilterSpec, program: &Program, random: &mut Random, samples: usize) -> usize {
+    let boundaries = boundaries(spec);
+    let conditional = |abi: Abi, number: u32| {
+        let rules = spec.deny.iter().chain(&spec.allow).filter(|rule| !rule.conditions.is_empty());
+        rules.flat_map(|rule| rule.target.calls()).any(|call| call.number(abi) == Some(number))
+    };
+    let mut compared = 0;
+    for (arch, nr) in numbers() {
+        let mut data = SeccompData { nr, arch, ..SeccompData::default() };
+        let tested = Abi::of(&data).is_some_and(|(abi, number)| conditional(abi, number));
+        for _ in 0..if tested { samples } else { 1 } {
+            data.instruction_pointer = random.next();
+            data.args = [0; 6].map(|_: u64| *random.pick(&boundaries));
+            let expected = meaning(spec, &data);
+            let actual = eval::action(program.insns(), &data).unwrap();
+            assert_eq!(actual, expected, "{data:x?} under {spec:#?}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn random_specifications() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut compared = 0;
+    for _ in 0..40 {
+        let spec = random_spec(&mut random);
+        let program = compile(&spec).unwrap();
+        decode::check(program.insns()).unwrap();
+        assert_eq!(compile(&spec).unwrap(), program, "the same rules give the same bytes");
+        compared += compare(&spec, &program, &mut random, 60);
+    }
+    assert!(compared > 300_000, "{compared} comparisons only");
+}
+
+/// Every argument of every call of every ABI, one at a time, with a value, a range and a mask.
+#[test]
+fn every_argument() {
+    let mut random = Random(7);
+    for test in ["1", "!1", "2..=9", "-2..=3", "& 6 == 2", "!& 5", "0x7fffffff | 3 | 5 | 0..=1"] {
+        let mut allow = Vec::new();
+        for call in table::names() {
+            let most = Abi::ALL.map(|abi| call.prototype(abi).map_or(0, |prototype| prototype.args.len()));
+            for at in 0..most.into_iter().max().unwrap() {
+                let before = "_, ".repeat(at);
+                if let Ok(rule) = rule::parse(&format!("{}({before}{test})", call.name())) {
+                    allow.push(rule);
+                }
+            }
+        }
+        assert!(allow.len() > 900, "{} arguments only", allow.len());
+        for chunk in allow.chunks(300) {
+            let spec = FilterSpec {
+                abis: AbiSet::ALL,
+                deny: chunk[..30].to_vec(),
+                allow: chunk.to_vec(),
+                on_deny: Action::Errno(1),
+                unknown: Action::Errno(38),
+                bad_abi: Action::KillProcess,
+            };
+            compare(&spec, &compile(&spec).unwrap(), &mut random, 12);
+        }
+    }
+}
+
+fn spec(deny: &[&str], allow: &[&str]) -> FilterSpec {
+    let parse = |texts: &[&str]| texts.iter().map(|text| rule::parse(text).unwrap()).collect();
+    FilterSpec {
+        abis: AbiSet::X86_64,
+        deny: parse(deny),
+        allow: parse(allow),
+        on_deny: Action::Errno(1),
+        unknown: Action::Errno(38),
+        bad_abi: Action::KillProcess,
+    }
+}
+
+fn answer(spec: &FilterSpec, arch: u32, nr: u32, args: [u64; 6]) -> Action {
+    let data = SeccompData { nr, arch, instruction_pointer: 0, args };
+    let action = eval::action(compile(spec).unwrap().insns(), &data).unwrap();
+    assert_eq!(action, meaning(spec, &data));
+    action
+}
+
+/// CVE-2019-7303, CVE-2019-10063: a high half that the kernel drops must change nothing.
+#[test]
+fn high_halves_that_the_kernel_drops() {
+    let spec = spec(&["ioctl(cmd: TIOCSTI | TIOCLINUX)", "socket(domain: AF_ALG) -> kill"], &["@known"]);
+    let arch = table::AUDIT_ARCH_X86_64;
+    for high in [0, 1 << 32, 0xffff_ffff << 32] {
+        assert_eq!(answer(&spec, arch, 16, [0, 0x5412 | high, 0, 0, 0, 0]), Action::Errno(1));
+        assert_eq!(answer(&spec, arch, 41, [38 | high, 0, 0, 0, 0, 0]), Action::KillProcess);
+        assert_eq!(answer(&spec, arch, 41, [1 | high, 0, 0, 0, 0, 0]), Action::Allow);
+    }
+}
+
+/// `int 0x80` from a 64-bit process leaves the high halves in `seccomp_data`; the kernel casts all
+/// of them away, also those of `unsigned long`.
+#[test]
+fn i386_reads_32_bits_of_everything() {
+    let mut spec = spec(&["unshare(CLONE_NEWUSER) -> kill"], &["@known"]);
+    spec.abis = AbiSet::ALL;
+    let unshare = table::by_name(Abi::I386, "unshare").unwrap().number;
+    let args = [0x1000_0000 | 1 << 40, 0, 0, 0, 0, 0];
+    assert_eq!(answer(&spec, table::AUDIT_ARCH_I386, unshare, args), Action::KillProcess);
+    assert_eq!(answer(&spec, table::AUDIT_ARCH_X86_64, 272, args), Action::Allow);
+}
+
+#[test]
+fn socket_types_ignore_their_flags() {
+    let spec = spec(&[], &["socket(type: SOCK_STREAM | SOCK_DGRAM)"]);
+    let arch = table::AUDIT_ARCH_X86_64;
+    for (kind, allowed) in
+        [(1, true), (2, true), (3, false), (0x80001, true), (0x80802, true), (0x80003, false)]
+    {
+        let expected = if allowed { Action::Allow } else { Action::Errno(1) };
+        assert_eq!(answer(&spec, arch, 41, [1, kind, 0, 0, 0, 0]), expected, "{kind:#x}");
+    }
+}
+
+#[test]
+fn x32_and_negative_numbers() {
+    let native = spec(&[], &["@known"]);
+    let mut both = native.clone();
+    both.abis = AbiSet::X86_64.with(Abi::X32);
+    let arch = table::AUDIT_ARCH_X86_64;
+    assert_eq!(answer(&native, arch, 0x4000_0000, [0; 6]), Action::KillProcess);
+    assert_eq!(answer(&both, arch, 0x4000_0000, [0; 6]), Action::Allow);
+    // execve has an x32 number of its own; the x86_64 one does not exist there, nor the reverse.
+    assert_eq!(answer(&both, arch, 0x4000_0000 | 520, [0; 6]), Action::Allow);
+    assert_eq!(answer(&both, arch, 0x4000_0000 | 59, [0; 6]), Action::Errno(38));
+    assert_eq!(answer(&both, arch, 520, [0; 6]), Action::Errno(38));
+    assert_eq!(answer(&native, arch, u32::MAX, [0; 6]), Action::Errno(38));
+    assert_eq!(answer(&native, arch, 0xc000_0000, [0; 6]), Action::Errno(38));
+}
+
+/// An argument that an ABI does not have: deny all, allow none.
+#[test]
+fn inexpressible_conditions_open_nothing() {
+    let mut spec = spec(&["mmap(prot: & PROT_EXEC == PROT_EXEC)"], &["mmap", "pread64(pos: 0)"]);
+    spec.abis = AbiSet::ALL;
+    assert_eq!(answer(&spec, table::AUDIT_ARCH_I386, 90, [0; 6]), Action::Errno(1));
+    assert_eq!(answer(&spec, table::AUDIT_ARCH_X86_64, 9, [0; 6]), Action::Allow);
+}
+
+/// Everything that is allowed whatever its arguments must be answered by the action cache.
+#[test]
+fn constant_allows_are_cached() {
+    let mut random = Random(3);
+    for _ in 0..50 {
+        let spec = random_spec(&mut random);
+        let program = compile(&spec).unwrap();
+        for abi in spec.abis.iter() {
+            for prototype in table::prototypes(abi) {
+                let is =
+                    |rule: &Rule| rule.target.calls().any(|call| call.number(abi) == Some(prototype.number));
+                if !spec.deny.iter().any(is)
+                    && spec.allow.iter().any(|rule| rule.conditions.is_empty() && is(rule))
+                {
+                    let nr = abi.bit() | prototype.number;
+                    assert!(eval::cached(program.insns(), abi.audit_arch(), nr), "{prototype:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Jumps beyond 255 and programs near the limit; beyond it, an error.
+#[test]
+fn long_programs() {
+    let mut random = Random(11);
+    let rules = |count: u64| -> Vec<Rule> {
+        let text =
+            |at: u64| format!("{}({})", ["lseek", "fcntl", "openat", "prctl"][at as usize % 4], at * 7 + 3);
+        (0..count).map(|at| rule::parse(&text(at)).unwrap()).collect()
+    };
+    for count in [100, 500, 1500] {
+        let mut spec = spec(&[], &["@basic-io"]);
+        spec.abis = AbiSet::ALL;
+        spec.allow.extend(rules(count));
+        let program = compile(&spec).unwrap();
+        decode::check(program.insns()).unwrap();
+        assert!(program.len() > count as usize);
+        compare(&spec, &program, &mut random, 200);
+    }
+    let mut spec = spec(&[], &[]);
+    spec.allow = rules(9000);
+    assert!(matches!(compile(&spec), Err(compile::Error::TooLong { .. })));
+}
+
+#[test]
+fn an_allow_rule_has_no_action() {
+    let mut spec = spec(&[], &["read"]);
+    spec.allow.push(rule::parse("write -> kill").unwrap());
+    assert_eq!(compile(&spec), Err(compile::Error::ActionOnAllow { index: 1 }));
+}

@@ -1,0 +1,303 @@
+//! The janitor: a child that outlives ringfence and removes what a containment leaves in file
+//! systems: cgroups and placeholder directories.
+//!
+//! It waits on a pipe that only the living hold open, so that a SIGKILL of ringfence is a word to
+//! it like any other. It has its own session, no descriptor of the caller's, and no signal reaches
+//! it but SIGKILL and SIGSTOP. cgroups(7), rmdir(2), flock(2).
+
+use core::ffi::CStr;
+
+use linux_raw_sys::general::{
+    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock,
+    __NR_getdents64, __NR_nanosleep, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_prctl,
+    __NR_pread64, __NR_read, __NR_rt_sigprocmask, __NR_setsid, __NR_unlinkat, __NR_wait4, __NR_write,
+    AT_FDCWD, AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, SIG_SETMASK,
+    SIGKILL,
+};
+use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
+
+use crate::raw::{self, Errno};
+
+/// `__WALL` of linux/wait.h.
+const WALL: usize = 0x4000_0000;
+
+/// How often a busy directory is tried again, and how long after each try: two seconds in all. A
+/// killed process leaves its cgroup only when it has been reaped.
+const TRIES: u32 = 1000;
+const PAUSE_NS: u64 = 2_000_000;
+
+/// Of linux/fcntl.h.
+const LOCK_EX: usize = 2;
+const LOCK_NB: usize = 4;
+
+/// How deep cgroups below a cgroup are followed; the path of a deeper one would not fit one step
+/// of `PATH_MAX` anyway, and what is left is reported.
+const DEPTH: u32 = 16;
+
+/// One thing to remove, by its absolute path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftover<'a> {
+    /// A cgroup: whatever lives in it is killed, cgroups below it go first.
+    Cgroup(&'a CStr),
+    /// A directory that stands for a denied path, only where it is empty and no other containment
+    /// holds a lock (flock(2), shared) on it: removing it would lift the mount on it there
+    /// (fs/namespace.c, `detach_mounts`).
+    Placeholder(&'a CStr),
+}
+
+/// Starts a janitor, which begins when the last write end of the pipe `read` is closed. A byte
+/// written before that says that all went well, and nothing of this containment lives any more.
+///
+/// Returns its process id, for [`wait`]. The caller keeps the write end, close-on-exec.
+/// It raises no SIGCHLD.
+///
+/// # Errors
+/// Those of clone(2).
+pub fn start(read: i32, leftovers: &[Leftover<'_>]) -> Result<i32, Errno> {
+    let (all, mut before) = (u64::MAX, 0_u64);
+    // SAFETY: both masks are live words of the size named. Blocked before the child exists, so
+    // that no signal for the caller's terminal finds it between its birth and its own session.
+    unsafe { mask(&raw const all, &raw mut before) }?;
+    // SAFETY: without CLONE_VM and with a null stack this is fork(2), and the child never returns.
+    let child = match unsafe { ask(__NR_clone, [0; 5]) } {
+        Ok(0) => live(read, leftovers),
+        other => other,
+    };
+    // SAFETY: as above; the mask is the one that was found.
+    unsafe { mask(&raw const before, core::ptr::null_mut()) }?;
+    child.map(|pid| pid as i32)
+}
+
+/// Waits for a janitor that [`start`] gave, and says how many things it could not remove.
+///
+/// # Errors
+/// `ECHILD` where somebody else waited for it.
+pub fn wait(pid: i32) -> Result<u8, Errno> {
+    let mut status: i32 = 0;
+    loop {
+        // SAFETY: `status` is live and four bytes.
+        match unsafe { ask(__NR_wait4, [pid as usize, &raw mut status as usize, WALL, 0, 0]) } {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) if status & 0x7f == 0 => return Ok((status >> 8) as u8),
+            Ok(_) => return Ok(u8::MAX),
+        }
+    }
+}
+
+/// Removes one thing now, with the janitor's own means; `false` where something stays. `patient`:
+/// whoever locks a placeholder may be of this containment and about to end.
+#[must_use]
+pub fn remove(leftover: Leftover<'_>, patient: bool) -> bool {
+    match leftover {
+        Leftover::Cgroup(path) => remove_cgroup(AT_FDCWD, path, DEPTH),
+        Leftover::Placeholder(path) => remove_placeholder(path, if patient { TRIES } else { 1 }),
+    }
+}
+
+/// The whole life of the child.
+fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
+    // SAFETY: all of these act on this child alone, which has its own descriptor table: a session
+    // of its own, out of reach for ptrace(2), a name, only the pipe open, no directory held.
+    unsafe {
+        let _ = ask(__NR_setsid, [0; 5]);
+        let _ = ask(__NR_prctl, [PR_SET_DUMPABLE as usize, 0, 0, 0, 0]);
+        let _ = ask(__NR_prctl, [PR_SET_NAME as usize, c"ringfence-tidy".as_ptr() as usize, 0, 0, 0]);
+        let _ = ask(__NR_dup2, [read as usize, 0, 0, 0, 0]);
+        let _ = ask(__NR_close_range, [1, u32::MAX as usize, 0, 0, 0]);
+        let _ = ask(__NR_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0]);
+    }
+    let mut byte = 0_u8;
+    let mut patient = true;
+    loop {
+        // SAFETY: one byte to a live byte.
+        match unsafe { ask(__NR_read, [0, &raw mut byte as usize, 1, 0, 0]) } {
+            Ok(0) => break,
+            Ok(_) => patient = false,
+            Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    let mut left = 0_u8;
+    for leftover in leftovers {
+        if !remove(*leftover, patient) {
+            left = left.saturating_add(1);
+        }
+    }
+    loop {
+        // SAFETY: ends this child.
+        let _ = unsafe { ask(__NR_exit_group, [usize::from(left), 0, 0, 0, 0]) };
+    }
+}
+
+/// rmdir(2) until it is gone, for as long as it is busy; `meanwhile` runs before each new try.
+fn remove_directory(dir: i32, path: &CStr, mut meanwhile: impl FnMut()) -> bool {
+    for _ in 0..TRIES {
+        // SAFETY: the path ends in NUL; AT_REMOVEDIR removes empty directories only.
+        let gone = unsafe {
+            ask(__NR_unlinkat, [dir as usize, path.as_ptr() as usize, AT_REMOVEDIR as usize, 0, 0])
+        };
+        match gone {
+            Ok(_) | Err(Errno::NOENT) => return true,
+            Err(Errno::BUSY) => {}
+            Err(_) => return false,
+        }
+        pause();
+        meanwhile();
+    }
+    false
+}
+
+/// Whoever uses the directory holds a shared lock on it; an exclusive one says that nobody does.
+/// Where others do, the last of them removes it: that is not a failure.
+fn remove_placeholder(path: &CStr, tries: u32) -> bool {
+    let Some(own) = Descriptor::open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
+        return remove_directory(AT_FDCWD, path, || {});
+    };
+    for _ in 0..tries {
+        // SAFETY: numbers only.
+        if unsafe { ask(__NR_flock, [own.0 as usize, LOCK_EX | LOCK_NB, 0, 0, 0]) }.is_ok() {
+            return remove_directory(AT_FDCWD, path, || {});
+        }
+        if tries > 1 {
+            pause();
+        }
+    }
+    true
+}
+
+fn pause() {
+    let time = [0_u64, PAUSE_NS];
+    // SAFETY: two words are `struct timespec`.
+    let _ = unsafe { ask(__NR_nanosleep, [&raw const time as usize, 0, 0, 0, 0]) };
+}
+
+fn remove_cgroup(dir: i32, path: &CStr, depth: u32) -> bool {
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    let Some(own) = Descriptor::open(dir, path, flags) else {
+        return remove_directory(dir, path, || {});
+    };
+    kill_members(own.0);
+    if depth > 0 {
+        remove_below(own.0, depth - 1);
+    }
+    remove_directory(dir, path, || kill_members(own.0))
+}
+
+/// SIGKILL to every member: `cgroup.kill` (cgroup v2, 5.14), else each that is listed.
+fn kill_members(dir: i32) {
+    if let Some(kill) = Descriptor::open(dir, c"cgroup.kill", O_WRONLY) {
+        // SAFETY: one byte from a live byte.
+        let _ = unsafe { ask(__NR_write, [kill.0 as usize, b"1".as_ptr() as usize, 1, 0, 0]) };
+        return;
+    }
+    let Some(list) = Descriptor::open(dir, c"cgroup.procs", O_RDONLY) else {
+        return;
+    };
+    each_member(list.0, |pid| {
+        // SAFETY: numbers only. The descriptor is opened before the list is read again, so a pid
+        // that is still listed then is of this process or of none that lives.
+        let Ok(pidfd) = (unsafe { ask(__NR_pidfd_open, [pid as usize, 0, 0, 0, 0]) }) else {
+            return;
+        };
+        let pidfd = Descriptor(pidfd as i32);
+        let mut listed = false;
+        each_member(list.0, |other| listed |= other == pid);
+        if listed {
+            // SAFETY: numbers only.
+            let _ = unsafe { ask(__NR_pidfd_send_signal, [pidfd.0 as usize, SIGKILL as usize, 0, 0, 0]) };
+        }
+    });
+}
+
+/// Calls `found` for each process id of a `cgroup.procs`, one a line; at most the first 4096 bytes
+/// a call, which is enough: it is called again while the cgroup is busy.
+fn each_member(list: i32, mut found: impl FnMut(u32)) {
+    let mut text = [0_u8; 4096];
+    // SAFETY: the kernel writes at most `text.len()` bytes to `text`.
+    let Ok(len) =
+        (unsafe { ask(__NR_pread64, [list as usize, text.as_mut_ptr() as usize, text.len(), 0, 0]) })
+    else {
+        return;
+    };
+    let mut pid = 0_u32;
+    for byte in text.iter().take(len) {
+        match byte {
+            b'0'..=b'9' => pid = pid.wrapping_mul(10).wrapping_add(u32::from(byte - b'0')),
+            _ => {
+                // 0 is a process that this pid namespace has no number for.
+                if pid != 0 {
+                    found(pid);
+                }
+                pid = 0;
+            }
+        }
+    }
+}
+
+/// Removes the cgroups directly below one: the sub-directories of its directory.
+fn remove_below(dir: i32, depth: u32) {
+    let mut room = [0_u64; 256];
+    loop {
+        // SAFETY: the kernel writes at most the size of `room`, which is aligned for its entries.
+        let Ok(len @ 1..) = (unsafe {
+            ask(__NR_getdents64, [dir as usize, room.as_mut_ptr() as usize, size_of_val(&room), 0, 0])
+        }) else {
+            return;
+        };
+        // SAFETY: `len` bytes of `room` were written, and every byte pattern is a byte.
+        let entries = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<u8>(), len) };
+        let mut at = 0;
+        // struct linux_dirent64: d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name, getdents(2).
+        while let Some(entry) = entries.get(at..).filter(|rest| rest.len() > 19) {
+            let length = usize::from(u16::from_ne_bytes([entry[16], entry[17]])).max(19);
+            let name = entry.get(19..length).and_then(|name| CStr::from_bytes_until_nul(name).ok());
+            if let Some(name) = name.filter(|name| u32::from(entry[18]) == DT_DIR && !is_dots(name)) {
+                let _ = remove_cgroup(dir, name, depth);
+            }
+            at += length;
+        }
+    }
+}
+
+fn is_dots(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+/// An open file of the janitor's, closed when dropped.
+struct Descriptor(i32);
+
+impl Descriptor {
+    fn open(dir: i32, path: &CStr, flags: u32) -> Option<Self> {
+        let flags = (flags | O_CLOEXEC) as usize;
+        // SAFETY: the path ends in NUL.
+        unsafe { ask(__NR_openat, [dir as usize, path.as_ptr() as usize, flags, 0, 0]) }
+            .ok()
+            .map(|fd| Self(fd as i32))
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is this value's own.
+        let _ = unsafe { ask(__NR_close, [self.0 as usize, 0, 0, 0, 0]) };
+    }
+}
+
+/// rt_sigprocmask(2) `SIG_SETMASK`.
+///
+/// # Safety
+/// `new` must be live; `old` live or null; 8 bytes each.
+unsafe fn mask(new: *const u64, old: *mut u64) -> Result<usize, Errno> {
+    // SAFETY: the caller's word.
+    unsafe { ask(__NR_rt_sigprocmask, [SIG_SETMASK as usize, new as usize, old as usize, 8, 0]) }
+}
+
+/// The gate, with the last argument 0, which no call of this file has.
+///
+/// # Safety
+/// As [`raw::call`].
+unsafe fn ask(nr: u32, [a, b, c, d, e]: [usize; 5]) -> Result<usize, Errno> {
+    // SAFETY: the caller's word.
+    unsafe { raw::call(nr, [a, b, c, d, e, 0]) }
+}

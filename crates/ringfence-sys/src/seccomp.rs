@@ -1,0 +1,31 @@
+//! seccomp(2): strict mode and filters.
+
+use linux_raw_sys::general as nr;
+
+use crate::abi::SockFilter;
+use crate::raw::{Errno, syscall};
+
+const SET_MODE_STRICT: usize = 0;
+const SET_MODE_FILTER: usize = 1;
+
+#[repr(C)]
+struct Program {
+    len: u16,
+    filter: *const SockFilter,
+}
+
+/// `SECCOMP_SET_MODE_FILTER` on the calling thread. `EINVAL` for more than 65,535 instructions.
+pub(crate) fn filter(flags: u64, program: &[SockFilter]) -> Result<(), Errno> {
+    let Ok(len) = u16::try_from(program.len()) else { return Err(Errno::INVAL) };
+    let program = Program { len, filter: program.as_ptr() };
+    // SAFETY: the program lives across the call; the kernel copies and checks it.
+    unsafe { syscall!(nr::__NR_seccomp, SET_MODE_FILTER, flags, &raw const program) }?;
+    Ok(())
+}
+
+/// `SECCOMP_SET_MODE_STRICT` on the calling thread.
+pub(crate) fn strict() -> Result<(), Errno> {
+    // SAFETY: no memory arguments.
+    unsafe { syscall!(nr::__NR_seccomp, SET_MODE_STRICT, 0, 0) }?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The launcher's own signals: blocked while a child is attended to, and read from a descriptor.
+
+use linux_raw_sys::general as nr;
+use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use crate::raw::{Errno, syscall};
+
+const SET_MASK: usize = 2;
+
+/// All signals of the calling thread are blocked as long as this lives; then the mask is as before.
+#[derive(Debug)]
+#[must_use]
+pub struct Blocked {
+    before: u64,
+}
+
+impl Blocked {
+    /// sigprocmask(2).
+    ///
+    /// # Errors
+    /// Those of sigprocmask(2), none of which can happen with valid pointers.
+    pub fn all() -> Result<Self, Errno> {
+        let (all, mut before) = (u64::MAX, 0u64);
+        // SAFETY: rt_sigprocmask reads and writes one 64-bit set each.
+        unsafe { syscall!(nr::__NR_rt_sigprocmask, SET_MASK, &raw const all, &raw mut before, 8) }?;
+        Ok(Self { before })
+    }
+
+    /// The mask that there was: bit n-1 is signal n.
+    #[must_use]
+    pub fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// signalfd(2) of every signal.
+    ///
+    /// # Errors
+    /// Those of signalfd(2): `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn descriptor(&self) -> Result<OwnedFd, Errno> {
+        let all = u64::MAX;
+        let cloexec_nonblock = 0o2000000 | 0o4000;
+        // SAFETY: signalfd4 reads one 64-bit set, and gives a new descriptor.
+        unsafe {
+            syscall!(nr::__NR_signalfd4, -1isize, &raw const all, 8, cloexec_nonblock)
+                .map(|fd| OwnedFd::from_raw_fd(fd as i32))
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: rt_sigprocmask reads one 64-bit set.
+        let _ = unsafe { syscall!(nr::__NR_rt_sigprocmask, SET_MASK, &raw const self.before, 0, 8) };
+    }
+}
+
+/// The next signal of a descriptor that [`Blocked::descriptor`] made, if there is one.
+pub fn next(descriptor: &OwnedFd) -> Option<i32> {
+    // struct signalfd_siginfo: 128 bytes, the number first.
+    let mut info = [0u32; 32];
+    // SAFETY: read writes at most 128 bytes.
+    match unsafe { syscall!(nr::__NR_read, descriptor.as_raw_fd(), info.as_mut_ptr(), 128) } {
+        Ok(128) => Some(info[0] as i32),
+        _ => None,
+    }
+}

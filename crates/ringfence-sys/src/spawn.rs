@@ -1,0 +1,307 @@
+//! clone3(2) with vfork-like sharing of memory, pidfd, and the fixed-size channel on which a
+//! child says what failed.
+//!
+//! A child runs on a stack of its own in the memory of its maker, so that a large caller pays
+//! nothing for it. That is sound because [`with_child`] does not return before the child is gone.
+
+use core::ffi::c_void;
+use core::marker::PhantomData;
+
+use linux_raw_sys::general as nr;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use crate::raw::{Errno, close, exit, syscall};
+use crate::run::{self, Machine};
+use crate::step::Step;
+
+/// Size of one stack: the interpreter needs less than a quarter of it.
+const STACK: usize = 32 * 1024;
+const PAGE: usize = 4096;
+const CLONE_VM: u64 = 0x100;
+const CLONE_VFORK: u64 = 0x4000;
+const CLONE_PIDFD: u64 = 0x1000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+const SIGCHLD: u64 = 17;
+
+/// `struct clone_args` of linux/sched.h, as of 5.7.
+#[repr(C, align(8))]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// What a child tells its maker, in one fixed-size message.
+#[derive(Debug)]
+pub enum Report {
+    /// Step `step` of the program failed; the child is gone.
+    Failed {
+        /// Index into the steps.
+        step: usize,
+        /// Why.
+        errno: Errno,
+    },
+    /// The child waits at [`Step::Sync`] for [`Child::go_on`].
+    Waiting,
+    /// The master of the terminal that [`Step::OpenTerminal`] made; the child waits for
+    /// [`Child::go_on`], so that size and modes can be set before any program sees it.
+    Terminal(OwnedFd),
+}
+
+/// How a child ended, waitid(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// exit(3) with this status.
+    Exited(i32),
+    /// This signal.
+    Signaled(i32),
+}
+
+/// What clone3(2) is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `CLONE_NEW*`.
+    pub namespaces: u64,
+    /// `CLONE_INTO_CGROUP`: a directory of cgroup v2.
+    pub cgroup: Option<BorrowedFd<'a>>,
+}
+
+/// A child that runs steps, and then is the init of what it made. It exists inside [`with_child`] only.
+#[derive(Debug)]
+pub struct Child<'s> {
+    pid: i32,
+    pidfd: OwnedFd,
+    channel: OwnedFd,
+    ended: Option<Ended>,
+    steps: PhantomData<&'s ()>,
+}
+
+struct Start<'a> {
+    steps: &'a [Step<'a>],
+    channel: i32,
+    parents_end: i32,
+    command_stack: *mut u8,
+}
+
+/// Clones a child that runs `steps`, gives it to `attend`, and kills and reaps it after that.
+///
+/// All signals should be blocked while this runs: the child starts with the caller's mask.
+///
+/// # Errors
+/// The errno of socketpair(2), mmap(2) or clone3(2); nothing is started then.
+pub fn with_child<R>(
+    steps: &[Step<'_>],
+    request: &Request<'_>,
+    attend: impl FnOnce(&mut Child<'_>) -> R,
+) -> Result<R, Errno> {
+    let stacks = Stacks::new()?;
+    let (ours, childs) = channel()?;
+    let start = Start {
+        steps,
+        channel: childs.as_raw_fd(),
+        parents_end: ours.as_raw_fd(),
+        command_stack: stacks.command(),
+    };
+    let mut pidfd: i32 = -1;
+    let mut args = CloneArgs {
+        flags: CLONE_VM | CLONE_PIDFD | request.namespaces,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: SIGCHLD,
+        stack: stacks.init() as u64,
+        stack_size: STACK as u64,
+        ..CloneArgs::default()
+    };
+    if let Some(cgroup) = request.cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: the stack is fresh and larger than the interpreter needs; `start` and all it borrows
+    // outlive the child, because `Child` is reaped below before they go.
+    let pid = unsafe { clone_calling(&args, child_main, (&raw const start).cast()) }?;
+    drop(childs);
+    // SAFETY: clone3 succeeded, so the kernel has put a new descriptor there.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let mut child = Child { pid, pidfd, channel: ours, ended: None, steps: PhantomData };
+    let result = attend(&mut child);
+    drop(child);
+    drop(stacks);
+    Ok(result)
+}
+
+impl Child<'_> {
+    /// Becomes readable when the child has ended.
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Becomes readable when there is a [`Report`], or at the end.
+    #[must_use]
+    pub fn channel(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+
+    /// The process id in the caller's pid namespace.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The next report; `None` where there is none now (`wait` false) or ever again (`wait` true).
+    pub fn report(&mut self, wait: bool) -> Option<Report> {
+        run::receive(self.channel.as_raw_fd(), wait)
+    }
+
+    /// Lets a child go on that waits at [`Step::Sync`].
+    ///
+    /// # Errors
+    /// `EPIPE` where it is gone.
+    pub fn go_on(&mut self) -> Result<(), Errno> {
+        run::send_word(self.channel.as_raw_fd())
+    }
+
+    /// pidfd_send_signal(2). A child that has ended is not an error.
+    pub fn signal(&self, signal: i32) {
+        if self.ended.is_none() {
+            // SAFETY: no memory arguments are used; the pidfd is ours.
+            let _ = unsafe { syscall!(nr::__NR_pidfd_send_signal, self.pidfd.as_raw_fd(), signal, 0, 0) };
+        }
+    }
+
+    /// Waits for the end (`wait` true), or asks whether it has come.
+    pub fn wait(&mut self, wait: bool) -> Option<Ended> {
+        if self.ended.is_none() {
+            self.ended = run::wait_for(self.pid, wait);
+        }
+        self.ended
+    }
+}
+
+impl Drop for Child<'_> {
+    /// Kills and reaps: nothing of a child outlives its maker's attention.
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.signal(9);
+            self.wait(true);
+        }
+    }
+}
+
+extern "C" fn child_main(start: *const c_void) -> ! {
+    // SAFETY: `with_child` passes a `Start` that outlives the child.
+    let start = unsafe { &*start.cast::<Start<'_>>() };
+    close(start.parents_end);
+    let mut machine = Machine::new(start.channel, start.command_stack);
+    // SAFETY: this is the fresh child of `with_child`, with a descriptor table of its own.
+    let failure = unsafe { machine.run(start.steps, 0) };
+    machine.tell_failure(failure);
+    exit(125)
+}
+
+/// vfork with a stack: the caller stands still until the command has called execve or is gone.
+///
+/// # Safety
+/// `stack_top` ends a writable area of [`STACK`] bytes that nothing else uses; `argument` lives on.
+pub(crate) unsafe fn vfork_calling(
+    stack: *mut u8,
+    entry: extern "C" fn(*const c_void) -> !,
+    argument: *const c_void,
+) -> Result<i32, Errno> {
+    let args = CloneArgs {
+        flags: CLONE_VM | CLONE_VFORK,
+        exit_signal: SIGCHLD,
+        stack: stack as u64,
+        stack_size: STACK as u64,
+        ..CloneArgs::default()
+    };
+    // SAFETY: passed on to the caller.
+    unsafe { clone_calling(&args, entry, argument) }
+}
+
+/// clone3(2); the child calls `entry(argument)` on its new stack and never comes back.
+///
+/// # Safety
+/// `args` names a stack that is unused and stays mapped as long as the child lives.
+unsafe fn clone_calling(
+    args: &CloneArgs,
+    entry: extern "C" fn(*const c_void) -> !,
+    argument: *const c_void,
+) -> Result<i32, Errno> {
+    let answer: isize;
+    // SAFETY: the child's registers are the parent's, its stack is empty and 16-byte aligned; it
+    // leaves by `call` into a function that does not return. The parent sees an ordinary call.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") nr::__NR_clone3 as isize => answer,
+            in("rdi") core::ptr::from_ref(args),
+            in("rsi") size_of::<CloneArgs>(),
+            in("r12") argument,
+            in("r13") entry,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    crate::raw::check(answer).map(|pid| pid as i32)
+}
+
+/// Two stacks, each with a page below it that may not be touched.
+struct Stacks {
+    base: usize,
+}
+
+impl Stacks {
+    const LEN: usize = 2 * (STACK + PAGE);
+
+    fn new() -> Result<Self, Errno> {
+        let (read_write, private_anonymous) = (3, 0x22);
+        // SAFETY: a new anonymous mapping touches nothing that exists.
+        let base =
+            unsafe { syscall!(nr::__NR_mmap, 0, Self::LEN, read_write, private_anonymous, usize::MAX, 0) }?;
+        let stacks = Self { base };
+        for guard in [base, base + STACK + PAGE] {
+            // SAFETY: the page is part of the mapping above, which nothing uses yet.
+            unsafe { syscall!(nr::__NR_mprotect, guard, PAGE, 0) }?;
+        }
+        Ok(stacks)
+    }
+
+    fn init(&self) -> *mut u8 {
+        core::ptr::with_exposed_provenance_mut(self.base + PAGE)
+    }
+
+    fn command(&self) -> *mut u8 {
+        core::ptr::with_exposed_provenance_mut(self.base + STACK + 2 * PAGE)
+    }
+}
+
+impl Drop for Stacks {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and the children that ran on it are gone.
+        let _ = unsafe { syscall!(nr::__NR_munmap, self.base, Self::LEN) };
+    }
+}
+
+fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (af_unix, seqpacket_cloexec) = (1, 5 | 0o2000000);
+    let mut pair = [-1i32; 2];
+    // SAFETY: socketpair writes two ints.
+    unsafe { syscall!(nr::__NR_socketpair, af_unix, seqpacket_cloexec, 0, pair.as_mut_ptr()) }?;
+    // SAFETY: both are new and ours.
+    Ok(unsafe { (OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])) })
+}

@@ -1,0 +1,277 @@
+//! The walk along a path, component by component, as the kernel does it. path_resolution(7).
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, readlink, statfs};
+use rustix::io::Errno;
+
+use super::variable::VARIABLES;
+use super::{Kind, Link, Object, Resolved};
+use crate::host::nearest::nearest;
+
+/// `MAXSYMLINKS` of include/linux/namei.h.
+const MOST_LINKS: usize = 40;
+
+/// Why a path cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Nothing was written.
+    #[error("it is empty")]
+    Empty,
+    /// A NUL, which no path can have.
+    #[error("it has a NUL character in it")]
+    Nul,
+    /// `${` without `}`.
+    #[error("`${{` without `}}`")]
+    OpenBrace,
+    /// A variable that is not in [`VARIABLES`].
+    #[error("${0} is not one of the variables that a path may have")]
+    UnknownVariable(String),
+    /// A variable without a value.
+    #[error("${0} is not set")]
+    Unset(&'static str),
+    /// A variable whose value would lead elsewhere than it should.
+    #[error("${0} is {1:?}, which is not an absolute path")]
+    BadVariable(&'static str, OsString),
+    /// `~name`.
+    #[error("`~{0}` is another user's home")]
+    OtherHome(String),
+    /// The working directory is gone.
+    #[error("the working directory has been removed, or cannot be seen")]
+    NoDirectory,
+    /// Not there.
+    #[error("{} does not exist", existing.join(missing.iter().collect::<PathBuf>()).display())]
+    Missing {
+        /// What does.
+        existing: PathBuf,
+        /// What does not, by name.
+        missing: Vec<OsString>,
+    },
+    /// `..` behind something that does not exist.
+    #[error("{} does not exist, and `..` leads on from it", .0.display())]
+    DotDot(PathBuf),
+    /// Something below a file.
+    #[error("{} is not a directory", .0.display())]
+    NotDirectory(PathBuf),
+    /// Too many symbolic links.
+    #[error("more than 40 symbolic links, the last one {}", .0.display())]
+    Loop(PathBuf),
+    /// A link that leads elsewhere for every process.
+    #[error("{} leads elsewhere for every process", .0.display())]
+    Magic(PathBuf),
+    /// Another errno of lstat(2) or readlink(2).
+    #[error("{}: {error}", at.display())]
+    Errno {
+        /// Where.
+        at: PathBuf,
+        /// What.
+        error: Errno,
+    },
+}
+
+impl Fault {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self, written: &str) -> String {
+        match self {
+            Self::Empty => "write `.` for the working directory, or take the entry out".to_owned(),
+            Self::Nul => "take it out".to_owned(),
+            Self::OpenBrace => "close it, or write `$$` for a plain `$`".to_owned(),
+            Self::UnknownVariable(name) => {
+                let names = VARIABLES.iter().map(|(name, _)| *name);
+                let known = names.clone().map(|name| format!("${name}")).collect::<Vec<_>>().join(", ");
+                match nearest(name, names) {
+                    Some(name) => format!("did you mean ${name}? known are {known}; `$$` is a plain `$`"),
+                    None => format!("known are {known}; `$$` is a plain `$`"),
+                }
+            }
+            Self::Unset(name) => {
+                format!("set {name}, or write \"-{written}\" to leave it out where it is not")
+            }
+            Self::BadVariable(name, _) => format!("set {name} rightly in ringfence's environment"),
+            Self::OtherHome(_) => "write the whole path".to_owned(),
+            Self::NoDirectory => "change to a directory that exists, or write the whole path".to_owned(),
+            Self::Missing { .. } => {
+                format!("create it, or write \"-{written}\" to leave it out where it does not exist")
+            }
+            Self::DotDot(_) => "write the path without `..`".to_owned(),
+            Self::NotDirectory(at) => format!("write a path that does not go on below {}", at.display()),
+            Self::Loop(_) => "write the path that the links should lead to".to_owned(),
+            Self::Magic(_) => "write the path itself; what /proc shows is decided by fs.proc".to_owned(),
+            Self::Errno { error: Errno::ACCESS, .. } => {
+                "run ringfence as a user who may search that directory, or write a path above it".to_owned()
+            }
+            Self::Errno { error: Errno::NAMETOOLONG, .. } => {
+                "a component has at most 255 bytes, a path at most 4095".to_owned()
+            }
+            Self::Errno { .. } => "look at the file system there".to_owned(),
+        }
+    }
+}
+
+/// What was found at an absolute path without symbolic links in its directory.
+#[derive(Debug, Clone)]
+enum Node {
+    Object(Object),
+    Link(PathBuf),
+    Missing,
+    Failed(Fault),
+}
+
+/// What was looked at already.
+#[derive(Debug)]
+pub(super) struct Seen(BTreeMap<PathBuf, Node>);
+
+/// One walk: where it is, what that is, and what is still to go, the next component last.
+struct Walk {
+    real: PathBuf,
+    here: Object,
+    links: Vec<Link>,
+    ahead: Vec<OsString>,
+}
+
+impl Seen {
+    pub(super) const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    pub(super) fn walk(&mut self, path: &Path) -> Result<Resolved, Fault> {
+        let mut walk = Walk {
+            real: PathBuf::from("/"),
+            here: self.root()?,
+            links: Vec::new(),
+            ahead: Vec::with_capacity(16),
+        };
+        walk.push(path);
+        while let Some(name) = walk.ahead.pop() {
+            if walk.here.kind != Kind::Dir {
+                return Err(Fault::NotDirectory(walk.real));
+            }
+            if name == "." {
+                continue;
+            }
+            if name == ".." {
+                walk.real.pop();
+                walk.here = self.object(&walk.real)?;
+                continue;
+            }
+            walk.real.push(&name);
+            match self.look(&walk.real) {
+                Node::Object(object) => walk.here = *object,
+                Node::Failed(fault) => return Err(fault.clone()),
+                Node::Link(target) => {
+                    let target = target.clone();
+                    self.follow(&mut walk, target)?;
+                }
+                Node::Missing => return walk.end_at_missing(name),
+            }
+        }
+        let Walk { real, here, links, .. } = walk;
+        Ok(Resolved {
+            written: String::new(),
+            existing: real.clone(),
+            real,
+            found: Some(here),
+            links,
+            missing: Vec::new(),
+        })
+    }
+
+    fn follow(&mut self, walk: &mut Walk, target: PathBuf) -> Result<(), Fault> {
+        if walk.links.len() == MOST_LINKS {
+            return Err(Fault::Loop(walk.real.clone()));
+        }
+        walk.links.push(Link { at: walk.real.clone(), target: target.clone() });
+        if target.is_absolute() {
+            walk.real = PathBuf::from("/");
+            walk.here = self.root()?;
+        } else {
+            walk.real.pop();
+        }
+        walk.push(&target);
+        Ok(())
+    }
+
+    fn root(&mut self) -> Result<Object, Fault> {
+        self.object(Path::new("/"))
+    }
+
+    /// A directory that the walk has come through, or `/`.
+    fn object(&mut self, path: &Path) -> Result<Object, Fault> {
+        match self.look(path) {
+            Node::Object(object) => Ok(*object),
+            Node::Failed(fault) => Err(fault.clone()),
+            Node::Link(_) | Node::Missing => {
+                Err(Fault::Missing { existing: path.to_owned(), missing: Vec::new() })
+            }
+        }
+    }
+
+    fn look(&mut self, path: &Path) -> &Node {
+        if !self.0.contains_key(path) {
+            self.0.insert(path.to_owned(), look(path));
+        }
+        &self.0[path]
+    }
+}
+
+impl Walk {
+    /// Puts the components of a path ahead. A trailing slash demands a directory: `.` says so.
+    fn push(&mut self, path: &Path) {
+        let text = path.as_os_str().as_encoded_bytes();
+        if text.ends_with(b"/") || text.ends_with(b"/.") {
+            self.ahead.push(OsString::from("."));
+        }
+        let names = path.components().rev().filter_map(|component| match component {
+            Component::Normal(name) => Some(name),
+            Component::ParentDir => Some(OsStr::new("..")),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
+        });
+        self.ahead.extend(names.map(OsStr::to_owned));
+    }
+
+    fn end_at_missing(self, name: OsString) -> Result<Resolved, Fault> {
+        let Self { mut real, links, ahead, .. } = self;
+        let mut missing = vec![name];
+        missing.extend(ahead.into_iter().rev().filter(|name| name != "."));
+        if missing.iter().any(|name| name == "..") {
+            return Err(Fault::DotDot(real));
+        }
+        let existing = real.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        real.extend(&missing[1..]);
+        Ok(Resolved { written: String::new(), real, found: None, links, existing, missing })
+    }
+}
+
+fn look(path: &Path) -> Node {
+    let stat = match lstat(path) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Node::Missing,
+        Err(error) => return Node::Failed(Fault::Errno { at: path.to_owned(), error }),
+    };
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+        return look_at_link(path);
+    }
+    Node::Object(Object {
+        kind: Kind::of(stat.st_mode),
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        uid: stat.st_uid,
+        mode: stat.st_mode & 0o7777,
+    })
+}
+
+/// Links of proc(5) lead elsewhere for every process, some past any path at all.
+fn look_at_link(path: &Path) -> Node {
+    let directory = path.parent().unwrap_or(path);
+    if statfs(directory).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC) {
+        return Node::Failed(Fault::Magic(path.to_owned()));
+    }
+    match readlink(path, Vec::new()) {
+        Ok(target) => Node::Link(PathBuf::from(OsString::from_vec(target.into_bytes()))),
+        Err(error) => Node::Failed(Fault::Errno { at: path.to_owned(), error }),
+    }
+}

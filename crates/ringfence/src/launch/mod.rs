@@ -1,0 +1,94 @@
+//! Carries a plan out: the only caller of `ringfence_sys::spawn` and of `ringfence_sys::run`.
+//!
+//! A plan without a supervisor is applied to the calling process itself, which becomes the
+//! command. Otherwise one child is cloned into all namespaces at once; it runs the steps, clones
+//! the command, and stays as its init. This process attends to the child: signals, terminal, wall
+//! time. Whatever dies, in whatever order, nothing stays behind: the init dies with this process,
+//! and the kernel ends a pid namespace with its init; what has a name on the host (cgroups,
+//! placeholders of denied paths) is removed by a janitor that outlives both.
+
+mod attend;
+mod idmap;
+mod leftover;
+mod relay;
+
+use ringfence_sys::run::{self, Failure, SingleThreaded};
+use ringfence_sys::signal::Blocked;
+use ringfence_sys::spawn::{self, Ended};
+
+use crate::plan::{Mode, Plan};
+
+/// What came of a plan.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The command ended: exit status as a shell gives it, 128+n for a signal.
+    Ended(i32),
+    /// The command was not started, or the launcher failed.
+    Failed(Error),
+}
+
+/// Why a command was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A step failed in the child, or in this process where the plan is applied in place.
+    #[error("step {}", .0.step)]
+    Step(Failure),
+    /// Something before the child existed, or beside it.
+    #[error("{doing}: {source}")]
+    Around {
+        /// What was being done.
+        doing: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The process has several threads and the plan is to be applied in place.
+    #[error("a plan without a supervisor can only be applied by a process with one thread")]
+    Threads,
+    /// The child died before the command was started, by this signal or exit status.
+    #[error("the child ended before the command started ({0:?}): out of memory, or killed from outside")]
+    Died(Ended),
+}
+
+/// How a launcher behaves beside the plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Give up the standard input and output once the command has them, so that readers and
+    /// writers at the other ends see when the command closes its own. For programs that do
+    /// nothing else; never for a library's caller.
+    pub release_stdio: bool,
+}
+
+/// Carries out `plan`. Returns when the command has ended, or never: a plan applied in place
+/// replaces this process.
+pub fn run(plan: &Plan<'_>, options: Options) -> Outcome {
+    let steps: Vec<_> = plan.steps.iter().map(|planned| planned.step).collect();
+    match plan.mode {
+        Mode::InPlace => match SingleThreaded::check() {
+            Some(proof) => Outcome::Failed(Error::Step(run::in_place(proof, &steps))),
+            None => Outcome::Failed(Error::Threads),
+        },
+        Mode::Supervised { .. } => supervised(plan, &steps, options).unwrap_or_else(Outcome::Failed),
+    }
+}
+
+fn supervised(
+    plan: &Plan<'_>,
+    steps: &[ringfence_sys::step::Step<'_>],
+    options: Options,
+) -> Result<Outcome, Error> {
+    let leftovers = leftover::Leftovers::make(plan)?;
+    let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
+    let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
+    let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
+    let outcome = spawn::with_child(steps, &request, |child| {
+        attend::Attendant { plan, leftovers: &leftovers, signals: &signals, options }.attend(child)
+    })
+    .map_err(|errno| around("clone3", errno))?;
+    drop(blocked);
+    outcome
+}
+
+fn around(doing: &str, errno: ringfence_sys::Errno) -> Error {
+    Error::Around { doing: doing.into(), source: std::io::Error::from_raw_os_error(i32::from(errno.0)) }
+}

@@ -1,0 +1,154 @@
+//! The terminal: what the user's terminal and the command's own pty say to each other.
+//!
+//! The command never has the user's terminal, so TIOCSTI and TIOCLINUX have nothing to hit.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::termios::{
+    OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
+
+use super::Error;
+
+/// Bytes on their way in one direction at once: what a pty takes without waiting.
+const CHUNK: usize = 4096;
+/// What is still carried after the command has ended: a bound, should something keep writing.
+const LAST_CHUNKS: usize = 256;
+
+/// One relay between the user's terminal and the master of the command's.
+pub(super) struct Relay {
+    master: OwnedFd,
+    /// Which of the standard descriptors are the terminal.
+    fds: u8,
+    before: Option<Termios>,
+    raw: bool,
+    input_open: bool,
+    to_master: Vec<u8>,
+}
+
+impl Relay {
+    /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
+    pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
+        let mut relay =
+            Self { master, fds, before: None, raw: false, input_open: fds & 1 != 0, to_master: Vec::new() };
+        let failed =
+            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
+        let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
+        rustix::fs::fcntl_setfl(&relay.master, flags | OFlags::NONBLOCK).map_err(failed)?;
+        let terminal = relay.terminal();
+        let modes = tcgetattr(terminal).map_err(failed)?;
+        tcsetattr(&relay.master, OptionalActions::Now, &modes).map_err(failed)?;
+        relay.before = Some(modes);
+        relay.refresh();
+        Ok(relay)
+    }
+
+    /// The size again, and raw modes as soon as the terminal is ours (in the foreground).
+    pub(super) fn refresh(&mut self) {
+        let terminal = self.terminal();
+        if let Ok(size) = tcgetwinsize(terminal) {
+            let _ = tcsetwinsize(&self.master, size);
+        }
+        let foreground = tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp());
+        if let (true, false, Some(modes)) = (foreground && self.fds & 1 != 0, self.raw, &self.before) {
+            let mut raw = modes.clone();
+            raw.make_raw();
+            self.raw = tcsetattr(terminal, OptionalActions::Drain, &raw).is_ok();
+        }
+    }
+
+    /// Adds what this relay waits for: the master, and the input while there is room.
+    pub(super) fn wishes<'f>(&'f self, fds: &mut Vec<PollFd<'f>>) {
+        let out = if self.to_master.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+        fds.push(PollFd::new(&self.master, PollFlags::IN | out));
+        if self.input_open && self.raw && self.to_master.is_empty() {
+            fds.push(PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN));
+        }
+    }
+
+    /// Carries what is ready; `ready` answers [`Self::wishes`] in order.
+    pub(super) fn carry(&mut self, ready: &[PollFlags]) {
+        let any = |n: usize, flags: PollFlags| ready.get(n).is_some_and(|got| got.intersects(flags));
+        if any(0, PollFlags::OUT) {
+            self.flush();
+        }
+        if any(0, PollFlags::IN) {
+            self.output();
+        }
+        if any(1, PollFlags::IN | PollFlags::HUP) {
+            self.input();
+        }
+    }
+
+    /// The last words of the command, then the terminal as it was.
+    pub(super) fn finish(mut self) {
+        for _ in 0..LAST_CHUNKS {
+            if !self.output() {
+                break;
+            }
+        }
+    }
+
+    fn input(&mut self) {
+        let mut bytes = [0u8; CHUNK];
+        match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+            Ok(0) | Err(Errno::IO) => self.input_open = false,
+            Ok(count) => {
+                self.to_master.extend_from_slice(&bytes[..count]);
+                self.flush();
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Ok(count) = rustix::io::write(&self.master, &self.to_master) {
+            self.to_master.drain(..count);
+        }
+    }
+
+    /// One chunk from the command to the terminal; whether there was one.
+    fn output(&mut self) -> bool {
+        let mut bytes = [0u8; CHUNK];
+        let Ok(count) = rustix::io::read(&self.master, &mut bytes) else { return false };
+        let mut rest = &bytes[..count];
+        while !rest.is_empty() {
+            match rustix::io::write(self.screen(), rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait_for_room(self.screen()),
+                Err(_) => return false,
+            }
+        }
+        count > 0
+    }
+
+    fn terminal(&self) -> BorrowedFd<'static> {
+        if self.fds & 1 != 0 { rustix::stdio::stdin() } else { self.screen() }
+    }
+
+    fn screen(&self) -> BorrowedFd<'static> {
+        match self.fds {
+            fds if fds & 2 != 0 => rustix::stdio::stdout(),
+            fds if fds & 4 != 0 => rustix::stdio::stderr(),
+            _ => rustix::stdio::stdin(),
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let (true, Some(before)) = (self.raw, &self.before) {
+            let _ = tcsetattr(self.terminal(), OptionalActions::Drain, before);
+        }
+    }
+}
+
+fn wait_for_room(fd: BorrowedFd<'_>) {
+    let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::OUT)];
+    let _: io::Result<usize> = rustix::event::poll(&mut fds, None).map_err(Into::into);
+}

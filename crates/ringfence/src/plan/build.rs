@@ -1,0 +1,255 @@
+//! Policy and host become a plan: models first, then each room, then the one order.
+
+use bumpalo::Bump;
+use ringfence_sys::step::Step;
+
+use crate::control::{
+    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, credential, landlock, limit, lsm, mount,
+    namespace, net as network, seccomp,
+};
+use crate::host::path::Resolver;
+use crate::host::{Host, command};
+use crate::policy::Policy;
+use crate::policy::model::{DevView, Namespace};
+
+use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
+
+/// Compiles a policy for this host and command.
+///
+/// # Errors
+/// Every intent that cannot be held as written, and every one that this host cannot give and
+/// `[degrade]` does not name; or a command that does not exist or may not be executed.
+pub fn compile<'a>(request: &Request<'_>, host: &Host, arena: &'a Bump) -> Result<Plan<'a>, Failure> {
+    let mut build = Build { request, host, arena, parts: Vec::new(), refused: Vec::new() };
+    let plan = build.plan();
+    match plan {
+        Ok(plan) if build.refused.is_empty() => Ok(plan),
+        Ok(_) => Err(Failure::Refused(build.refused)),
+        Err(Stop::Refused(refusal)) => {
+            build.refused.push(refusal.into());
+            Err(Failure::Refused(build.refused))
+        }
+        Err(Stop::Command(failure)) if build.refused.is_empty() => Err(failure),
+        Err(Stop::Command(_)) => Err(Failure::Refused(build.refused)),
+    }
+}
+
+struct Build<'r, 'a> {
+    request: &'r Request<'r>,
+    host: &'r Host,
+    arena: &'a Bump,
+    parts: Vec<Compiled<'a>>,
+    refused: Vec<Refused>,
+}
+
+enum Stop {
+    Refused(Refusal),
+    Command(Failure),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<'a> Build<'_, 'a> {
+    fn plan(&mut self) -> Result<Plan<'a>, Stop> {
+        let (policy, host, arena) = (self.request.policy, self.host, self.arena);
+        let mut resolver = Resolver::new(self.request.surroundings);
+        let files = fs::files(policy, host, &mut resolver, &mut self.refused);
+        let who = who::who(policy, host, &mut self.refused);
+        let limits = limit::compile(&limits(policy), host);
+        let wanted = process::wanted_directory(policy, &mut resolver, &mut self.refused);
+        let mode = self.mode(&limits, who::parent_maps(policy, &who));
+        let in_place = mode == Mode::InPlace;
+
+        let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
+        let spaces = namespace::compile(&spaces, host, arena)?;
+        let credentials = who::credentials(policy, &who, spaces.setgroups);
+        self.parts.push(spaces.room);
+        self.parts.push(network::compile(&net::model(policy))?);
+        self.parts.push(credential::compile(&credentials, host, arena)?);
+        self.parts.push(limits.compiled);
+        self.parts.push(lsm::compile(&lsm_model(policy), host));
+        if let Some(view) = &files.view {
+            self.parts.push(mount::compile(view, arena)?);
+        }
+        if let Some(model) = syscalls::landlock(policy, files.rules, files.view.is_some()) {
+            self.parts.push(landlock::compile(&model, host, arena)?);
+        }
+        let token = fresh_token().map_err(token_refusal)?;
+        let shared_terminal = self.request.terminal != 0 && in_place;
+        self.parts.push(seccomp::compile(&syscalls::seccomp(policy, shared_terminal, token), host, arena)?);
+        let terminal = self.terminal(in_place);
+        self.launch(mode, terminal);
+        let program = self.command(&mut resolver, files.view.as_ref(), wanted, token)?;
+
+        let (mut steps, promises) = self.merge();
+        order::sort(&mut steps);
+        let degraded = self.settle(&promises);
+        Ok(Plan {
+            steps,
+            promises,
+            degraded,
+            mode,
+            clone_flags: spaces.flags,
+            id_map: spaces.by_parent,
+            cgroup: limits.cgroup,
+            wall: limits.wall,
+            terminal,
+            placeholders: files.placeholders,
+            program,
+        })
+    }
+
+    /// A supervisor only where something needs one.
+    fn mode(&self, limits: &limit::Outcome<'_>, parent_maps: bool) -> Mode {
+        let policy = self.request.policy;
+        let because = |why| Mode::Supervised { why };
+        if policy.namespaces.unshare.contains(&Namespace::Pid) {
+            return because("a pid namespace needs an init");
+        }
+        if limits.cgroup.is_some() {
+            return because("a cgroup must be removed afterwards");
+        }
+        if limits.wall.is_some() {
+            return because("the wall time is watched");
+        }
+        if parent_maps {
+            return because("the id maps are written from outside");
+        }
+        if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {
+            return because("the terminal must not be shared without a filter");
+        }
+        Mode::InPlace
+    }
+
+    /// Which descriptors become a terminal of the command's own.
+    fn terminal(&mut self, in_place: bool) -> Option<u8> {
+        let policy = self.request.policy;
+        let passed = (0..3).filter(|fd| policy.process.fds.contains(fd)).fold(0u8, |mask, fd| mask | 1 << fd);
+        let terminal = self.request.terminal & passed;
+        if terminal == 0 || in_place {
+            return None;
+        }
+        let own_mounts = policy.namespaces.unshare.contains(&Namespace::Mnt);
+        if own_mounts && policy.fs.dev.value == DevView::None {
+            self.refused.push(Refused {
+                message: "a terminal is passed, and the program can only have one of its own from `/dev/pts`"
+                    .into(),
+                help: "set fs.dev = \"minimal\", or redirect the standard descriptors".into(),
+                at: Some(policy.fs.dev.at),
+            });
+        }
+        Some(terminal)
+    }
+
+    /// The steps that belong to no control.
+    fn launch(&mut self, mode: Mode, terminal: Option<u8>) {
+        let policy = self.request.policy;
+        let mut compiled = Compiled::default();
+        let planned = |stage, step| Planned { stage, control: Control::Launch, step, at: None };
+        if let Mode::Supervised { .. } = mode {
+            compiled.steps.push(planned(Stage::Birth, Step::DieWithParent));
+            compiled.steps.push(planned(Stage::Rebirth, Step::Dumpable(false)));
+            compiled.steps.push(planned(Stage::Rebirth, Step::DieWithParent));
+            compiled.steps.push(planned(Stage::Supervise, Step::Supervise));
+            let own_mounts = policy.namespaces.unshare.contains(&Namespace::Mnt);
+            compiled.steps.extend(process::session(terminal.unwrap_or(0), own_mounts));
+            if !policy.namespaces.unshare.contains(&Namespace::Pid) {
+                compiled.steps.push(planned(Stage::Session, Step::DieWithParent));
+            }
+        }
+        compiled.steps.extend(process::descriptors(policy, &mut self.refused));
+        compiled.steps.push(planned(Stage::Signals, Step::ResetSignals));
+        self.parts.push(compiled);
+    }
+
+    /// Finds the command as the program's environment would, and plans its execve.
+    fn command(
+        &mut self,
+        resolver: &mut Resolver<'_>,
+        view: Option<&mount::Model>,
+        wanted: Option<process::Directory>,
+        token: u64,
+    ) -> Result<Option<std::path::PathBuf>, Stop> {
+        let mut compiled = Compiled::default();
+        if view.is_some() || wanted.is_some() {
+            compiled.steps.push(process::working_directory(wanted, self.request, view, self.arena)?);
+        }
+        let mut program = None;
+        if let Some(name) = self.request.command.first() {
+            let environment = process::environment(self.request);
+            let search =
+                environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+            let found = command::find(name, search, resolver).map_err(missing_command)?;
+            process::reachable(&found, view).map_err(Stop::Command)?;
+            let path = process::path_to_execute(&found);
+            compiled.steps.push(process::exec(path, self.request, &environment, token, self.arena)?);
+            program = Some(path.to_owned());
+        }
+        self.parts.push(compiled);
+        Ok(program)
+    }
+
+    fn merge(&mut self) -> (Vec<Planned<'a>>, Vec<Promise>) {
+        let (mut steps, mut promises) = (Vec::with_capacity(96), Vec::new());
+        for part in self.parts.drain(..) {
+            steps.extend(part.steps);
+            promises.extend(part.promises);
+        }
+        promises.sort_by_key(|promise| promise.control);
+        (steps, promises)
+    }
+
+    /// What is asked and not given is an error, unless the policy lets it pass by name.
+    fn settle(&mut self, promises: &[Promise]) -> Vec<&'static str> {
+        let mut degraded = Vec::new();
+        for promise in promises {
+            let Actual::Missing { why } = &promise.actual else { continue };
+            if self.request.policy.degrade.iter().any(|name| name.value == promise.name) {
+                if !degraded.contains(&promise.name) {
+                    degraded.push(promise.name);
+                }
+                continue;
+            }
+            self.refused.push(Refused {
+                message: format!("this host cannot give {}: {why}", promise.requested),
+                help: format!(
+                    "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
+                    promise.name
+                ),
+                at: promise.at,
+            });
+        }
+        degraded
+    }
+}
+
+fn missing_command(error: command::NotRunnable) -> Stop {
+    let status = i32::from(error.status);
+    Stop::Command(Failure::Command { message: error.message, help: error.help, status })
+}
+
+fn fresh_token() -> Result<u64, rustix::io::Errno> {
+    let mut bytes = [0u8; 8];
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+fn token_refusal(errno: rustix::io::Errno) -> Refusal {
+    Refusal {
+        message: format!("getrandom: {errno}"),
+        help: "the launcher needs 8 random bytes from the kernel".into(),
+        at: None,
+    }
+}
+
+fn limits(policy: &Policy) -> limit::Model {
+    limit::Model { limits: policy.limits.clone() }
+}
+
+fn lsm_model(policy: &Policy) -> lsm::Model {
+    lsm::Model { apparmor: policy.lsm.apparmor.clone(), selinux: policy.lsm.selinux.clone() }
+}

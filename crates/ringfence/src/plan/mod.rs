@@ -1,0 +1,124 @@
+//! The plan: policy and host compiled into one ordered list of steps, and what was asked and given.
+//!
+//! Pure but for the facts that [`crate::host`] reads: the same policy, host and command give the
+//! same plan. Nothing has happened when a plan exists; [`crate::launch`] carries it out.
+
+mod build;
+mod credential;
+mod explain;
+mod fs;
+mod net;
+mod order;
+mod print;
+mod process;
+mod syscalls;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::control::{Planned, Promise, limit, namespace};
+use crate::host::path::Surroundings;
+use crate::policy::{Origin, Policy};
+
+pub use build::compile;
+pub use explain::{Explained, explain};
+pub use print::{control_name, detail, human, namespace_names, place};
+
+/// What a plan is compiled from, beside the host.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// The intent.
+    pub policy: &'r Policy,
+    /// The command and its arguments; empty: the plan ends before execve.
+    pub command: &'r [OsString],
+    /// The caller's environment.
+    pub environment: &'r [(OsString, OsString)],
+    /// The caller's working directory, and what `~` and `$VAR` stand for.
+    pub surroundings: &'r Surroundings,
+    /// Bits 0, 1 and 2: which of the standard descriptors are a terminal.
+    pub terminal: u8,
+}
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What the child does, in order.
+    pub steps: Vec<Planned<'a>>,
+    /// What was asked of each control, and what this host gives.
+    pub promises: Vec<Promise>,
+    /// Names in `[degrade]` that are in use: asked, not given, and let pass by the policy.
+    pub degraded: Vec<&'static str>,
+    /// With or without a supervisor.
+    pub mode: Mode,
+    /// `CLONE_NEW*` for clone3(2).
+    pub clone_flags: u64,
+    /// Id maps that the launcher writes while the child waits.
+    pub id_map: Option<namespace::IdMapByParent>,
+    /// The cgroup that the launcher makes.
+    pub cgroup: Option<limit::cgroup::Request>,
+    /// Wall time from the start of the command.
+    pub wall: Option<Duration>,
+    /// The standard descriptors that become a terminal of the command's own.
+    pub terminal: Option<u8>,
+    /// Empty directories that stand for denied paths that do not exist: made in this order before
+    /// the child, removed in the reverse order after it.
+    pub placeholders: Vec<PathBuf>,
+    /// The program that execve gets; `None` where no command was given.
+    pub program: Option<PathBuf>,
+}
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The calling process becomes the command.
+    InPlace,
+    /// A child is the init of the command; the calling process attends to it.
+    Supervised {
+        /// Why, for the plan's reader.
+        why: &'static str,
+    },
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// An intent cannot be held as written, or not on this host.
+    #[error("{} intent(s) cannot be held", .0.len())]
+    Refused(Vec<Refused>),
+    /// The command does not exist (exit status 127) or cannot be executed (126).
+    #[error("{message}")]
+    Command {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+        /// 126 or 127, as a shell's.
+        status: i32,
+    },
+}
+
+/// One reason why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What cannot be.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// The policy line.
+    pub at: Option<Origin>,
+}
+
+impl Plan<'_> {
+    /// Whether the child waits for the launcher before it makes its view.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
+    }
+}
+
+impl From<crate::control::Refusal> for Refused {
+    fn from(refusal: crate::control::Refusal) -> Self {
+        Self { message: refusal.message, help: refusal.help, at: refusal.at }
+    }
+}

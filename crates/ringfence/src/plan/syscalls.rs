@@ -1,0 +1,107 @@
+//! `[syscalls]`, and what other sections withhold at the gate, become the seccomp room's model;
+//! `[lsm]`, `[net]` and the files become Landlock's.
+
+use std::collections::BTreeSet;
+
+use ringfence_bpf::filter::{AbiSet, Action};
+use ringfence_bpf::rule::{Rule, Target};
+use ringfence_sys::step::Slot;
+
+use crate::control::landlock::right::Right;
+use crate::control::{landlock, seccomp};
+use crate::policy::Policy;
+use crate::policy::model::{self, Events, NetMode, SyscallMode, Transport};
+
+use super::net;
+
+/// The slot that the mount room leaves to others.
+const RULESET: Slot = Slot(Slot::COUNT as u8 - 1);
+const SYS_ADMIN: u8 = 21;
+
+/// The seccomp room's model. `terminal`: the caller's own terminal reaches the program.
+pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::Model {
+    let calls = &policy.syscalls;
+    seccomp::Model {
+        mode: calls.mode.value,
+        mode_at: Some(calls.mode.at),
+        abis: calls.abis.iter().fold(AbiSet::default(), |set, abi| set.with(abi.value)),
+        allow: calls.allow.clone(),
+        deny: calls.deny.clone(),
+        on_deny: calls.on_deny.value,
+        unknown: calls.unknown.value,
+        bad_abi: Action::Errno(ENOSYS),
+        families: Some(net::families(&policy.net)),
+        terminal,
+        nested_user_namespaces: false,
+        io_uring_at: calls.allow.iter().find(|rule| names_io_uring(&rule.value)).map(|rule| rule.at),
+        log: policy.audit.events.value != Events::None,
+        spec_allow: false,
+        permitted: restricting_is_permitted(policy),
+        token: Some(token),
+    }
+}
+
+const ENOSYS: u16 = 38;
+
+fn names_io_uring(rule: &Rule) -> bool {
+    matches!(rule.target, Target::Call(call) if call.name() == "io_uring_setup")
+}
+
+fn restricting_is_permitted(policy: &Policy) -> bool {
+    policy.process.no_new_privs.value
+        || policy.process.capabilities.iter().any(|capability| capability.value.0 == SYS_ADMIN)
+}
+
+/// Whether the filter keeps TIOCSTI and TIOCLINUX from a terminal that is shared.
+pub(super) fn filter_guards_terminal(policy: &Policy) -> bool {
+    policy.syscalls.mode.value != SyscallMode::Off
+}
+
+/// The Landlock room's model; `None` where the policy says `off`.
+pub(super) fn landlock(
+    policy: &Policy,
+    paths: Vec<landlock::PathRule>,
+    own_view: bool,
+) -> Option<landlock::Model> {
+    let model::Landlock::Require { abi } = policy.lsm.landlock.value else { return None };
+    let host_network = policy.net.mode.value == NetMode::Host;
+    let own_network = !host_network;
+    let ports = |list, transport| net::ports(list, transport);
+    let (connect, bind) = (&policy.net.connect, &policy.net.bind);
+    let mut model = landlock::Model {
+        least_abi: abi,
+        at: Some(policy.lsm.landlock.at),
+        paths,
+        handle_truncate: true,
+        tcp_connect: ports(connect, Transport::Tcp),
+        tcp_bind: ports(bind, Transport::Tcp),
+        udp_connect: ports(connect, Transport::Udp),
+        udp_bind: ports(bind, Transport::Udp),
+        scopes: BTreeSet::from([landlock::Scope::AbstractUnixSocket, landlock::Scope::Signal]),
+        restrict_unix: true,
+        log: policy.audit.events.value != Events::None,
+        needed: BTreeSet::new(),
+        permitted: restricting_is_permitted(policy),
+        slot: RULESET,
+    };
+    model.needed = needed(policy, &model, own_view, own_network);
+    Some(model)
+}
+
+/// The rights that nothing else in this plan holds.
+fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network: bool) -> BTreeSet<Right> {
+    let mut needed = BTreeSet::new();
+    if !own_view {
+        needed.extend([Right::Files, Right::Refer, Right::Truncate, Right::IoctlDev]);
+    }
+    let only = |ports: &landlock::Ports| matches!(ports, landlock::Ports::Only(_));
+    let lists = [(&model.tcp_connect, Right::ConnectTcp), (&model.tcp_bind, Right::BindTcp)];
+    needed.extend(lists.iter().filter(|(ports, _)| only(ports) && !own_network).map(|(_, right)| *right));
+    if !policy.namespaces.unshare.contains(&model::Namespace::Pid) {
+        needed.insert(Right::ScopeSignal);
+    }
+    if !own_network && policy.net.unix.is_empty() && policy.syscalls.mode.value == SyscallMode::Off {
+        needed.insert(Right::ScopeAbstractUnixSocket);
+    }
+    needed
+}

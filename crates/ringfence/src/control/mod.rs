@@ -5,6 +5,8 @@
 pub mod arena;
 pub mod credential;
 pub mod landlock;
+pub mod limit;
+pub mod lsm;
 pub mod mount;
 pub mod namespace;
 pub mod net;

@@ -27,7 +27,6 @@ const SIGCONT: i32 = 18;
 /// A child while it still needs the plan.
 pub(super) struct Starting<'l, 'p> {
     pub(super) plan: &'l Plan<'p>,
-    pub(super) leftovers: &'l Leftovers,
     pub(super) signals: &'l OwnedFd,
 }
 
@@ -36,10 +35,7 @@ pub(super) enum Seen {
     /// The command has ended.
     Ended(i32),
     /// The command runs.
-    Started {
-        relay: Option<Relay>,
-        deadline: Deadline,
-    },
+    Started { relay: Option<Relay>, deadline: Deadline },
 }
 
 /// What is watched beside the child.
@@ -73,7 +69,6 @@ impl Starting<'_, '_> {
             match child.report(true) {
                 Some(Report::Waiting) => {
                     idmap::write(self.plan, child.handle().pid())?;
-                    self.leftovers.enter(child.handle().pid())?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),
@@ -139,7 +134,8 @@ impl Running {
         if let Some(relay) = self.watch.relay.take() {
             relay.finish();
         }
-        drop(self.leftovers);
+        // What is left, is left with a name that tells whose it was: the next run sweeps it.
+        let _ = self.leftovers.remove();
         status(ended)
     }
 }
@@ -213,7 +209,10 @@ fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
 
 fn left(at: Instant) -> Timespec {
     let left = at.saturating_duration_since(Instant::now());
-    Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(left.subsec_nanos()) }
+    Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(left.subsec_nanos()),
+    }
 }
 
 /// The command has descriptors of its own by now; ours would only keep pipes open.

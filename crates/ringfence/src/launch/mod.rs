@@ -8,8 +8,10 @@
 //! placeholders of denied paths) is removed by a janitor that outlives both.
 
 mod attend;
+mod cgroup;
 mod idmap;
-mod leftover;
+mod janitor;
+pub mod leftover;
 mod relay;
 
 use ringfence_sys::run::{self, Failure, SingleThreaded};
@@ -47,6 +49,9 @@ pub enum Error {
         /// The kernel's answer.
         source: std::io::Error,
     },
+    /// A cgroup or a placeholder of a denied path could not be made.
+    #[error(transparent)]
+    Leftover(#[from] leftover::Error),
     /// The process has several threads and the plan is to be applied in place.
     #[error("a plan without a supervisor can only be applied by a process with one thread")]
     Threads,
@@ -78,11 +83,12 @@ pub fn start(plan: &Plan<'_>, options: Options) -> Outcome {
 }
 
 fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<Outcome, Error> {
-    let leftovers = leftover::Leftovers::make(plan)?;
+    let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
+    let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders)?;
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
-    let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
+    let starting = attend::Starting { plan, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;
     match (seen?, running) {

@@ -35,8 +35,15 @@ pub(super) struct Relay {
 impl Relay {
     /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
     pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
-        let mut relay =
-            Self { master, fds, before: None, raw: false, input_open: fds & 1 != 0, master_open: true, to_master: Vec::new() };
+        let mut relay = Self {
+            master,
+            fds,
+            before: None,
+            raw: false,
+            input_open: fds & 1 != 0,
+            master_open: true,
+            to_master: Vec::new(),
+        };
         let failed =
             |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;

@@ -59,7 +59,7 @@ impl<'a> Build<'_, 'a> {
         let mut resolver = Resolver::new(self.request.surroundings);
         let files = fs::files(policy, host, &mut resolver, &mut self.refused);
         let who = who::who(policy, host, &mut self.refused);
-        let limits = limit::compile(&limits(policy), host);
+        let limits = limit::compile(&limit::Model::of(policy), host, arena)?;
         let wanted = process::wanted_directory(policy, &mut resolver, &mut self.refused);
         let mode = self.mode(&limits, who::parent_maps(policy, &who));
         let in_place = mode == Mode::InPlace;
@@ -71,7 +71,7 @@ impl<'a> Build<'_, 'a> {
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
         self.parts.push(limits.compiled);
-        self.parts.push(lsm::compile(&lsm_model(policy), host));
+        self.parts.push(lsm::compile(&lsm::Model::of(policy), host));
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
@@ -95,7 +95,7 @@ impl<'a> Build<'_, 'a> {
             mode,
             clone_flags: spaces.flags,
             id_map: spaces.by_parent,
-            cgroup: limits.cgroup,
+            cgroup: limits.cgroup.map(|request| (request, host.process().value)),
             wall: limits.wall,
             terminal,
             placeholders: files.placeholders,
@@ -244,12 +244,4 @@ fn token_refusal(errno: rustix::io::Errno) -> Refusal {
         help: "the launcher needs 8 random bytes from the kernel".into(),
         at: None,
     }
-}
-
-fn limits(policy: &Policy) -> limit::Model {
-    limit::Model { limits: policy.limits.clone() }
-}
-
-fn lsm_model(policy: &Policy) -> lsm::Model {
-    lsm::Model { apparmor: policy.lsm.apparmor.clone(), selinux: policy.lsm.selinux.clone() }
 }

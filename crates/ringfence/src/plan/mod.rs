@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::control::{Planned, Promise, limit, namespace};
+use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
 
@@ -55,8 +56,8 @@ pub struct Plan<'a> {
     pub clone_flags: u64,
     /// Id maps that the launcher writes while the child waits.
     pub id_map: Option<namespace::IdMapByParent>,
-    /// The cgroup that the launcher makes.
-    pub cgroup: Option<limit::cgroup::Request>,
+    /// The cgroups that the launcher makes, and who is to be known as their owner.
+    pub cgroup: Option<(limit::cgroup::Request, Process)>,
     /// Wall time from the start of the command.
     pub wall: Option<Duration>,
     /// The standard descriptors that become a terminal of the command's own.

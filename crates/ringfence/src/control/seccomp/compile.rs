@@ -165,7 +165,7 @@ fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
 }
 
 fn flags(model: &Model, host: &Host) -> u64 {
-    let log = if model.log { FILTER_FLAG_LOG & host.seccomp().value.flags } else { 0 };
+    let log = if model.log { FILTER_FLAG_LOG & u64::from(host.seccomp().value.flags) } else { 0 };
     let spec_allow = if model.spec_allow { FILTER_FLAG_SPEC_ALLOW } else { 0 };
     log | spec_allow
 }
@@ -189,7 +189,7 @@ fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
     });
     promise("seccomp.filter", requested, missing);
     if model.log {
-        let missing = (fact.value.flags & FILTER_FLAG_LOG == 0).then(|| {
+        let missing = (u64::from(fact.value.flags) & FILTER_FLAG_LOG == 0).then(|| {
             format!("SECCOMP_FILTER_FLAG_LOG needs Linux 4.14 ({}); use audit.events = \"none\"", fact.from)
         });
         promise("seccomp.log", "denied calls are recorded by audit", missing);

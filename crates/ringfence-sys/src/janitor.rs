@@ -49,8 +49,8 @@ pub enum Leftover<'a> {
     Placeholder(&'a CStr),
 }
 
-/// Starts a janitor, which begins when the last write end of the pipe `read` is closed. A byte
-/// written before that says that all went well, and nothing of this containment lives any more.
+/// Starts a janitor, which begins when the last write end of the pipe `read` is closed, or at a
+/// byte: that says that all went well, and nothing of this containment lives any more.
 ///
 /// Returns its process id, for [`wait`]. The caller keeps the write end, close-on-exec.
 /// It raises no SIGCHLD.
@@ -129,10 +129,12 @@ fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
     loop {
         // SAFETY: one byte to a live byte.
         match unsafe { ask(__NR_read, [0, &raw mut byte as usize, 1, 0, 0]) } {
-            Ok(0) => break,
-            Ok(_) => patient = false,
+            Ok(1) => {
+                patient = false;
+                break;
+            }
             Err(Errno::INTR) => {}
-            Err(_) => break,
+            Ok(_) | Err(_) => break,
         }
     }
     let mut left = 0_u8;

@@ -58,9 +58,10 @@ fn run(program: &Path, parts: &[Compiled<'_>], flags: u64, operation: &str) -> E
     with_child(&steps, &Request { namespaces: flags, cgroup: None }, |child| {
         let report = child.report(true);
         assert!(report.is_none(), "a step failed: {report:?} of {steps:?}");
-        child.wait(true).unwrap()
+        child.handle().wait(true).unwrap()
     })
     .unwrap()
+    .0
 }
 
 /// Tries an operation behind compiled steps: its errno, or 0.

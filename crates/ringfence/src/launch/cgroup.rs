@@ -115,7 +115,3 @@ fn sweep(group: &Path, own: Process) {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "cgroup_tests.rs"]
-mod tests;

@@ -54,6 +54,12 @@ impl Janitor {
         self.let_go()
     }
 
+    /// Its process id.
+    #[must_use]
+    pub const fn pid(&self) -> i32 {
+        self.pid
+    }
+
     fn let_go(&mut self) -> u8 {
         let Some(word) = self.word.take() else { return 0 };
         // Where the janitor is gone, nobody reads, and waiting says so.

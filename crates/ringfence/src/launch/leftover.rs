@@ -127,3 +127,7 @@ fn is_at(directory: &File, path: &Path) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -13,9 +13,10 @@
 //! stat(2), access(2), chdir(2), chmod(2), chown(2), setxattr(2), utime(2), flock(2) and fcntl(2)
 //! on a path are not handled by any ABI (linux/landlock.h, "It is currently not possible to
 //! restrict"). Descriptors opened before it took hold keep their rights. Pathname Unix sockets are
-//! invisible before ABI 9, UDP before ABI 10; MPTCP and SCTP sockets, raw sockets and TCP fast
-//! open in every one (`control/seccomp` withholds those). Files on kernel-internal mounts (pipes,
-//! sockets, memfd_create(2)) are always allowed.
+//! invisible before ABI 9, UDP before ABI 10. The TCP rights see neither MPTCP nor TCP fast open:
+//! on Linux 6.18 (ABI 7) both connect to a port whose plain connect(2) is `EACCES`. SCTP and raw
+//! sockets are no TCP at all. `control/seccomp` withholds all four. Files on kernel-internal
+//! mounts (pipes, sockets, memfd_create(2)) are always allowed.
 //!
 //! # The cost of an open
 //!

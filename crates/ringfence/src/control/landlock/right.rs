@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn the_bits_are_those_of_the_kernel_headers() {
         use linux_raw_sys::landlock as kernel;
-        assert_eq!(fs::EXECUTE, kernel::LANDLOCK_ACCESS_FS_EXECUTE.into());
-        assert_eq!(fs::MAKE_SYM, kernel::LANDLOCK_ACCESS_FS_MAKE_SYM.into());
-        assert_eq!(fs::REFER, kernel::LANDLOCK_ACCESS_FS_REFER.into());
-        assert_eq!(fs::TRUNCATE, kernel::LANDLOCK_ACCESS_FS_TRUNCATE.into());
-        assert_eq!(fs::IOCTL_DEV, kernel::LANDLOCK_ACCESS_FS_IOCTL_DEV.into());
-        assert_eq!(net::CONNECT_TCP, kernel::LANDLOCK_ACCESS_NET_CONNECT_TCP.into());
-        assert_eq!(scope::SIGNAL, kernel::LANDLOCK_SCOPE_SIGNAL.into());
+        assert_eq!(fs::EXECUTE, u64::from(kernel::LANDLOCK_ACCESS_FS_EXECUTE));
+        assert_eq!(fs::MAKE_SYM, u64::from(kernel::LANDLOCK_ACCESS_FS_MAKE_SYM));
+        assert_eq!(fs::REFER, u64::from(kernel::LANDLOCK_ACCESS_FS_REFER));
+        assert_eq!(fs::TRUNCATE, u64::from(kernel::LANDLOCK_ACCESS_FS_TRUNCATE));
+        assert_eq!(fs::IOCTL_DEV, u64::from(kernel::LANDLOCK_ACCESS_FS_IOCTL_DEV));
+        assert_eq!(net::CONNECT_TCP, u64::from(kernel::LANDLOCK_ACCESS_NET_CONNECT_TCP));
+        assert_eq!(scope::SIGNAL, u64::from(kernel::LANDLOCK_SCOPE_SIGNAL));
     }
 }

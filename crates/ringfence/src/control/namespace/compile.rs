@@ -170,7 +170,8 @@ impl<'a> Room<'_, 'a> {
         flags
     }
 
-    /// Why no user namespace can be made, where the host's settings say so.
+    /// Why no user namespace can be made, where the host's settings say so. A chroot(2) is not
+    /// looked for here: clone3(2) fails there, and nothing is started.
     fn no_user_namespace(&self) -> Option<String> {
         let first = self.host.user_namespaces().value.restrictions.first()?;
         Some(format!("{} ({}); {}", first.what, first.from, first.lift))

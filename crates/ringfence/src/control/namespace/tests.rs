@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::{IdMap, Identity, Model, Outside, compile};
 use crate::control::snapshot;
-use crate::host::{Caller, Host, Reading, Release, UserNamespaces, namespace::Restriction};
+use crate::host::{Caller, Host, Release, UserNamespaces, namespace::Restriction};
 use crate::policy::model::Namespace::{self, Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 
 const EVERY: u64 = (1 << 41) - 1;
@@ -59,8 +59,7 @@ fn range(first: u32, count: u32, helper: bool) -> IdMap {
 }
 
 fn host(caller: Caller) -> Host {
-    let free = UserNamespaces { chroot: Reading::Known(false), restrictions: vec![] };
-    Host::for_tests().with_caller(caller).with_user_namespaces(free)
+    Host::for_tests().with_caller(caller)
 }
 
 fn check(model: &Model, host: &Host, expected: &Expect) {
@@ -283,7 +282,7 @@ fn mapping_root_needs_setfcap() {
 fn what_the_host_forbids_is_missing_with_all_that_depends_on_it() {
     let restriction =
         Restriction { what: "nobody may".to_owned(), from: "/proc/sys/user", lift: "sysctl".to_owned() };
-    let forbidden = UserNamespaces { chroot: Reading::Known(false), restrictions: vec![restriction] };
+    let forbidden = UserNamespaces { restrictions: vec![restriction] };
     check(
         &model(&[User, Mnt]),
         &host(user()).with_user_namespaces(forbidden.clone()),

@@ -128,8 +128,10 @@ fn headers_of_this_machine() {
     }
 }
 
-/// The groups against the systemd of this machine, which may be older or newer: it must not have
-/// what ours lacks, unless it knows fewer names in all.
+/// Members that systemd moved to another group since 252 and before 262, whose groups ours are.
+const MOVED: [(&str, &str); 1] = [("@mount", "open_tree")];
+
+/// The groups against the systemd of this machine: it has no member that ours lack.
 #[test]
 fn groups_of_systemd() {
     let Ok(output) = Command::new("systemd-analyze").arg("syscall-filter").output() else {
@@ -146,7 +148,8 @@ fn groups_of_systemd() {
             assert!(current.is_some(), "no group {line}");
         } else if let (Some(group), Some(call)) = (current, table::call(line.trim())) {
             checked += 1;
-            if !group.members().any(|member| member == call) {
+            let moved = MOVED.contains(&(group.name, call.name()));
+            if !moved && !group.members().any(|member| member == call) {
                 missing.insert((group.name, call.name()));
             }
         }

@@ -7,4 +7,7 @@
 
 pub mod control;
 pub mod host;
+pub mod launch;
+pub mod plan;
 pub mod policy;
+pub mod report;

@@ -47,10 +47,13 @@ const MAX_NODES: usize = 4 * crate::program::MAX_INSNS;
 /// cache answers the constant allows, and what is denied is rarely tried twice.
 const TESTED: u32 = 1024;
 
+/// Conditions by the place of their argument, each any of several lists of tests.
+type Conditions<'a> = Vec<(u8, Vec<&'a [Test]>)>;
+
 /// One rule for one number: all conditions hold, then the action.
 struct Entry<'a> {
     action: u32,
-    conditions: Vec<(u8, Vec<&'a [Test]>)>,
+    conditions: Conditions<'a>,
 }
 
 /// What is known of one number so far.
@@ -215,7 +218,7 @@ impl<'a> Compiler<'a> {
 const NR: Load = Load::word(0);
 
 /// The conditions by place; `None` where the ABI cannot express one of them.
-fn conditions<'a>(rule: &'a Rule, call: CallId, abi: Abi) -> Option<Vec<(u8, Vec<&'a [Test]>)>> {
+fn conditions<'a>(rule: &'a Rule, call: CallId, abi: Abi) -> Option<Conditions<'a>> {
     let place = |condition: &'a Condition| {
         let (position, _) = condition.argument(call, abi)?;
         Some((position as u8, vec![condition.tests.as_slice()]))

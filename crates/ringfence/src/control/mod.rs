@@ -11,6 +11,8 @@ pub mod mount;
 pub mod namespace;
 pub mod net;
 pub mod seccomp;
+#[cfg(test)]
+mod snapshot;
 
 use ringfence_sys::step::Step;
 

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod cgroup;
 pub mod command;
 pub mod cpu;
+pub mod idmap;
 pub mod kernel;
 pub mod lsm;
 pub mod mounts;
@@ -16,6 +17,7 @@ pub mod path;
 pub mod process;
 pub mod seccomp;
 pub mod sysctl;
+pub mod user;
 
 use std::cell::OnceCell;
 

@@ -56,7 +56,7 @@ impl From<Refusal> for Stop {
 impl<'a> Build<'_, 'a> {
     fn plan(&mut self) -> Result<Plan<'a>, Stop> {
         let (policy, host, arena) = (self.request.policy, self.host, self.arena);
-        let mut resolver = Resolver::new(self.request.cwd, self.request.environment, host);
+        let mut resolver = Resolver::new(self.request.surroundings);
         let files = fs::files(policy, host, &mut resolver, &mut self.refused);
         let who = who::who(policy, host, &mut self.refused);
         let limits = limit::compile(&limits(policy), host);
@@ -64,7 +64,8 @@ impl<'a> Build<'_, 'a> {
         let mode = self.mode(&limits, who::parent_maps(policy, &who));
         let in_place = mode == Mode::InPlace;
 
-        let spaces = namespace::compile(&who::namespaces(policy, host, &who, in_place), host, arena)?;
+        let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
+        let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.setgroups);
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
@@ -82,7 +83,7 @@ impl<'a> Build<'_, 'a> {
         self.parts.push(seccomp::compile(&syscalls::seccomp(policy, shared_terminal, token), host, arena)?);
         let terminal = self.terminal(in_place);
         self.launch(mode, terminal);
-        let program = self.command(files.view.as_ref(), wanted, token)?;
+        let program = self.command(&mut resolver, files.view.as_ref(), wanted, token)?;
 
         let (mut steps, promises) = self.merge();
         order::sort(&mut steps);
@@ -135,7 +136,8 @@ impl<'a> Build<'_, 'a> {
         let own_mounts = policy.namespaces.unshare.contains(&Namespace::Mnt);
         if own_mounts && policy.fs.dev.value == DevView::None {
             self.refused.push(Refused {
-                message: "a terminal is passed, and the program can only have one of its own from `/dev/pts`".into(),
+                message: "a terminal is passed, and the program can only have one of its own from `/dev/pts`"
+                    .into(),
                 help: "set fs.dev = \"minimal\", or redirect the standard descriptors".into(),
                 at: Some(policy.fs.dev.at),
             });
@@ -167,6 +169,7 @@ impl<'a> Build<'_, 'a> {
     /// Finds the command as the program's environment would, and plans its execve.
     fn command(
         &mut self,
+        resolver: &mut Resolver<'_>,
         view: Option<&mount::Model>,
         wanted: Option<process::Directory>,
         token: u64,
@@ -178,10 +181,13 @@ impl<'a> Build<'_, 'a> {
         let mut program = None;
         if let Some(name) = self.request.command.first() {
             let environment = process::environment(self.request);
-            let found = command::find(name, &environment, self.request.cwd).map_err(missing_command)?;
-            process::reachable(&found, self.request.policy, view)?;
-            compiled.steps.push(process::exec(&found.path, self.request, &environment, token, self.arena)?);
-            program = Some(found.path);
+            let search =
+                environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+            let found = command::find(name, search, resolver).map_err(missing_command)?;
+            process::reachable(&found, view).map_err(Stop::Command)?;
+            let path = process::path_to_execute(&found);
+            compiled.steps.push(process::exec(path, self.request, &environment, token, self.arena)?);
+            program = Some(path.to_owned());
         }
         self.parts.push(compiled);
         Ok(program)
@@ -210,7 +216,10 @@ impl<'a> Build<'_, 'a> {
             }
             self.refused.push(Refused {
                 message: format!("this host cannot give {}: {why}", promise.requested),
-                help: format!("change the policy, or let it pass by name: [degrade] allow = [\"{}\"]", promise.name),
+                help: format!(
+                    "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
+                    promise.name
+                ),
                 at: promise.at,
             });
         }
@@ -218,8 +227,9 @@ impl<'a> Build<'_, 'a> {
     }
 }
 
-fn missing_command(error: command::Error) -> Stop {
-    Stop::Command(Failure::Command { message: error.message, help: error.help, status: error.status })
+fn missing_command(error: command::NotRunnable) -> Stop {
+    let status = i32::from(error.status);
+    Stop::Command(Failure::Command { message: error.message, help: error.help, status })
 }
 
 fn fresh_token() -> Result<u64, rustix::io::Errno> {

@@ -1,11 +1,14 @@
 //! `[process]` and `[namespaces]` become the models of the namespace and credential rooms.
 
 use crate::control::{credential, namespace};
-use crate::host::{Host, user};
+use crate::host::caller::IdRange;
+use crate::host::{Host, Reading, idmap, user};
 use crate::policy::model::{IdMap, Namespace, User};
 use crate::policy::{At, Policy};
 
 use super::Refused;
+
+const CAP_SETUID: u64 = 1 << 7;
 
 /// Who the program is to be, with names resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +69,10 @@ fn groups(policy: &Policy, refused: &mut Vec<Refused>) -> Option<Vec<u32>> {
         match user::group_by_name(value) {
             Ok(Some(gid)) => ids.push(gid),
             found => refused.push(Refused {
-                message: format!("no group `{value}`: {}", reason(found.err(), "/etc/group has no such line")),
+                message: format!(
+                    "no group `{value}`: {}",
+                    reason(found.err(), "/etc/group has no such line")
+                ),
                 help: "name a group of /etc/group, or write its number".into(),
                 at: Some(*at),
             }),
@@ -89,7 +95,13 @@ pub(super) fn parent_maps(policy: &Policy, who: &Who) -> bool {
 }
 
 /// The namespace room's model.
-pub(super) fn namespaces(policy: &Policy, host: &Host, who: &Who, in_place: bool) -> namespace::Model {
+pub(super) fn namespaces(
+    policy: &Policy,
+    host: &Host,
+    who: &Who,
+    in_place: bool,
+    refused: &mut Vec<Refused>,
+) -> namespace::Model {
     let spaces = &policy.namespaces;
     namespace::Model {
         unshare: spaces.unshare.clone(),
@@ -100,20 +112,35 @@ pub(super) fn namespaces(policy: &Policy, host: &Host, who: &Who, in_place: bool
         identity: who.identity,
         user_at: Some(policy.process.user.at),
         groups: who.groups.clone(),
-        id_map: id_map(policy, host),
+        id_map: id_map(policy, host, refused),
         id_map_at: Some(spaces.id_map.at),
     }
 }
 
-fn id_map(policy: &Policy, host: &Host) -> namespace::IdMap {
+fn id_map(policy: &Policy, host: &Host, refused: &mut Vec<Refused>) -> namespace::IdMap {
     if policy.namespaces.id_map.value == IdMap::Single {
         return namespace::IdMap::Single;
     }
-    let maps = &host.id_maps().value;
-    let outside = |ranges: &[crate::host::IdRange]| {
+    let outside = |ranges: &[IdRange]| {
         ranges.iter().map(|range| namespace::Outside { first: range.first, count: range.count }).collect()
     };
-    namespace::IdMap::Range { uids: outside(&maps.uids), gids: outside(&maps.gids), helper: maps.helper }
+    if host.caller().value.effective & CAP_SETUID != 0 {
+        match idmap::own() {
+            Ok(ids) => {
+                let (uids, gids) = (outside(&ids.uids), outside(&ids.gids));
+                return namespace::IdMap::Range { uids, gids, helper: false };
+            }
+            Err(error) => refused.push(Refused {
+                message: format!("the ids that can be mapped are not known: /proc/self/uid_map: {error}"),
+                help: "mount proc, or set namespaces.id_map = \"single\"".into(),
+                at: Some(policy.namespaces.id_map.at),
+            }),
+        }
+    }
+    let ids = &host.subordinate_ids().value;
+    let known = |ranges: &Reading<Vec<IdRange>>| ranges.known().map_or_else(Vec::new, |r| outside(r));
+    let helper = ids.newuidmap.known().is_some() && ids.newgidmap.known().is_some();
+    namespace::IdMap::Range { uids: known(&ids.uids), gids: known(&ids.gids), helper }
 }
 
 /// The credential room's model; `setgroups` is what the namespace room says of it.
@@ -132,7 +159,7 @@ pub(super) fn credentials(policy: &Policy, who: &Who, setgroups: bool) -> creden
         bounding: credential::Bounding::default(),
         no_new_privs: process.no_new_privs.value,
         no_new_privs_at: Some(process.no_new_privs.at),
-        umask: process.umask.map(|umask| umask.value),
-        umask_at: process.umask.map(|umask| umask.at),
+        umask: process.umask.as_ref().map(|umask| umask.value),
+        umask_at: process.umask.as_ref().map(|umask| umask.at),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::control::{landlock, mount};
 use crate::host::Host;
-use crate::host::path::{self, Resolved, Resolver};
+use crate::host::path::{Absent, Resolved, Resolver};
 use crate::policy::model::{DevView, Fs, Namespace, PathSpec, ProcView};
 use crate::policy::{At, Origin, Policy};
 
@@ -43,7 +43,7 @@ pub(super) struct Files {
 pub(super) fn files(
     policy: &Policy,
     host: &Host,
-    resolver: &mut Resolver,
+    resolver: &mut Resolver<'_>,
     refused: &mut Vec<Refused>,
 ) -> Files {
     let fs = &policy.fs;
@@ -65,7 +65,7 @@ pub(super) fn files(
     }
     denied(fs, own_mounts, resolver, refused, &mut view, &mut files);
     if own_mounts {
-        special(fs, host, &mut view, &mut files.rules);
+        special(fs, host, resolver, &mut view, &mut files.rules);
         files.view = Some(view);
     }
     files
@@ -73,7 +73,7 @@ pub(super) fn files(
 
 fn places(
     policy: &Policy,
-    resolver: &mut Resolver,
+    resolver: &mut Resolver<'_>,
     refused: &mut Vec<Refused>,
     view: &mut mount::Model,
     rules: &mut Vec<landlock::PathRule>,
@@ -108,9 +108,9 @@ fn is_tmp(tmp: &[At<PathSpec>], spec: &PathSpec) -> bool {
     tmp.iter().any(|t| t.value.text.trim_end_matches('/') == spec.text.trim_end_matches('/'))
 }
 
-fn listed(exec: &[At<PathSpec>], path: &Path, resolver: &mut Resolver) -> bool {
+fn listed(exec: &[At<PathSpec>], path: &Path, resolver: &mut Resolver<'_>) -> bool {
     exec.iter().any(|spec| {
-        resolver.resolve(&spec.value, spec.at).ok().flatten().is_some_and(|found| found.real == path)
+        resolver.resolve(spec, None, Absent::Refused).ok().flatten().is_some_and(|found| found.real == path)
     })
 }
 
@@ -118,9 +118,9 @@ fn tmp_access(exec: bool) -> landlock::Access {
     landlock::Access { exec, ..landlock::Access::TMP }
 }
 
-fn tmp_path(resolver: &mut Resolver, spec: &At<PathSpec>, refused: &mut Vec<Refused>) -> Option<PathBuf> {
+fn tmp_path(resolver: &mut Resolver<'_>, spec: &At<PathSpec>, refused: &mut Vec<Refused>) -> Option<PathBuf> {
     let found = resolve(resolver, spec, refused)?;
-    if matches!(found.kind, path::Kind::Directory) {
+    if found.is_dir() {
         return Some(found.real);
     }
     refused.push(Refused {
@@ -134,14 +134,15 @@ fn tmp_path(resolver: &mut Resolver, spec: &At<PathSpec>, refused: &mut Vec<Refu
 fn denied(
     fs: &Fs,
     own_mounts: bool,
-    resolver: &mut Resolver,
+    resolver: &mut Resolver<'_>,
     refused: &mut Vec<Refused>,
     view: &mut mount::Model,
     files: &mut Files,
 ) {
     for spec in &fs.deny {
-        let found = match resolver.resolve_denied(&spec.value, spec.at) {
-            Ok(found) => found,
+        let found = match resolver.resolve(spec, None, Absent::Kept) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
             Err(refusal) => {
                 refused.push(refusal.into());
                 continue;
@@ -152,8 +153,12 @@ fn denied(
         }
         if !own_mounts {
             refused.push(Refused {
-                message: format!("`{}` lies inside an allowed path, and Landlock cannot subtract", spec.value.text),
-                help: "add \"mnt\" and \"user\" to `namespaces.unshare`, or allow only what surrounds it".into(),
+                message: format!(
+                    "`{}` lies inside an allowed path, and Landlock cannot subtract",
+                    spec.value.text
+                ),
+                help: "add \"mnt\" and \"user\" to `namespaces.unshare`, or allow only what surrounds it"
+                    .into(),
                 at: Some(spec.at),
             });
             continue;
@@ -165,17 +170,23 @@ fn denied(
                 files.placeholders.push(part.clone());
             }
         }
-        let kind = if found.missing.is_empty() { kinds(&found).0 } else { mount::Kind::Directory };
+        let kind = if found.exists() { kinds(&found).0 } else { mount::Kind::Directory };
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
 }
 
 /// `/proc` and `/dev`.
-fn special(fs: &Fs, host: &Host, view: &mut mount::Model, rules: &mut Vec<landlock::PathRule>) {
+fn special(
+    fs: &Fs,
+    host: &Host,
+    resolver: &mut Resolver<'_>,
+    view: &mut mount::Model,
+    rules: &mut Vec<landlock::PathRule>,
+) {
     let directory = landlock::Kind::Directory;
     view.proc = match fs.proc.value {
         ProcView::Own => mount::Proc::Own { masks: Vec::new() },
-        ProcView::Masked => mount::Proc::Own { masks: existing_masks() },
+        ProcView::Masked => mount::Proc::Own { masks: existing_masks(resolver) },
         ProcView::None => mount::Proc::Absent,
     };
     if fs.proc.value != ProcView::None {
@@ -194,29 +205,26 @@ fn special(fs: &Fs, host: &Host, view: &mut mount::Model, rules: &mut Vec<landlo
     }
 }
 
-fn existing_masks() -> Vec<mount::Mask> {
-    MASKED
-        .iter()
-        .filter_map(|path| {
-            let kind = path::kind(Path::new(path))?;
-            let kind =
-                if matches!(kind, path::Kind::Directory) { mount::Kind::Directory } else { mount::Kind::File };
-            Some(mount::Mask { path: path.into(), kind })
-        })
-        .collect()
+fn existing_masks(resolver: &mut Resolver<'_>) -> Vec<mount::Mask> {
+    let mask = |path: &&str| {
+        let found = resolver.locate(Path::new(path)).ok().filter(Resolved::exists)?;
+        Some(mount::Mask { path: path.into(), kind: kinds(&found).0 })
+    };
+    MASKED.iter().filter_map(mask).collect()
 }
 
-fn resolve(resolver: &mut Resolver, spec: &At<PathSpec>, refused: &mut Vec<Refused>) -> Option<Resolved> {
-    resolver.resolve(&spec.value, spec.at).unwrap_or_else(|refusal| {
+fn resolve(resolver: &mut Resolver<'_>, spec: &At<PathSpec>, refused: &mut Vec<Refused>) -> Option<Resolved> {
+    resolver.resolve(spec, None, Absent::Refused).unwrap_or_else(|refusal| {
         refused.push(refusal.into());
         None
     })
 }
 
 fn kinds(found: &Resolved) -> (mount::Kind, landlock::Kind) {
-    match found.kind {
-        path::Kind::Directory => (mount::Kind::Directory, landlock::Kind::Directory),
-        _ => (mount::Kind::File, landlock::Kind::File),
+    if found.is_dir() {
+        (mount::Kind::Directory, landlock::Kind::Directory)
+    } else {
+        (mount::Kind::File, landlock::Kind::File)
     }
 }
 

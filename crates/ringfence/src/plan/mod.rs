@@ -5,6 +5,7 @@
 
 mod build;
 mod credential;
+mod explain;
 mod fs;
 mod net;
 mod order;
@@ -13,14 +14,16 @@ mod process;
 mod syscalls;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::control::{Planned, Promise, limit, namespace};
+use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
 
 pub use build::compile;
-pub use print::{human, json};
+pub use explain::{Explained, explain};
+pub use print::{control_name, detail, human, namespace_names, place};
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +34,8 @@ pub struct Request<'r> {
     pub command: &'r [OsString],
     /// The caller's environment.
     pub environment: &'r [(OsString, OsString)],
-    /// The caller's working directory, absolute.
-    pub cwd: &'r Path,
+    /// The caller's working directory, and what `~` and `$VAR` stand for.
+    pub surroundings: &'r Surroundings,
     /// Bits 0, 1 and 2: which of the standard descriptors are a terminal.
     pub terminal: u8,
 }

@@ -1,8 +1,8 @@
 //! `[net]` becomes a network namespace, Landlock's ports, and seccomp's address families.
 
 use crate::control::landlock::{PortRule, Ports};
-use crate::control::seccomp::{Families, Sockets};
 use crate::control::net;
+use crate::control::seccomp::{Families, Sockets};
 use crate::policy::model::{Namespace, Net, NetMode, Port, SyscallMode, Transport};
 use crate::policy::{At, Policy};
 

@@ -1,4 +1,4 @@
-//! A plan for people and for programs: the steps in order, and what was asked and given.
+//! A plan for people: the steps in order, and what was asked and given.
 
 use std::fmt::Write as _;
 
@@ -37,7 +37,8 @@ pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
 }
 
 /// `namespaces(7)` by their flags.
-fn namespace_names(flags: u64) -> Vec<&'static str> {
+#[must_use]
+pub fn namespace_names(flags: u64) -> Vec<&'static str> {
     const NAMES: [(u64, &str); 8] = [
         (0x1000_0000, "user"),
         (0x0002_0000, "mnt"),
@@ -53,7 +54,7 @@ fn namespace_names(flags: u64) -> Vec<&'static str> {
 
 fn step_line(number: usize, planned: &Planned<'_>, policy: &Policy) -> String {
     let call = format!("{}{}", planned.step.name(), detail(&planned.step));
-    let place = planned.at.and_then(|at| place(at, policy)).map(|place| format!("  [{place}]")).unwrap_or_default();
+    let place = planned.at.map(|at| format!("  [{}]", place(at, policy))).unwrap_or_default();
     format!("{number:>4}  {:<11} {call}{place}", control_name(planned.control))
 }
 
@@ -65,15 +66,15 @@ fn promise_line(promise: &Promise, plan: &Plan<'_>, policy: &Policy) -> String {
         }
         Actual::Missing { why } => format!("MISSING: {why}"),
     };
-    let place = promise.at.and_then(|at| place(at, policy)).map(|place| format!("  [{place}]")).unwrap_or_default();
+    let place = promise.at.map(|at| format!("  [{}]", place(at, policy))).unwrap_or_default();
     format!("      {:<22} {}: {actual}{place}", promise.name, promise.requested)
 }
 
 /// `file:line` of a policy line.
 #[must_use]
-pub fn place(at: Origin, policy: &Policy) -> Option<String> {
+pub fn place(at: Origin, policy: &Policy) -> String {
     let place = policy.place(at);
-    Some(format!("{}:{}", place.file, place.line))
+    format!("{}:{}", place.file, place.line)
 }
 
 /// A control as plans and errors name it.
@@ -106,7 +107,9 @@ pub fn detail(step: &Step<'_>) -> String {
             format!("{}{}, {}{recursive}", dir(start), text(path), attributes(attr.set, attr.propagation))
         }
         Step::CloneTree { path, slot } => format!("{} -> fd{}", text(path), slot.0),
-        Step::MoveMount { tree, dir: start, path, .. } => format!("fd{} -> {}{}", tree.0, dir(start), text(path)),
+        Step::MoveMount { tree, dir: start, path, .. } => {
+            format!("fd{} -> {}{}", tree.0, dir(start), text(path))
+        }
         Step::NewFilesystem { fstype, attr, slot, .. } => {
             format!("{}, {} -> fd{}", text(fstype), attributes(*attr, 0), slot.0)
         }
@@ -154,8 +157,22 @@ fn attributes(set: u64, propagation: u64) -> String {
 
 fn rlimit_name(resource: u32) -> String {
     const NAMES: [&str; 16] = [
-        "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS",
-        "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+        "CPU",
+        "FSIZE",
+        "DATA",
+        "STACK",
+        "CORE",
+        "RSS",
+        "NPROC",
+        "NOFILE",
+        "MEMLOCK",
+        "AS",
+        "LOCKS",
+        "SIGPENDING",
+        "MSGQUEUE",
+        "NICE",
+        "RTPRIO",
+        "RTTIME",
     ];
     NAMES.get(resource as usize).map_or_else(|| resource.to_string(), |name| format!("RLIMIT_{name}"))
 }

@@ -9,7 +9,8 @@ use ringfence_sys::abi::Vector;
 use ringfence_sys::step::Step;
 
 use crate::control::{Control, Planned, Refusal, Stage, arena, mount};
-use crate::host::path::Resolver;
+use crate::host::command::{Command, Format};
+use crate::host::path::{Absent, Resolver};
 use crate::policy::{Origin, Policy};
 
 use super::{Refused, Request};
@@ -24,8 +25,10 @@ pub(super) fn environment(request: &Request<'_>) -> Vec<(OsString, OsString)> {
         })
     };
     let kept = request.environment.iter().filter(|(name, _)| passes(name));
-    let mut variables: Vec<_> =
-        kept.filter(|(name, _)| !process.env_set.keys().any(|set| OsStr::new(set) == name)).cloned().collect();
+    let mut variables: Vec<_> = kept
+        .filter(|(name, _)| !process.env_set.keys().any(|set| OsStr::new(set) == name))
+        .cloned()
+        .collect();
     let set = process.env_set.iter();
     variables.extend(set.map(|(name, value)| (name.into(), OsString::from(value.value.as_str()))));
     variables.sort();
@@ -75,7 +78,7 @@ pub(super) fn wanted_directory(
     refused: &mut Vec<Refused>,
 ) -> Option<Directory> {
     let spec = policy.process.cwd.as_ref()?;
-    match resolver.resolve(&spec.value, spec.at) {
+    match resolver.resolve(spec, None, Absent::Refused) {
         Ok(found) => found.map(|found| Directory { path: found.real, at: spec.at }),
         Err(refusal) => {
             refused.push(refusal.into());
@@ -96,14 +99,19 @@ pub(super) fn working_directory<'a>(
     let (path, at) = match wanted {
         Some(Directory { path, at }) if !shown(&path) => {
             return Err(Refusal {
-                message: format!("the program is to start in `{}`, which is not part of its view", path.display()),
+                message: format!(
+                    "the program is to start in `{}`, which is not part of its view",
+                    path.display()
+                ),
                 help: "add it to `fs.read` or `fs.write`, or change `process.cwd`".into(),
                 at: Some(at),
             });
         }
         Some(Directory { path, at }) => (path, Some(at)),
-        None if shown(request.cwd) => (request.cwd.to_owned(), None),
-        None => ("/".into(), None),
+        None => match &request.surroundings.directory {
+            Some(directory) if shown(directory) => (directory.clone(), None),
+            _ => ("/".into(), None),
+        },
     };
     let step = Step::Chdir(arena::path(arena, &path, at)?);
     Ok(Planned { stage: Stage::Cwd, control: Control::Launch, step, at })
@@ -113,7 +121,8 @@ pub(super) fn working_directory<'a>(
 pub(super) fn descriptors<'a>(policy: &Policy, refused: &mut Vec<Refused>) -> Vec<Planned<'a>> {
     let at = Some(policy.process.fds_at);
     let mut steps = Vec::new();
-    let mut push = |step| steps.push(Planned { stage: Stage::Descriptors, control: Control::Launch, step, at });
+    let mut push =
+        |step| steps.push(Planned { stage: Stage::Descriptors, control: Control::Launch, step, at });
     let mut first = 0;
     for &fd in &policy.process.fds {
         if fd > first {
@@ -125,7 +134,9 @@ pub(super) fn descriptors<'a>(policy: &Policy, refused: &mut Vec<Refused>) -> Ve
             if !Path::new(&format!("/proc/self/fd/{fd}")).exists() {
                 refused.push(Refused {
                     message: format!("descriptor {fd} is to be kept, but is not open"),
-                    help: format!("open it for ringfence ({fd}<file in a shell), or remove it from `process.fds`"),
+                    help: format!(
+                        "open it for ringfence ({fd}<file in a shell), or remove it from `process.fds`"
+                    ),
                     at,
                 });
             }
@@ -145,4 +156,41 @@ pub(super) fn session<'a>(terminal: u8, own_dev: bool) -> Vec<Planned<'a>> {
         steps.push(planned(Step::OpenTerminal { ptmx, fds: terminal }));
     }
     steps
+}
+
+/// Whether the view lets the command be executed, and whatever the kernel starts in its stead.
+pub(super) fn reachable(found: &Command, view: Option<&mount::Model>) -> Result<(), super::Failure> {
+    let Some(view) = view else { return Ok(()) };
+    for program in programs(found) {
+        if !view.executes(program) {
+            let shown = if view.shows(program) { "may not be executed" } else { "is not part of its view" };
+            return Err(super::Failure::Command {
+                message: format!("`{}` {shown}", program.display()),
+                help: format!("add it, or a directory above it, to fs.exec: --fs-exec {}", program.display()),
+                status: 126,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A script is executed by the name under which its interpreter shall find it, anything else by
+/// where it really is, so that no link on the way needs to be part of the view.
+pub(super) fn path_to_execute(found: &Command) -> &Path {
+    match found.format {
+        Format::Script { .. } => &found.path,
+        _ => &found.resolved.real,
+    }
+}
+
+/// The command, and every interpreter that the kernel starts for it.
+fn programs(found: &Command) -> Vec<&Path> {
+    let mut programs = vec![found.resolved.real.as_path()];
+    match &found.format {
+        Format::Script { interpreter, .. } | Format::Elf { interpreter: Some(interpreter), .. } => {
+            programs.extend(self::programs(interpreter));
+        }
+        _ => {}
+    }
+    programs
 }

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use ringfence_bpf::filter::{AbiSet, Action};
+use ringfence_bpf::rule::{Rule, Target};
 use ringfence_sys::step::Slot;
 
+use crate::control::landlock::right::Right;
 use crate::control::{landlock, seccomp};
 use crate::policy::Policy;
 use crate::policy::model::{self, Events, NetMode, SyscallMode, Transport};
@@ -41,8 +43,8 @@ pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::M
 
 const ENOSYS: u16 = 38;
 
-fn names_io_uring(rule: &ringfence_bpf::rule::Rule) -> bool {
-    rule.names_call("io_uring_setup")
+fn names_io_uring(rule: &Rule) -> bool {
+    matches!(rule.target, Target::Call(call) if call.name() == "io_uring_setup")
 }
 
 fn restricting_is_permitted(policy: &Policy) -> bool {
@@ -56,7 +58,11 @@ pub(super) fn filter_guards_terminal(policy: &Policy) -> bool {
 }
 
 /// The Landlock room's model; `None` where the policy says `off`.
-pub(super) fn landlock(policy: &Policy, paths: Vec<landlock::PathRule>, own_view: bool) -> Option<landlock::Model> {
+pub(super) fn landlock(
+    policy: &Policy,
+    paths: Vec<landlock::PathRule>,
+    own_view: bool,
+) -> Option<landlock::Model> {
     let model::Landlock::Require { abi } = policy.lsm.landlock.value else { return None };
     let host_network = policy.net.mode.value == NetMode::Host;
     let own_network = !host_network;
@@ -83,27 +89,19 @@ pub(super) fn landlock(policy: &Policy, paths: Vec<landlock::PathRule>, own_view
 }
 
 /// The rights that nothing else in this plan holds.
-fn needed(
-    policy: &Policy,
-    model: &landlock::Model,
-    own_view: bool,
-    own_network: bool,
-) -> BTreeSet<landlock::Right> {
+fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network: bool) -> BTreeSet<Right> {
     let mut needed = BTreeSet::new();
     if !own_view {
-        needed.extend(landlock::Right::FILES);
+        needed.extend([Right::Files, Right::Refer, Right::Truncate, Right::IoctlDev]);
     }
     let only = |ports: &landlock::Ports| matches!(ports, landlock::Ports::Only(_));
-    let lists = [
-        (&model.tcp_connect, landlock::Right::ConnectTcp),
-        (&model.tcp_bind, landlock::Right::BindTcp),
-    ];
+    let lists = [(&model.tcp_connect, Right::ConnectTcp), (&model.tcp_bind, Right::BindTcp)];
     needed.extend(lists.iter().filter(|(ports, _)| only(ports) && !own_network).map(|(_, right)| *right));
     if !policy.namespaces.unshare.contains(&model::Namespace::Pid) {
-        needed.insert(landlock::Right::ScopeSignal);
+        needed.insert(Right::ScopeSignal);
     }
     if !own_network && policy.net.unix.is_empty() && policy.syscalls.mode.value == SyscallMode::Off {
-        needed.insert(landlock::Right::ScopeAbstractUnixSocket);
+        needed.insert(Right::ScopeAbstractUnixSocket);
     }
     needed
 }

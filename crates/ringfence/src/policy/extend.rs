@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 
-use super::builtin;
+use super::builtin::{self, Builtin};
 use super::diagnostic::{Diagnostic, quote};
 use super::flag::Written;
 use super::layer::Layer;
@@ -30,6 +30,12 @@ pub(super) struct Stack<'a> {
     loader: &'a dyn Fn(&str) -> io::Result<String>,
     /// The names on the way from the command line to the text at hand.
     chain: Vec<String>,
+}
+
+/// A text that was found.
+enum Text {
+    Builtin(Builtin),
+    File(String),
 }
 
 /// Why a base cannot take part; its place is where it was asked for.
@@ -64,15 +70,8 @@ impl<'a> Stack<'a> {
     }
 
     fn defaults(&mut self) {
-        let text = super::key::defaults();
-        let layer = match Document::parse(&text) {
-            Ok(document) => document.layer(0, &mut self.wrong),
-            Err(errors) => {
-                not_toml(0, &errors, &mut self.wrong);
-                Layer::default()
-            }
-        };
-        self.add("default".into(), Kind::Default, text.into(), layer);
+        let layer = builtin::DEFAULTS.layer(0, &mut self.wrong);
+        self.add("default".into(), Kind::Default, builtin::DEFAULTS.text.into(), layer);
     }
 
     /// Reads bases in order, and tells which cannot take part.
@@ -108,20 +107,32 @@ impl<'a> Stack<'a> {
                 format!("more than {DEPTH} policies extend each other, or more than {TEXTS} take part");
             return Err(Refusal::new("extends-depth", message, "merge some of them into one"));
         }
-        let (kind, text) = self.text(name)?;
+        let found = match name.strip_prefix(builtin::PREFIX) {
+            Some(bare) => Text::Builtin(builtin::find(bare).ok_or_else(|| Refusal::unknown_builtin(bare))?),
+            None => Text::File(self.file(name)?),
+        };
         self.chain.push(name.to_owned());
-        self.document(name, kind, text);
+        match found {
+            Text::Builtin(builtin) => self.builtin(name, builtin),
+            Text::File(text) => self.document(name, text),
+        }
         self.chain.pop();
         Ok(())
     }
 
-    fn document(&mut self, name: &str, kind: Kind, text: Cow<'static, str>) {
-        let parsed = match Document::parse(&text) {
+    fn builtin(&mut self, name: &str, builtin: Builtin) {
+        let refusals = self.bases("", builtin.bases());
+        let index = self.index();
+        let layer = builtin.layer(index, &mut self.wrong);
+        self.add(name.to_owned().into(), Kind::Builtin, builtin.text.into(), layer);
+        self.report(index, refusals);
+    }
+
+    fn document(&mut self, name: &str, text: String) {
+        let layer = match Document::parse(&text) {
             Ok(document) => {
                 let bases = document.bases();
-                let named = bases.iter().map(|base| (base.name.as_str(), base.range.clone()));
-                let extender = if kind == Kind::File { name } else { "" };
-                let refusals = self.bases(extender, named);
+                let refusals = self.bases(name, bases.iter().map(|base| (&*base.name, base.range.clone())));
                 let index = self.index();
                 let layer = document.layer(index, &mut self.wrong);
                 self.report(index, refusals);
@@ -132,16 +143,10 @@ impl<'a> Stack<'a> {
                 Layer::default()
             }
         };
-        self.add(name.to_owned().into(), kind, text, parsed);
+        self.add(name.to_owned().into(), Kind::File, text.into(), layer);
     }
 
-    fn text(&self, name: &str) -> Result<(Kind, Cow<'static, str>), Refusal> {
-        if let Some(bare) = name.strip_prefix(builtin::PREFIX) {
-            return match builtin::text(bare) {
-                Some(text) => Ok((Kind::Builtin, text.into())),
-                None => Err(Refusal::unknown_builtin(bare)),
-            };
-        }
+    fn file(&self, name: &str) -> Result<String, Refusal> {
         let text = (self.loader)(name).map_err(|error| Refusal::unreadable(name, &error))?;
         if text.len() > MAX_BYTES {
             return Err(Refusal::new(
@@ -150,7 +155,7 @@ impl<'a> Stack<'a> {
                 "is it a policy? People write policies of a few kilobytes",
             ));
         }
-        Ok((Kind::File, text.into()))
+        Ok(text)
     }
 
     /// The index that the next text will have. [`TEXTS`] bounds it.
@@ -188,7 +193,7 @@ impl Refusal {
     }
 
     fn unreadable(name: &str, error: &io::Error) -> Refusal {
-        let known = builtin::text(name).map(|_| format!("did you mean `{}{name}`?", builtin::PREFIX));
+        let known = builtin::find(name).map(|_| format!("did you mean `{}{name}`?", builtin::PREFIX));
         let (what, help) = match error.kind() {
             ErrorKind::NotFound => {
                 ("there is no such file".to_owned(), "check the name and the working directory")

@@ -6,7 +6,7 @@ const LONGEST: usize = 64;
 /// The nearest of `names`, where one is near enough that a typing error explains it. Letter case
 /// does not count as a difference.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.len() + 2) / 3;
+    let limit = word.len().div_ceil(3);
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }

@@ -48,8 +48,7 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     let mut room = Room { model, caller: &host.caller().value, out: Compiled::default() };
     room.refuse(host.last_capability().value)?;
     room.umask();
-    let switching = room.switching();
-    if switching && model.keep != 0 && room.has(CAP_SETPCAP) {
+    if room.switching() && model.keep != 0 && room.has(CAP_SETPCAP) {
         room.credential(Step::Securebits(NO_SETUID_FIXUP), model.keep_at);
     } else if model.keep == 0 {
         room.securebits(LOCKED, model.keep_at);
@@ -110,6 +109,12 @@ impl<'a> Room<'_, 'a> {
         self.model.uid.is_some_and(|uid| self.model.user_namespace || !self.is_user(uid))
     }
 
+    /// Leaving user 0 empties the sets, unless `SECBIT_NO_SETUID_FIXUP` could be set before.
+    fn lost_by_switching(&self) -> bool {
+        let leaves_root = !self.model.user_namespace && self.caller.euid == 0 && self.model.uid != Some(0);
+        leaves_root && self.switching() && !self.has(CAP_SETPCAP)
+    }
+
     fn is_user(&self, uid: u32) -> bool {
         self.caller.uid == uid && self.caller.euid == uid
     }
@@ -153,9 +158,9 @@ impl<'a> Room<'_, 'a> {
 
     fn user(&mut self) {
         let model = self.model;
-        let gid = model.gid.filter(|gid| {
-            model.user_namespace || self.caller.gid != *gid || self.caller.egid != *gid
-        });
+        let gid = model
+            .gid
+            .filter(|gid| model.user_namespace || self.caller.gid != *gid || self.caller.egid != *gid);
         let uid = model.uid.filter(|uid| model.user_namespace || !self.is_user(*uid));
         if gid.is_none() && uid.is_none() {
             return;
@@ -219,23 +224,28 @@ impl<'a> Room<'_, 'a> {
     /// Effective, permitted, inheritable, and so ambient: what is not kept is gone after this.
     fn sets(&mut self) {
         let model = self.model;
-        let there = if model.user_namespace { u64::MAX } else { self.caller.permitted };
+        let there = if self.lost_by_switching() {
+            0
+        } else if model.user_namespace {
+            u64::MAX
+        } else {
+            self.caller.permitted
+        };
         let keep = model.keep & there;
-        self.credential(
-            Step::Capset { effective: keep, permitted: keep, inheritable: keep },
-            model.keep_at,
-        );
+        self.credential(Step::Capset { effective: keep, permitted: keep, inheritable: keep }, model.keep_at);
         if keep != 0 {
             self.credential(Step::Ambient(keep), model.keep_at);
         }
-        let requested =
-            format!("capabilities {:#x} and no others: effective, permitted, inheritable, ambient", model.keep);
+        let requested = format!(
+            "capabilities {:#x} and no others: effective, permitted, inheritable, ambient",
+            model.keep
+        );
         if keep == model.keep {
             return self.full("credential.capabilities", requested, model.keep_at);
         }
         let why = format!(
-            "the caller's permitted set lacks {:#x} of them (/proc/self/status); remove them from \
-             process.capabilities, run as root, or unshare \"user\"",
+            "the caller's permitted set lacks {:#x} of them, or loses them with its user id for want of CAP_SETPCAP \
+             (capget(2)); remove them from process.capabilities, run as root, or unshare \"user\"",
             model.keep & !there
         );
         self.missing("credential.capabilities", requested, why, model.keep_at);

@@ -39,6 +39,8 @@
 mod compile;
 mod model;
 pub mod observe;
+#[cfg(test)]
+mod tests;
 
 pub use compile::compile;
 pub use model::{Bounding, Model};

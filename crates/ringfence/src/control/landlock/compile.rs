@@ -76,7 +76,8 @@ fn handled(model: &Model, abi: u32) -> LandlockRuleset {
         (&model.udp_bind, net::BIND_UDP),
         (&model.udp_connect, net::CONNECT_SEND_UDP),
     ];
-    let network = ports.iter().filter(|(ports, _)| **ports != Ports::Every).fold(0, |set, (_, bit)| set | bit);
+    let network =
+        ports.iter().filter(|(ports, _)| **ports != Ports::Every).fold(0, |set, (_, bit)| set | bit);
     let scopes = model.scopes.iter().fold(0, |set, scope| {
         set | match scope {
             Scope::AbstractUnixSocket => scope::ABSTRACT_UNIX_SOCKET,
@@ -109,8 +110,8 @@ fn rights(access: Access) -> u64 {
     pairs.iter().filter(|(granted, _)| *granted).fold(0, |set, (_, bits)| set | bits)
 }
 
-/// One rule a path, in the order of the paths; a rule that grants nothing handled is `EINVAL`
-/// (`ENOMSG` for an empty one) and is left out.
+/// One rule a path, in the order of the paths. Rights that are not handled would be `EINVAL`, and
+/// a rule without any `ENOMSG` (landlock_add_rule(2)): those are left out.
 fn by_path(model: &Model, handled: u64) -> BTreeMap<&Path, (u64, Option<Origin>)> {
     let mut rules: BTreeMap<&Path, (u64, Option<Origin>)> = BTreeMap::new();
     for PathRule { path, kind, access, at } in &model.paths {
@@ -147,7 +148,9 @@ fn by_port(model: &Model, handled: u64) -> BTreeMap<u64, (u64, Option<Origin>)> 
             grant(rule.port, bit, rule.at);
         }
         // A first datagram binds the socket to a port that the kernel picks (linux/landlock.h).
-        if bit == net::CONNECT_SEND_UDP && let Some(first) = ports.first() {
+        if bit == net::CONNECT_SEND_UDP
+            && let Some(first) = ports.first()
+        {
             grant(0, net::BIND_UDP, first.at);
         }
     }
@@ -170,7 +173,8 @@ fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
     });
     promise("landlock.available", "Landlock".to_owned(), missing);
     if model.least_abi > 1 {
-        let missing = (abi < model.least_abi).then(|| format!("this kernel ({release}) has ABI {abi} ({from})"));
+        let missing =
+            (abi < model.least_abi).then(|| format!("this kernel ({release}) has ABI {abi} ({from})"));
         promise("landlock.abi", format!("Landlock ABI {} at least", model.least_abi), missing);
     }
     for &right in &model.needed {

@@ -29,6 +29,8 @@
 mod compile;
 mod model;
 pub mod right;
+#[cfg(test)]
+mod tests;
 
 pub use compile::compile;
 pub use model::{Access, Kind, Model, PathRule, PortRule, Ports, Scope};

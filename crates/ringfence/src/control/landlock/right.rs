@@ -92,7 +92,9 @@ impl Right {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Files => "files are read, written, executed, created and removed only where the policy says",
+            Self::Files => {
+                "files are read, written, executed, created and removed only where the policy says"
+            }
             Self::Refer => "rename(2) and link(2) across directories of a writable tree",
             Self::Truncate => "files are truncated only where they may be written",
             Self::ConnectTcp => "TCP connect(2) to the policy's ports only",

@@ -165,7 +165,8 @@ fn open_places(build: &mut Build<'_>, layout: &Layout<'_>, nosuid: u64) -> Resul
 
 /// The same view in place: one call for every mount of the host.
 fn whole(build: &mut Build<'_>, access: Access, nosuid: u64) {
-    let attr = MountAttr { set: attributes(access) | nosuid, propagation: MS_PRIVATE, ..MountAttr::default() };
+    let attr =
+        MountAttr { set: attributes(access) | nosuid, propagation: MS_PRIVATE, ..MountAttr::default() };
     build.view(Step::MountSetattr { dir: Dir::Cwd, path: c"/", recursive: true, attr }, None);
 }
 

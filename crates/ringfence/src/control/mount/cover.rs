@@ -76,7 +76,9 @@ pub(super) fn empty_directory(build: &mut Build<'_>) -> Result<Slot, Refusal> {
 }
 
 fn refuse_contradiction(deny: &Deny, layout: &Layout<'_>) -> Result<(), Refusal> {
-    let Some(allowed) = layout.entries.keys().find(|path| path.starts_with(&deny.path)) else { return Ok(()) };
+    let Some(allowed) = layout.entries.keys().find(|path| path.starts_with(&deny.path)) else {
+        return Ok(());
+    };
     let (allowed, denied) = (allowed.display(), deny.path.display());
     Err(Refusal {
         message: format!("`{allowed}` is allowed, but lies at or below `{denied}`, which is denied"),

@@ -44,7 +44,8 @@ pub(super) fn cover<'a>(build: &mut Build<'a>, nodes: &Nodes) -> Result<(), Refu
         build.cover(Step::MoveMount { tree: *slot, dir: Dir::Slot(dev), path, close: true });
         build.free(*slot);
     }
-    let links = if nodes.0.iter().any(|(name, _)| *name == "random") { None } else { Some(("random", "urandom")) };
+    let links =
+        if nodes.0.iter().any(|(name, _)| *name == "random") { None } else { Some(("random", "urandom")) };
     for (name, target) in LINKS.into_iter().chain(links) {
         let (path, target) = (build.bytes(name.as_bytes())?, build.bytes(target.as_bytes())?);
         build.cover(Step::Symlink { target, dir: Dir::Slot(dev), path });

@@ -149,7 +149,6 @@ impl Model {
     /// Whether a program at `path` may be executed in this view.
     #[must_use]
     pub fn executes(&self, path: &Path) -> bool {
-        self.shows(path)
-            && self.places.iter().any(|place| place.access.exec && path.starts_with(&place.path))
+        self.shows(path) && self.places.iter().any(|place| place.access.exec && path.starts_with(&place.path))
     }
 }

@@ -35,7 +35,9 @@ impl<'m> Layout<'m> {
         }
         let mut layout = Self { entries: BTreeMap::new() };
         for (path, mut entry) in all {
-            if let (Entry::Host(_, access), Some((_, Entry::Host(_, around)))) = (&mut entry, layout.outside(&path)) {
+            if let (Entry::Host(_, access), Some((_, Entry::Host(_, around)))) =
+                (&mut entry, layout.outside(&path))
+            {
                 *access = both(*access, around);
                 if *access == around {
                     continue;
@@ -118,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_place_inside_a_private_directory_is_a_mount_and_inherits_nothing() {
-        let places = [place("/", true, false), place("/tmp/project", false, true), place("/tmp/seen", false, false)];
+        let places =
+            [place("/", true, false), place("/tmp/project", false, true), place("/tmp/seen", false, false)];
         let tmp = [Tmp { path: "/tmp".into(), exec: false, at: None }];
         let layout = Layout::new(&places, &tmp, &[]);
         assert_eq!(
@@ -132,6 +135,9 @@ mod tests {
         let places = [place("/w", true, true), place("/r", false, false)];
         let denied = |path: &str| Deny { path: path.into(), kind: Kind::Directory, at: None };
         let layout = Layout::new(&places, &[], &[denied("/w/a/b/c"), denied("/r/a/b")]);
-        assert_eq!(listing(&layout), ["/r x=false w=false", "/w x=true w=true", "/w/a x=true w=true", "/w/a/b x=true w=true"]);
+        assert_eq!(
+            listing(&layout),
+            ["/r x=false w=false", "/w x=true w=true", "/w/a x=true w=true", "/w/a/b x=true w=true"]
+        );
     }
 }

@@ -27,6 +27,8 @@ pub struct Compiled<'a> {
     pub room: control::Compiled<'a>,
     /// `CLONE_NEW*` for clone3(2); 0 where the plan is applied in place.
     pub flags: u64,
+    /// Whether a user namespace is made, by `flags` or in place: for `credential::Model`.
+    pub user: bool,
     /// The id maps that the launcher writes when the child says [`Step::Sync`].
     pub by_parent: Option<IdMapByParent>,
     /// Whether setgroups(2) may be called inside: for `credential::Model`.
@@ -62,7 +64,8 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     } else {
         room.out.flags = flags;
     }
-    if flags & flag(Namespace::User) != 0 {
+    room.out.user = flags & flag(Namespace::User) != 0;
+    if room.out.user {
         room.id_maps(arena)?;
     }
     if let Some(name) = &model.hostname {
@@ -169,14 +172,15 @@ impl<'a> Room<'_, 'a> {
 
     /// Why no user namespace can be made, where the host's settings say so.
     fn no_user_namespace(&self) -> Option<String> {
-        super::host::obstacle(self.host)
+        let first = self.host.user_namespaces().value.restrictions.first()?;
+        Some(format!("{} ({}); {}", first.what, first.from, first.lift))
     }
 
-    /// unshare(2) of a time namespace moves the caller itself only at execve(2), and only since
-    /// `fs/exec.c` switches it there (Linux 6.2); clone3(2) always moves the child by then.
+    /// unshare(2) of a time namespace moves the caller itself only at execve(2), where the kernel
+    /// does so: see the head of this room.
     fn no_time(&self, namespace: Namespace) -> Option<String> {
         let release = &self.host.release().value;
-        let old = (release.major, release.minor) < (6, 2);
+        let old = !release.at_least(6, 2);
         (namespace == Namespace::Time && self.model.in_place && old).then(|| {
             format!(
                 "execve(2) enters an unshared time namespace since Linux 6.2; this is {}: remove \"time\" from \
@@ -200,7 +204,12 @@ impl<'a> Room<'_, 'a> {
                 "only a caller with CAP_SETUID and CAP_SETGID may map another user than its own ({own_uid}); \
                  run as root, or let process.user be \"keep\" or \"root-in-namespace\""
             );
-            self.promise("namespace.user-id", format!("user {uid}, group {gid}"), Some(why), self.model.user_at);
+            self.promise(
+                "namespace.user-id",
+                format!("user {uid}, group {gid}"),
+                Some(why),
+                self.model.user_at,
+            );
         }
         let root = self.model.identity == Identity::Root;
         let own_uid = Own { inside: if root { 0 } else { own_uid }, outside: own_uid };
@@ -261,16 +270,20 @@ impl<'a> Room<'_, 'a> {
     fn by_parent(&mut self, uids: Vec<Extent>, gids: Vec<Extent>, helper: bool) -> Result<(), Refusal> {
         if self.model.in_place {
             return Err(Refusal {
-                message: "a map of many ids must be written from outside the user namespace, and a plan in place \
+                message:
+                    "a map of many ids must be written from outside the user namespace, and a plan in place \
                           has no process there"
-                    .to_owned(),
+                        .to_owned(),
                 help: "launch through a child, or use namespaces.id_map = \"single\"".to_owned(),
                 at: self.model.id_map_at,
             });
         }
-        if uids.len().max(gids.len()) > map::MAX_EXTENTS || map::text(&uids).len().max(map::text(&gids).len()) >= 4096 {
+        if uids.len().max(gids.len()) > map::MAX_EXTENTS
+            || map::text(&uids).len().max(map::text(&gids).len()) >= 4096
+        {
             return Err(Refusal {
-                message: "the id map has more lines than the kernel takes (340, within 4096 bytes)".to_owned(),
+                message: "the id map has more lines than the kernel takes (340, within 4096 bytes)"
+                    .to_owned(),
                 help: "join the ranges of /etc/subuid and /etc/subgid, or name fewer groups".to_owned(),
                 at: self.model.id_map_at,
             });
@@ -289,14 +302,28 @@ impl<'a> Room<'_, 'a> {
              run as another user, or remove \"user\" from namespaces.unshare"
                 .to_owned()
         });
-        self.promise("namespace.id-map", "ids of the user namespace".to_owned(), obstacle, self.model.id_map_at);
+        let missing_already = self.out.room.promises.iter().any(|promise| promise.name == "namespace.id-map");
+        if obstacle.is_some() || !missing_already {
+            self.promise(
+                "namespace.id-map",
+                "ids of the user namespace".to_owned(),
+                obstacle,
+                self.model.id_map_at,
+            );
+        }
     }
 
     fn push(&mut self, stage: Stage, step: Step<'a>, at: Option<Origin>) {
         self.out.room.steps.push(Planned { stage, control: Control::Namespace, step, at });
     }
 
-    fn promise(&mut self, name: &'static str, requested: String, obstacle: Option<String>, at: Option<Origin>) {
+    fn promise(
+        &mut self,
+        name: &'static str,
+        requested: String,
+        obstacle: Option<String>,
+        at: Option<Origin>,
+    ) {
         let actual = obstacle.map_or(Actual::Full, |why| Actual::Missing { why });
         self.out.room.promises.push(Promise { name, control: Control::Namespace, requested, actual, at });
     }

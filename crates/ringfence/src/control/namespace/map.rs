@@ -21,7 +21,11 @@ pub(super) fn identity(own: &Own, outside: &[Outside]) -> Vec<Extent> {
         for taken in [own.inside, own.outside] {
             pieces = pieces.into_iter().flat_map(|piece| without(piece, taken)).collect();
         }
-        extents.extend(pieces.into_iter().map(|(first, count)| Extent { inside: first, outside: first, count }));
+        extents.extend(pieces.into_iter().map(|(first, count)| Extent {
+            inside: first,
+            outside: first,
+            count,
+        }));
     }
     joined(extents)
 }
@@ -64,7 +68,8 @@ pub(super) fn text(extents: &[Extent]) -> String {
 fn without((first, count): (u32, u32), id: u32) -> impl Iterator<Item = (u32, u32)> {
     let (start, end) = (u64::from(first), u64::from(first) + u64::from(count));
     let id = u64::from(id);
-    let pieces = if (start..end).contains(&id) { [(start, id), (id + 1, end)] } else { [(start, end), (end, end)] };
+    let pieces =
+        if (start..end).contains(&id) { [(start, id), (id + 1, end)] } else { [(start, end), (end, end)] };
     pieces.into_iter().filter(|(from, to)| from < to).map(|(from, to)| (from as u32, (to - from) as u32))
 }
 
@@ -102,13 +107,19 @@ mod tests {
     #[test]
     fn identity_leaves_out_what_the_own_id_takes() {
         let own = Own { inside: 0, outside: 1000 };
-        assert_eq!(text(&identity(&own, &[Outside { first: 0, count: 2000 }])), "0 1000 1\n1 1 999\n1001 1001 999\n");
+        assert_eq!(
+            text(&identity(&own, &[Outside { first: 0, count: 2000 }])),
+            "0 1000 1\n1 1 999\n1001 1001 999\n"
+        );
     }
 
     #[test]
     fn packed_ranges_flow_around_the_own_id() {
         let subordinate = [Outside { first: 100_000, count: 65_536 }];
-        assert_eq!(text(&packed(&Own { inside: 0, outside: 1000 }, &subordinate)), "0 1000 1\n1 100000 65536\n");
+        assert_eq!(
+            text(&packed(&Own { inside: 0, outside: 1000 }, &subordinate)),
+            "0 1000 1\n1 100000 65536\n"
+        );
         assert_eq!(
             text(&packed(&Own { inside: 1000, outside: 1000 }, &subordinate)),
             "0 100000 1000\n1000 1000 1\n1001 101000 64536\n"
@@ -134,6 +145,9 @@ mod tests {
     #[test]
     fn a_range_at_the_end_of_all_ids_does_not_overflow() {
         let end = Outside { first: u32::MAX - 3, count: 3 };
-        assert_eq!(text(&identity(&Own { inside: 7, outside: 7 }, &[end])), "7 7 1\n4294967292 4294967292 3\n");
+        assert_eq!(
+            text(&identity(&Own { inside: 7, outside: 7 }, &[end])),
+            "7 7 1\n4294967292 4294967292 3\n"
+        );
     }
 }

@@ -79,7 +79,10 @@ mod tests {
         assert_eq!(inode("pid"), None);
         assert_eq!(
             extents("         0       1000          1\n         1     100000      65536\n"),
-            [Extent { inside: 0, outside: 1000, count: 1 }, Extent { inside: 1, outside: 100_000, count: 65_536 }]
+            [
+                Extent { inside: 0, outside: 1000, count: 1 },
+                Extent { inside: 1, outside: 100_000, count: 65_536 }
+            ]
         );
     }
 

@@ -60,7 +60,7 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     }
     let program = program(model, &specified)?;
     let insns = program.insns().iter().map(|i| SockFilter { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
-    let step = Step::SeccompFilter { flags: flags(model), program: arena.alloc_slice_fill_iter(insns) };
+    let step = Step::SeccompFilter { flags: flags(model, host), program: arena.alloc_slice_fill_iter(insns) };
     out.steps.push(Planned { stage: Stage::Seccomp, control: Control::Seccomp, step, at: model.mode_at });
     promises(model, host, &mut out);
     Ok(out)
@@ -97,7 +97,7 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
         return refusal(
             "io_uring is allowed while sockets are restricted: it opens and connects sockets without a system call \
              that the filter could see",
-            "remove io_uring_setup from syscalls.allow, or use net.mode = \"host\" without port rules",
+            "remove io_uring_setup from syscalls.allow",
             Some(at),
         );
     }
@@ -132,7 +132,12 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
         bad_abi: model.bad_abi,
     };
     let needs_token = !launch::allowed(&spec);
-    Ok(Specified { spec, deny: reasons, allow: model.allow.iter().map(|rule| Some(rule.at)).collect(), needs_token })
+    Ok(Specified {
+        spec,
+        deny: reasons,
+        allow: model.allow.iter().map(|rule| Some(rule.at)).collect(),
+        needs_token,
+    })
 }
 
 fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
@@ -152,19 +157,21 @@ fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
         );
     };
     launch::with_token(&program, token).ok_or_else(|| Refusal {
-        message: "the filter has no room for the launch's own execve(2): 4096 instructions at most".to_owned(),
+        message: "the filter has no room for the launch's own execve(2): 4096 instructions at most"
+            .to_owned(),
         help: "use fewer or simpler argument conditions in [syscalls]".to_owned(),
         at: model.mode_at,
     })
 }
 
-fn flags(model: &Model) -> u64 {
-    let log = if model.log { FILTER_FLAG_LOG } else { 0 };
+fn flags(model: &Model, host: &Host) -> u64 {
+    let log = if model.log { FILTER_FLAG_LOG & host.seccomp().value.flags } else { 0 };
     let spec_allow = if model.spec_allow { FILTER_FLAG_SPEC_ALLOW } else { 0 };
     log | spec_allow
 }
 
-fn promises(model: &Model, _host: &Host, out: &mut Compiled<'_>) {
+fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
+    let fact = host.seccomp();
     let requested = match model.mode {
         SyscallMode::Strict => {
             "read, write, _exit, sigreturn and the launch's own execve; as a filter, since the kernel's strict mode \
@@ -172,13 +179,21 @@ fn promises(model: &Model, _host: &Host, out: &mut Compiled<'_>) {
         }
         SyscallMode::Filter | SyscallMode::Off => "system calls within the policy's rules",
     };
-    out.promises.push(Promise {
-        name: "seccomp.filter",
-        control: Control::Seccomp,
-        requested: requested.to_owned(),
-        actual: Actual::Full,
-        at: model.mode_at,
+    let mut promise = |name, requested: &str, why: Option<String>| {
+        let actual = why.map_or(Actual::Full, |why| Actual::Missing { why });
+        let requested = requested.to_owned();
+        out.promises.push(Promise { name, control: Control::Seccomp, requested, actual, at: model.mode_at });
+    };
+    let missing = fact.value.actions.is_empty().then(|| {
+        format!("this kernel has no seccomp filters ({}): it needs CONFIG_SECCOMP_FILTER", fact.from)
     });
+    promise("seccomp.filter", requested, missing);
+    if model.log {
+        let missing = (fact.value.flags & FILTER_FLAG_LOG == 0).then(|| {
+            format!("SECCOMP_FILTER_FLAG_LOG needs Linux 4.14 ({}); use audit.events = \"none\"", fact.from)
+        });
+        promise("seccomp.log", "denied calls are recorded by audit", missing);
+    }
 }
 
 fn refusal<T>(message: &str, help: &str, at: Option<Origin>) -> Result<T, Refusal> {

@@ -121,7 +121,10 @@ pub(super) fn strict(abis: AbiSet) -> Vec<Rule> {
     if abis.contains(Abi::I386) {
         calls.push("sigreturn");
     }
-    calls.into_iter().map(|call| Rule { target: target(call), conditions: Vec::new(), action: None }).collect()
+    calls
+        .into_iter()
+        .map(|call| Rule { target: target(call), conditions: Vec::new(), action: None })
+        .collect()
 }
 
 fn deny(call: &str, conditions: Vec<Condition>, action: Action) -> Rule {
@@ -134,7 +137,10 @@ fn target(call: &str) -> Target {
 }
 
 fn any_of(argument: u8, values: &[i128]) -> Condition {
-    Condition { positions: [Some(argument); 3], tests: values.iter().map(|value| Test::Equal(*value)).collect() }
+    Condition {
+        positions: [Some(argument); 3],
+        tests: values.iter().map(|value| Test::Equal(*value)).collect(),
+    }
 }
 
 /// Complement of a set, as ranges between its members: tests of one condition are alternatives.

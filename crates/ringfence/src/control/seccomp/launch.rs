@@ -23,9 +23,8 @@ const FOURTH: u32 = 40;
 pub(super) fn allowed(spec: &FilterSpec) -> bool {
     let is_execve = |call: CallId| call.number(Abi::X86_64) == Some(EXECVE);
     let mut denying = spec.deny.iter().filter(|rule| !runs(rule.action.unwrap_or(spec.on_deny)));
-    let allowing = |rule: &ringfence_bpf::rule::Rule| {
-        rule.conditions.is_empty() && rule.target.calls().any(is_execve)
-    };
+    let allowing =
+        |rule: &ringfence_bpf::rule::Rule| rule.conditions.is_empty() && rule.target.calls().any(is_execve);
     spec.abis.contains(Abi::X86_64)
         && !denying.any(|rule| rule.target.calls().any(is_execve))
         && (runs(spec.on_deny) || spec.allow.iter().any(allowing))

@@ -40,6 +40,8 @@ mod intent;
 mod launch;
 mod model;
 pub mod observe;
+#[cfg(test)]
+mod tests;
 
 pub use compile::{Reason, Specified, compile, specify};
 pub use model::{Families, Model, Sockets};

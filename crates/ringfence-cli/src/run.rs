@@ -1,0 +1,108 @@
+//! `ringfence run`: policy, host and command become a plan, and the plan is carried out.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write as _};
+
+use bumpalo::Bump;
+use ringfence::host::Host;
+use ringfence::host::path::Surroundings;
+use ringfence::launch::{self, Options, Outcome, Running};
+use ringfence::plan::{self, Failure, Plan};
+use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
+
+/// ringfence itself failed, as in env(1), timeout(1) and docker-run(1).
+pub(crate) const FAILED: i32 = 125;
+
+/// What `run` and `check` have in common.
+pub(crate) struct Job {
+    /// `--policy`, in order.
+    pub(crate) policies: Vec<String>,
+    /// All other flags, in order.
+    pub(crate) flags: Vec<Flag>,
+    /// The command and its arguments.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Runs the command; the answer is the exit status.
+pub(crate) fn run(job: &Job) -> i32 {
+    match start(job) {
+        Ok(running) => running.wait(),
+        Err(status) => status,
+    }
+}
+
+/// Starts the command. All that starting needs is gone when this returns: a supervisor is small.
+fn start(job: &Job) -> Result<Running, i32> {
+    let policy = load(job).map_err(|diagnostics| complain(&diagnostics))?;
+    let (arena, host) = (Bump::new(), Host::live());
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let surroundings = Surroundings::live();
+    let request = request(job, &policy, &environment, &surroundings);
+    let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
+    match launch::start(&plan, Options { dedicated: true }) {
+        Outcome::Running(running) => Ok(running),
+        Outcome::Ended(status) => Err(status),
+        Outcome::Failed(error) => Err(failed(&plan, &policy, &error)),
+    }
+}
+
+/// The policy of a job, from files and flags.
+pub(crate) fn load(job: &Job) -> Result<Policy, Diagnostics> {
+    policy::load(&policy::Request { policies: &job.policies, flags: &job.flags, loader: &read_policy })
+}
+
+/// What a plan is compiled from.
+pub(crate) fn request<'r>(
+    job: &'r Job,
+    policy: &'r Policy,
+    environment: &'r [(OsString, OsString)],
+    surroundings: &'r Surroundings,
+) -> plan::Request<'r> {
+    let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
+    let terminal = terminals.iter().enumerate().fold(0, |mask, (fd, is)| mask | u8::from(*is) << fd);
+    plan::Request { policy, command: &job.command, environment, surroundings, terminal }
+}
+
+fn read_policy(name: &str) -> io::Result<String> {
+    use io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(name)?.take(policy::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Prints what is wrong with a policy.
+pub(crate) fn complain(diagnostics: &Diagnostics) -> i32 {
+    say(&diagnostics.to_string());
+    FAILED
+}
+
+/// Prints why there is no plan.
+pub(crate) fn refuse(policy: &Policy, failure: Failure) -> i32 {
+    match failure {
+        Failure::Refused(list) => {
+            let list = list.into_iter().map(|refused| {
+                let diagnostic = Diagnostic::new("plan", refused.message).help(refused.help);
+                match refused.at {
+                    Some(at) => diagnostic.at(at),
+                    None => diagnostic,
+                }
+            });
+            complain(&Diagnostics::about(policy.sources.clone(), list.collect()))
+        }
+        Failure::Command { message, help, status } => {
+            say(&format!("error: {message}\n  help: {help}\n"));
+            status
+        }
+    }
+}
+
+fn failed(plan: &Plan<'_>, policy: &Policy, error: &launch::Error) -> i32 {
+    let explained = plan::explain(plan, policy, error);
+    say(&format!("error: {}\n  help: {}\n", explained.message, explained.help));
+    explained.status
+}
+
+/// To stderr, where nothing better can be done about an error.
+fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("ringfence: {}\n", text.trim_end()).as_bytes());
+}

@@ -1,0 +1,76 @@
+//! What went wrong when a plan was carried out: step, call, errno, the policy line, what to do.
+
+use ringfence_sys::step::Step;
+
+use crate::control::{Control, Planned};
+use crate::launch::Error;
+use crate::policy::Policy;
+
+use super::{Plan, print};
+
+const ENOENT: i32 = 2;
+const ENOEXEC: i32 = 8;
+const ENOMEM: i32 = 12;
+const ENOSPC: i32 = 28;
+const EPERM: i32 = 1;
+
+/// An error for a person, and the exit status that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// 125, or 126 and 127 where execve(2) itself failed.
+    pub status: i32,
+}
+
+/// Explains a failure of the launcher.
+#[must_use]
+pub fn explain(plan: &Plan<'_>, policy: &Policy, error: &Error) -> Explained {
+    let Error::Step(failure) = error else {
+        let help = "nothing was started, and nothing is left behind".into();
+        return Explained { message: error.to_string(), help, status: 125 };
+    };
+    let errno = i32::from(failure.errno.0);
+    let words = std::io::Error::from_raw_os_error(errno);
+    let Some(planned) = plan.steps.get(failure.step) else {
+        let help = "this is a defect of ringfence: report it".into();
+        return Explained { message: format!("step {}: {words}", failure.step), help, status: 125 };
+    };
+    let line =
+        planned.at.map(|at| format!(", asked for by {}", print::place(at, policy))).unwrap_or_default();
+    let call = format!("{}{}", planned.step.name(), print::detail(&planned.step));
+    Explained {
+        message: format!("step {}: {call}: {words}{line}", failure.step),
+        help: help(planned, errno),
+        status: status(planned, errno),
+    }
+}
+
+fn status(planned: &Planned<'_>, errno: i32) -> i32 {
+    match (planned.step, errno) {
+        (Step::Exec { .. }, ENOENT) => 127,
+        (Step::Exec { .. }, _) => 126,
+        _ => 125,
+    }
+}
+
+fn help(planned: &Planned<'_>, errno: i32) -> String {
+    match (planned.step, planned.control, errno) {
+        (Step::Exec { .. }, _, ENOENT) => {
+            "the program, or the interpreter that it names, is not part of the view: add it to fs.exec"
+        }
+        (Step::Exec { .. }, _, ENOEXEC) => "the file is no program of this machine, and has no #! line",
+        (Step::Exec { .. }, ..) => "fs.exec must contain the program and everything that it is linked with",
+        (_, _, ENOSPC | ENOMEM) => "the kernel ran out of memory, or of a limit such as user.max_mnt_namespaces",
+        (_, Control::Namespace, EPERM) => {
+            "user namespaces are not permitted here: `ringfence host` shows what restricts them"
+        }
+        (_, Control::Mount, EPERM) => {
+            "mounting is not permitted here: inside another container /proc must not be masked, and mounts not locked"
+        }
+        _ => "`ringfence check` prints the whole plan, `ringfence host` what this kernel offers",
+    }
+    .into()
+}

@@ -1,0 +1,3 @@
+//! Results for people and for programs. What is printed here is decided elsewhere.
+
+pub mod plan;

@@ -240,12 +240,39 @@ fn a_cgroup_bounds_what_enters_it() {
     assert_eq!(made.cgroup().is_some(), group.v2);
     let file = if group.v2 { "cgroup.procs" } else { "tasks" };
     let script = format!(
-        "echo 0 > {}/{file} || exit 9; for n in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait",
+        "echo 0 > {}/{file} || exit 9; for n in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait",
         group.path.display()
     );
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("fork"), "{output:?}");
     assert_eq!(made.remove(), 0);
+    assert!(!group.path.exists());
+}
+
+#[test]
+fn a_cgroup_of_version_2_is_one_to_clone_into() {
+    let host = Host::live();
+    let hierarchies = &host.cgroup().value.hierarchies;
+    let own_path = hierarchies.iter().find(|hierarchy| hierarchy.v2).and_then(|found| found.own.clone());
+    let Some(parent) = own_path.filter(|path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
+    else {
+        println!("skipped: no cgroup of version 2 may be made here");
+        return;
+    };
+    let group = Group { path: parent.join(name(own(), 6)), v2: true, settings: Vec::new() };
+    let request = Request { groups: vec![group.clone()] };
+    let made = Leftovers::make(Some(&request), &[], own()).unwrap();
+    let directory = rustix::fs::fstat(made.cgroup().unwrap()).unwrap();
+    assert_eq!(directory.st_ino, fs::metadata(&group.path).unwrap().ino());
+    let child = Command::new("sh")
+        .args(["-c", &format!("echo 0 > {}/cgroup.procs && exec sleep 100", group.path.display())])
+        .spawn();
+    let mut child = child.unwrap();
+    until("a member", || {
+        fs::read_to_string(group.path.join("cgroup.procs")).is_ok_and(|text| !text.is_empty())
+    });
+    assert_eq!(made.remove(), 0);
+    assert_eq!(child.wait().unwrap().signal(), Some(9), "who is left is killed");
     assert!(!group.path.exists());
 }
 

@@ -91,7 +91,7 @@ fn set(group: &Path, setting: &Setting) -> Result<(), Error> {
 
 fn open(group: &Group) -> Result<OwnedFd, Error> {
     let flags = (OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
-    let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(&group.path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags as i32).open(&group.path);
     opened.map(OwnedFd::from).map_err(|source| Error {
         doing: format!("open {}", group.path.display()),
         source,

@@ -307,6 +307,7 @@ fn cgroups_of_the_dead_are_swept_and_others_not() {
     let alive = parent.join(name(own(), 4));
     let all = [&dead, &reused, &elsewhere, &alive];
     all.iter().for_each(|path| fs::create_dir(path).unwrap());
+    fs::create_dir(dead.join("below")).unwrap();
     let made = Leftovers::make(Some(&request), &[], own()).unwrap();
     let there = all.map(|path| path.exists());
     assert_eq!(made.remove(), 0);

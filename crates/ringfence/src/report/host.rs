@@ -203,6 +203,10 @@ mod tests {
             facts.iter().find(|fact| fact["id"] == id).unwrap().clone()
         };
         assert_eq!(fact("landlock.abi")["value"], 7);
+        assert_eq!(
+            (&fact("landlock.abi_7")["value"], &fact("landlock.abi_8")["value"]),
+            (&true.into(), &false.into())
+        );
         assert_eq!(fact("lsm.active")["value"][2], "landlock");
         assert_eq!(fact("gate.x32")["state"], "absent");
         assert_eq!(fact("caller.uid")["value"], 1000);

@@ -51,8 +51,9 @@ impl Leftovers {
     ///
     /// # Errors
     /// Those of the calls; what was made meanwhile is removed.
-    pub fn make(cgroup: Option<&Request>, placeholders: &[PathBuf], own: Process) -> Result<Self, Error> {
-        let mut janitors: Vec<Leftover> = cgroup.into_iter().flat_map(cgroup::leftovers).collect();
+    pub fn make(cgroup: Option<(&Request, Process)>, placeholders: &[PathBuf]) -> Result<Self, Error> {
+        let mut janitors: Vec<Leftover> =
+            cgroup.into_iter().flat_map(|(request, _)| cgroup::leftovers(request)).collect();
         janitors.extend(placeholders.iter().rev().cloned().map(Leftover::Placeholder));
         if janitors.is_empty() {
             return Ok(Self::default());
@@ -66,7 +67,7 @@ impl Leftovers {
         for path in placeholders {
             made.locks.push(place(path).map_err(failed(&format!("mkdir {}", path.display())))?);
         }
-        let cgroups = cgroup.map(|request| Cgroups::make(request, own)).transpose();
+        let cgroups = cgroup.map(|(request, own)| Cgroups::make(request, own)).transpose();
         made.cgroups =
             cgroups.map_err(|error| Error { doing: error.doing, source: error.source, at: error.at })?;
         Ok(made)

@@ -94,7 +94,7 @@ pub fn wait(pid: i32) -> Result<u8, Errno> {
 #[must_use]
 pub fn remove(leftover: Leftover<'_>, patient: bool) -> bool {
     match leftover {
-        Leftover::Cgroup(path) => remove_cgroup(AT_FDCWD, path, DEPTH),
+        Leftover::Cgroup(path) => remove_cgroup(AT_FDCWD, path, DEPTH, TRIES),
         Leftover::Placeholder(path) => remove_placeholder(path, if patient { TRIES } else { 1 }),
     }
 }
@@ -103,13 +103,7 @@ pub fn remove(leftover: Leftover<'_>, patient: bool) -> bool {
 /// without waiting; `false` where not.
 #[must_use]
 pub fn sweep(cgroup: &CStr) -> bool {
-    let Some(own) = Descriptor::open(AT_FDCWD, cgroup, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
-        return false;
-    };
-    kill_members(own.0);
-    // SAFETY: the path ends in NUL; AT_REMOVEDIR removes empty directories only.
-    unsafe { ask(__NR_unlinkat, [AT_FDCWD as usize, cgroup.as_ptr() as usize, AT_REMOVEDIR as usize, 0, 0]) }
-        .is_ok()
+    remove_cgroup(AT_FDCWD, cgroup, DEPTH, 1)
 }
 
 /// The whole life of the child.
@@ -150,8 +144,8 @@ fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
 }
 
 /// rmdir(2) until it is gone, for as long as it is busy; `meanwhile` runs before each new try.
-fn remove_directory(dir: i32, path: &CStr, mut meanwhile: impl FnMut()) -> bool {
-    for _ in 0..TRIES {
+fn remove_directory(dir: i32, path: &CStr, tries: u32, mut meanwhile: impl FnMut()) -> bool {
+    for left in (0..tries).rev() {
         // SAFETY: the path ends in NUL; AT_REMOVEDIR removes empty directories only.
         let gone = unsafe {
             ask(__NR_unlinkat, [dir as usize, path.as_ptr() as usize, AT_REMOVEDIR as usize, 0, 0])
@@ -161,8 +155,10 @@ fn remove_directory(dir: i32, path: &CStr, mut meanwhile: impl FnMut()) -> bool 
             Err(Errno::BUSY) => {}
             Err(_) => return false,
         }
-        pause();
-        meanwhile();
+        if left > 0 {
+            pause();
+            meanwhile();
+        }
     }
     false
 }
@@ -171,7 +167,7 @@ fn remove_directory(dir: i32, path: &CStr, mut meanwhile: impl FnMut()) -> bool 
 /// Where others do, the last of them removes it: that is not a failure.
 fn remove_placeholder(path: &CStr, tries: u32) -> bool {
     let Some(own) = Descriptor::open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
-        return remove_directory(AT_FDCWD, path, || {});
+        return remove_directory(AT_FDCWD, path, TRIES, || {});
     };
     if mode(own.0) != Some(PLACEHOLDER_MODE) {
         return true;
@@ -179,7 +175,7 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
     for _ in 0..tries {
         // SAFETY: numbers only.
         if unsafe { ask(__NR_flock, [own.0 as usize, LOCK_EX | LOCK_NB, 0, 0, 0]) }.is_ok() {
-            return remove_directory(AT_FDCWD, path, || {});
+            return remove_directory(AT_FDCWD, path, TRIES, || {});
         }
         if tries > 1 {
             pause();
@@ -206,16 +202,16 @@ fn pause() {
     let _ = unsafe { ask(__NR_nanosleep, [&raw const time as usize, 0, 0, 0, 0]) };
 }
 
-fn remove_cgroup(dir: i32, path: &CStr, depth: u32) -> bool {
+fn remove_cgroup(dir: i32, path: &CStr, depth: u32, tries: u32) -> bool {
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     let Some(own) = Descriptor::open(dir, path, flags) else {
-        return remove_directory(dir, path, || {});
+        return remove_directory(dir, path, tries, || {});
     };
     kill_members(own.0);
     if depth > 0 {
-        remove_below(own.0, depth - 1);
+        remove_below(own.0, depth - 1, tries);
     }
-    remove_directory(dir, path, || kill_members(own.0))
+    remove_directory(dir, path, tries, || kill_members(own.0))
 }
 
 /// SIGKILL to every member: `cgroup.kill` (cgroup v2, 5.14), else each that is listed.
@@ -270,7 +266,7 @@ fn each_member(list: i32, mut found: impl FnMut(u32)) {
 }
 
 /// Removes the cgroups directly below one: the sub-directories of its directory.
-fn remove_below(dir: i32, depth: u32) {
+fn remove_below(dir: i32, depth: u32, tries: u32) {
     let mut room = [0_u64; 256];
     loop {
         // SAFETY: the kernel writes at most the size of `room`, which is aligned for its entries.
@@ -287,7 +283,7 @@ fn remove_below(dir: i32, depth: u32) {
             let length = usize::from(u16::from_ne_bytes([entry[16], entry[17]])).max(19);
             let name = entry.get(19..length).and_then(|name| CStr::from_bytes_until_nul(name).ok());
             if let Some(name) = name.filter(|name| u32::from(entry[18]) == DT_DIR && !is_dots(name)) {
-                let _ = remove_cgroup(dir, name, depth);
+                let _ = remove_cgroup(dir, name, depth, tries);
             }
             at += length;
         }

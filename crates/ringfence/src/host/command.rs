@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::nearest::nearest;
 use super::path::{Fault, Kind, Resolved, Resolver};
 
+use format::Said;
 pub use format::{Format, Machine};
 
 /// What PATH is where there is none: `_PATH_DEFPATH` of paths.h, without the working directory.
@@ -70,26 +71,56 @@ fn command(
     resolver: &mut Resolver<'_>,
     depth: usize,
 ) -> Result<Command, NotRunnable> {
-    let resolved = resolver.locate(&path).map_err(|fault| NotRunnable {
+    let resolved = locate(&path, resolver)?;
+    let format = match format::read(&resolved.real) {
+        Said::Other => Format::Other,
+        Said::Unreadable => Format::Unreadable,
+        Said::Script { interpreter, argument } => {
+            if depth == MOST_INTERPRETERS {
+                return Err(NotRunnable {
+                    status: 126,
+                    message: format!("{}: more than 5 interpreters, one for the other", path.display()),
+                    help: "let a `#!` line name a program that is no script".to_owned(),
+                });
+            }
+            let found = interpreter_path(&path, &interpreter, resolver)?;
+            let interpreter = Box::new(command(interpreter.as_os_str(), found, resolver, depth + 1)?);
+            Format::Script { interpreter, argument }
+        }
+        Said::Elf { machine, interpreter: None } => Format::Elf { machine, interpreter: None },
+        Said::Elf { machine, interpreter: Some(interpreter) } => {
+            let found = interpreter_path(&path, &interpreter, resolver)?;
+            let loader = Command {
+                resolved: locate(&found, resolver)?,
+                name: interpreter.into_os_string(),
+                path: found,
+                format: Format::Elf { machine, interpreter: None },
+            };
+            Format::Elf { machine, interpreter: Some(Box::new(loader)) }
+        }
+    };
+    Ok(Command { name: name.to_owned(), path, resolved, format })
+}
+
+fn locate(path: &Path, resolver: &mut Resolver<'_>) -> Result<Resolved, NotRunnable> {
+    resolver.locate(path).map_err(|fault| NotRunnable {
         status: 126,
         message: format!("{}: {fault}", path.display()),
         help: fault.help(&path.to_string_lossy()),
-    })?;
-    let format = format::read(&resolved.real, |interpreter| {
-        if depth == MOST_INTERPRETERS {
-            return Err(NotRunnable {
-                status: 126,
-                message: format!("{}: more than 5 interpreters, one for the other", path.display()),
-                help: "let a `#!` line name a program that is no script".to_owned(),
-            });
-        }
-        let absolute = absolute(interpreter, resolver)?;
-        match check(&absolute) {
-            Ok(()) => command(interpreter.as_os_str(), absolute, resolver, depth + 1),
-            Err(error) => Err(bad_interpreter(&path, interpreter, error)),
-        }
-    })?;
-    Ok(Command { name: name.to_owned(), path, resolved, format })
+    })
+}
+
+/// Where the interpreter of `program` is, if it can be executed.
+fn interpreter_path(
+    program: &Path,
+    interpreter: &Path,
+    resolver: &Resolver<'_>,
+) -> Result<PathBuf, NotRunnable> {
+    let path = absolute(interpreter, resolver)?;
+    match check(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(bad_interpreter(program, interpreter, error)),
+    }
 }
 
 fn bad_interpreter(path: &Path, interpreter: &Path, error: Errno) -> NotRunnable {

@@ -142,7 +142,8 @@ facts! {
     /// What the settings say about user namespaces.
     user_namespaces, with_user_namespaces: UserNamespaces
         = namespace::user_namespaces, namespace::synthetic_user_namespaces;
-    /// Whether the caller is in a chroot(2), where the kernel makes no user namespaces.
+    /// Whether the caller is in a chroot(2), where the kernel makes no user namespaces. Reading it
+    /// may try one.
     chroot, with_chroot: Reading<bool> = namespace::chroot, namespace::synthetic_chroot;
     /// What user namespaces do when they are tried. Reading it forks three children (some ms).
     tried_namespaces, with_tried_namespaces: TriedNamespaces = namespace::tried, namespace::synthetic_tried;

@@ -94,7 +94,7 @@ fn restrictions(host: &Host) -> Vec<Restriction> {
     found
 }
 
-const CHROOT: &str = "/proc/self/mountinfo, /proc/1/root";
+const CHROOT: &str = "/proc/self/mountinfo, /proc/1/root, unshare(2)";
 
 pub(super) fn chroot(host: &Host) -> Fact<Reading<bool>> {
     Fact::new(in_chroot(host), CHROOT)
@@ -104,7 +104,7 @@ pub(super) fn synthetic_chroot() -> Reading<bool> {
     Reading::Known(false)
 }
 
-/// No mount on `/` means that the root is below one. Otherwise only the root of process 1 tells.
+/// No mount on `/` means that the root is below one. Otherwise the root of process 1 tells.
 fn in_chroot(host: &Host) -> Reading<bool> {
     let Reading::Known(mounts) = &host.mounts().value else {
         return Reading::Unknown("no /proc/self/mountinfo".to_owned());
@@ -113,10 +113,14 @@ fn in_chroot(host: &Host) -> Reading<bool> {
         return Reading::Known(true);
     }
     match (rustix::fs::stat("/"), rustix::fs::stat("/proc/1/root/.")) {
-        (Ok(own), Ok(first)) => {
-            Reading::Known((own.st_dev, own.st_ino) != (first.st_dev, first.st_ino) && same_mounts())
+        (Ok(own), Ok(first)) if same_mounts() => {
+            Reading::Known((own.st_dev, own.st_ino) != (first.st_dev, first.st_ino))
         }
-        _ => Reading::Unknown("/proc/1/root is for root only; try it: unshare --user true".to_owned()),
+        // The kernel makes no user namespace in a chroot: where it makes one, there is none.
+        _ if host.tried_namespaces().value.user.known().is_some() => Reading::Known(false),
+        _ => Reading::Unknown(
+            "the root of process 1 cannot be seen, and no user namespace can be tried".to_owned(),
+        ),
     }
 }
 
@@ -210,6 +214,13 @@ mod tests {
         } else {
             assert!(tried.user.known().is_none() || tried.capable.known().is_none());
         }
+    }
+
+    #[test]
+    fn a_root_that_is_no_mount_is_a_chroot() {
+        let host = Host::for_tests().with_mounts(Reading::Known(Vec::new()));
+        assert_eq!(in_chroot(&host), Reading::Known(true));
+        assert_ne!(in_chroot(&Host::live()), Reading::Known(true));
     }
 
     #[test]

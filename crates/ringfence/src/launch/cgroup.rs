@@ -18,20 +18,20 @@ use crate::policy::Origin;
 /// The cgroups of one containment, made.
 #[derive(Debug)]
 #[must_use]
-pub struct Cgroups {
+pub(super) struct Cgroups {
     directory: Option<OwnedFd>,
 }
 
 /// A cgroup that could not be made as the policy asks.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {source}")]
-pub struct Error {
+pub(super) struct Error {
     /// The call, with its path.
-    pub doing: String,
+    pub(super) doing: String,
     /// The kernel's answer.
-    pub source: io::Error,
+    pub(super) source: io::Error,
     /// The policy line.
-    pub at: Option<Origin>,
+    pub(super) at: Option<Origin>,
 }
 
 impl Cgroups {
@@ -40,7 +40,7 @@ impl Cgroups {
     /// # Errors
     /// Those of mkdir(2), open(2) and write(2), with the policy line; what was made meanwhile is the
     /// janitor's.
-    pub fn make(request: &Request, own: Process) -> Result<Self, Error> {
+    pub(super) fn make(request: &Request, own: Process) -> Result<Self, Error> {
         for group in &request.groups {
             sweep(&group.path, own);
             make(group)?;
@@ -51,13 +51,13 @@ impl Cgroups {
 
     /// The directory of the cgroup of version 2, for `CLONE_INTO_CGROUP`.
     #[must_use]
-    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
+    pub(super) fn directory(&self) -> Option<BorrowedFd<'_>> {
         self.directory.as_ref().map(AsFd::as_fd)
     }
 }
 
 /// What the janitor removes for a request.
-pub fn leftovers(request: &Request) -> impl Iterator<Item = Leftover> {
+pub(super) fn leftovers(request: &Request) -> impl Iterator<Item = Leftover> {
     request.groups.iter().map(|group| Leftover::Cgroup(group.path.clone()))
 }
 
@@ -91,7 +91,7 @@ fn set(group: &Path, setting: &Setting) -> Result<(), Error> {
 
 fn open(group: &Group) -> Result<OwnedFd, Error> {
     let flags = (OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
-    let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(&group.path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags as i32).open(&group.path);
     opened.map(OwnedFd::from).map_err(|source| Error {
         doing: format!("open {}", group.path.display()),
         source,

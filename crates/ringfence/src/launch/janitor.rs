@@ -13,7 +13,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 /// One thing that a containment leaves, by its absolute path. It need not exist yet: a janitor is
 /// started before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leftover {
+pub(super) enum Leftover {
     /// A cgroup: all that lives in it is killed.
     Cgroup(PathBuf),
     /// A directory that stands for a denied path: left where it is not empty, or where another
@@ -27,7 +27,7 @@ pub enum Leftover {
 /// It has a session of its own, holds no descriptor but its end of a pipe, and no directory.
 #[derive(Debug)]
 #[must_use]
-pub struct Janitor {
+pub(super) struct Janitor {
     pid: i32,
     word: Option<OwnedFd>,
 }
@@ -38,7 +38,7 @@ impl Janitor {
     /// # Errors
     /// Those of pipe2(2) and clone(2), and `InvalidInput` for a path that is not absolute or has a
     /// NUL in it; nothing is started then.
-    pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
+    pub(super) fn start(leftovers: &[Leftover]) -> io::Result<Self> {
         let paths: Vec<CString> = leftovers.iter().map(path).collect::<io::Result<_>>()?;
         let raw: Vec<Raw<'_>> = leftovers.iter().zip(&paths).map(|(kind, path)| raw(kind, path)).collect();
         let (read, word) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -50,13 +50,13 @@ impl Janitor {
     /// Lets the janitor do its work and waits for it. Nothing of the containment may live any more.
     ///
     /// Returns how many things it could not remove.
-    pub fn finish(mut self) -> u8 {
+    pub(super) fn finish(mut self) -> u8 {
         self.let_go()
     }
 
     /// Its process id.
-    #[must_use]
-    pub const fn pid(&self) -> i32 {
+    #[cfg(test)]
+    pub(super) const fn pid(&self) -> i32 {
         self.pid
     }
 

@@ -97,7 +97,7 @@ fn place(path: &Path) -> io::Result<File> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32;
         let directory = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(directory) => directory,
             Err(error) if error.kind() == ErrorKind::NotFound && !left.is_zero() => {

@@ -69,11 +69,12 @@ fn pids_request(number: u32) -> Option<Request> {
 
 /// A launcher to be killed: makes everything, says so, and waits.
 #[test]
+#[expect(clippy::zombie_processes, reason = "the janitor kills the member when this process is gone")]
 fn role() {
     let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
     let placeholders = [root.join("a"), root.join("a/b")];
     let request = pids_request(0);
-    let made = Leftovers::make(request.as_ref(), &placeholders, own()).unwrap();
+    let made = Leftovers::make(request.as_ref().map(|request| (request, own())), &placeholders).unwrap();
     let group = request.map(|request| request.groups[0].path.clone());
     if let Some(group) = &group {
         let file = if group.join("tasks").exists() { "tasks" } else { "cgroup.procs" };
@@ -109,7 +110,7 @@ fn start_role(tree: &Tree) -> (Child, BufReader<ChildStdout>, Option<PathBuf>) {
 
 #[test]
 fn nothing_to_make_starts_nothing() {
-    let made = Leftovers::make(None, &[], own()).unwrap();
+    let made = Leftovers::make(None, &[]).unwrap();
     assert!(made.janitor.is_none() && made.cgroup().is_none());
     assert_eq!(made.remove(), 0);
 }
@@ -117,26 +118,26 @@ fn nothing_to_make_starts_nothing() {
 #[test]
 fn placeholders_are_made_and_removed() {
     let tree = Tree::new("made");
-    let made = Leftovers::make(None, &tree.placeholders(), own()).unwrap();
+    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
     for path in tree.placeholders() {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, PLACEHOLDER_MODE);
     }
     assert_eq!(made.remove(), 0);
     assert!(!tree.0.join("a").exists());
-    drop(Leftovers::make(None, &tree.placeholders(), own()).unwrap());
+    drop(Leftovers::make(None, &tree.placeholders()).unwrap());
     assert!(!tree.0.join("a").exists(), "dropping removes too");
 }
 
 #[test]
 fn what_others_put_there_stays() {
     let tree = Tree::new("others");
-    let made = Leftovers::make(None, &tree.placeholders(), own()).unwrap();
+    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
     fs::write(tree.0.join("a/b/file"), "").unwrap();
     assert_eq!(made.remove(), 2, "neither could be removed");
     assert!(tree.0.join("a/b/file").exists());
     let found = Tree::new("found");
     fs::create_dir(found.0.join("a")).unwrap();
-    let made = Leftovers::make(None, &[found.0.join("a")], own()).unwrap();
+    let made = Leftovers::make(None, &[found.0.join("a")]).unwrap();
     assert_eq!(made.remove(), 0);
     assert!(found.0.join("a").exists(), "an empty directory of the user's own");
 }
@@ -144,8 +145,8 @@ fn what_others_put_there_stays() {
 #[test]
 fn the_last_who_needs_a_placeholder_removes_it() {
     let tree = Tree::new("shared");
-    let first = Leftovers::make(None, &tree.placeholders(), own()).unwrap();
-    let second = Leftovers::make(None, &tree.placeholders(), own()).unwrap();
+    let first = Leftovers::make(None, &tree.placeholders()).unwrap();
+    let second = Leftovers::make(None, &tree.placeholders()).unwrap();
     let start = Instant::now();
     assert_eq!(first.remove(), 0);
     assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for the other");
@@ -157,17 +158,17 @@ fn the_last_who_needs_a_placeholder_removes_it() {
 #[test]
 fn a_failure_on_the_way_leaves_nothing() {
     let tree = Tree::new("failure");
-    let error = Leftovers::make(None, &[tree.0.join("a"), tree.0.join("no/b")], own()).unwrap_err();
+    let error = Leftovers::make(None, &[tree.0.join("a"), tree.0.join("no/b")]).unwrap_err();
     assert!(error.doing.ends_with("no/b"), "{error}");
     assert!(!tree.0.join("a").exists());
-    let relative = Leftovers::make(None, &["relative".into()], own()).unwrap_err();
+    let relative = Leftovers::make(None, &["relative".into()]).unwrap_err();
     assert_eq!(relative.source.kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
 fn a_janitor_is_out_of_reach_of_the_terminal() {
     let tree = Tree::new("session");
-    let made = Leftovers::make(None, &tree.placeholders(), own()).unwrap();
+    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
     let pid = made.janitor.as_ref().unwrap().pid();
     let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let field =
@@ -235,17 +236,44 @@ fn a_cgroup_bounds_what_enters_it() {
         return;
     };
     let group = &request.groups[0];
-    let made = Leftovers::make(Some(&request), &[], own()).unwrap();
+    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
     assert_eq!(fs::read_to_string(group.path.join("pids.max")).unwrap().trim(), "7");
     assert_eq!(made.cgroup().is_some(), group.v2);
     let file = if group.v2 { "cgroup.procs" } else { "tasks" };
     let script = format!(
-        "echo 0 > {}/{file} || exit 9; for n in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait",
+        "echo 0 > {}/{file} || exit 9; for n in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait",
         group.path.display()
     );
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("fork"), "{output:?}");
     assert_eq!(made.remove(), 0);
+    assert!(!group.path.exists());
+}
+
+#[test]
+fn a_cgroup_of_version_2_is_one_to_clone_into() {
+    let host = Host::live();
+    let hierarchies = &host.cgroup().value.hierarchies;
+    let own_path = hierarchies.iter().find(|hierarchy| hierarchy.v2).and_then(|found| found.own.clone());
+    let Some(parent) = own_path.filter(|path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
+    else {
+        println!("skipped: no cgroup of version 2 may be made here");
+        return;
+    };
+    let group = Group { path: parent.join(name(own(), 6)), v2: true, settings: Vec::new() };
+    let request = Request { groups: vec![group.clone()] };
+    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
+    let directory = rustix::fs::fstat(made.cgroup().unwrap()).unwrap();
+    assert_eq!(directory.st_ino, fs::metadata(&group.path).unwrap().ino());
+    let child = Command::new("sh")
+        .args(["-c", &format!("echo 0 > {}/cgroup.procs && exec sleep 100", group.path.display())])
+        .spawn();
+    let mut child = child.unwrap();
+    until("a member", || {
+        fs::read_to_string(group.path.join("cgroup.procs")).is_ok_and(|text| !text.is_empty())
+    });
+    assert_eq!(made.remove(), 0);
+    assert_eq!(child.wait().unwrap().signal(), Some(9), "who is left is killed");
     assert!(!group.path.exists());
 }
 
@@ -257,12 +285,12 @@ fn a_setting_that_is_refused_is_an_error_with_its_line() {
     };
     let setting = |file, value: &str, optional| Setting { file, value: value.to_owned(), optional, at: AT };
     request.groups[0].settings = vec![setting("no.such.file", "1", true), setting("pids.max", "x", false)];
-    let error = Leftovers::make(Some(&request), &[], own()).unwrap_err();
+    let error = Leftovers::make(Some((&request, own())), &[]).unwrap_err();
     assert_eq!(error.at, Some(AT));
     assert!(error.doing.starts_with("write x to ") && error.doing.ends_with("pids.max"), "{error}");
     assert!(!request.groups[0].path.exists(), "what was made is removed");
     request.groups[0].settings = vec![setting("no.such.file", "1", false)];
-    assert!(Leftovers::make(Some(&request), &[], own()).is_err());
+    assert!(Leftovers::make(Some((&request, own())), &[]).is_err());
 }
 
 #[test]
@@ -279,7 +307,8 @@ fn cgroups_of_the_dead_are_swept_and_others_not() {
     let alive = parent.join(name(own(), 4));
     let all = [&dead, &reused, &elsewhere, &alive];
     all.iter().for_each(|path| fs::create_dir(path).unwrap());
-    let made = Leftovers::make(Some(&request), &[], own()).unwrap();
+    fs::create_dir(dead.join("below")).unwrap();
+    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
     let there = all.map(|path| path.exists());
     assert_eq!(made.remove(), 0);
     all.iter().for_each(|path| drop(fs::remove_dir(path)));
@@ -292,7 +321,7 @@ fn cgroups_below_go_too() {
         println!("skipped: no cgroup may be made here");
         return;
     };
-    let made = Leftovers::make(Some(&request), &[], own()).unwrap();
+    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
     fs::create_dir_all(request.groups[0].path.join("x/y")).unwrap();
     fs::create_dir(request.groups[0].path.join("z")).unwrap();
     assert_eq!(made.remove(), 0);

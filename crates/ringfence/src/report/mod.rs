@@ -1,3 +1,4 @@
 //! Results for people and for programs. What is printed here is decided elsewhere.
 
+pub mod host;
 pub mod plan;

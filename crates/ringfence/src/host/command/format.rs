@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Command, NotRunnable};
+use super::Command;
 
 /// The kind of an executable file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub enum Format {
     Elf {
         /// For which ABI of the gate it is made.
         machine: Machine,
-        /// ld.so(8), where it is dynamically linked; `None`: static.
+        /// ld.so(8), where it is dynamically linked; `None`: static. The kernel does not ask for
+        /// the interpreter's own, so it is shown without one.
         interpreter: Option<Box<Command>>,
     },
     /// A text that begins with `#!`.
@@ -53,33 +54,37 @@ const PAGE: usize = 4096;
 /// `PT_INTERP` of elf(5).
 const PT_INTERP: u32 = 3;
 
-pub(super) fn read(
-    path: &Path,
-    mut resolve: impl FnMut(&Path) -> Result<Command, NotRunnable>,
-) -> Result<Format, NotRunnable> {
+/// What a file says of itself, its interpreters not looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Elf { machine: Machine, interpreter: Option<PathBuf> },
+    Script { interpreter: PathBuf, argument: Option<OsString> },
+    Other,
+    Unreadable,
+}
+
+pub(super) fn read(path: &Path) -> Said {
     let Ok(file) = File::open(path) else {
-        return Ok(Format::Unreadable);
+        return Said::Unreadable;
     };
     let mut page = [0_u8; PAGE];
     let Ok(len) = file.read_at(&mut page, 0) else {
-        return Ok(Format::Unreadable);
+        return Said::Unreadable;
     };
     let start = &page[..len];
     if let Some(line) = start.strip_prefix(b"#!") {
-        let Some((interpreter, argument)) = parse_line(&line[..line.len().min(LINE - 2)]) else {
-            return Ok(Format::Other);
+        return match parse_line(&line[..line.len().min(LINE - 2)]) {
+            Some((interpreter, argument)) => {
+                Said::Script { interpreter: interpreter.into(), argument: argument.map(OsStr::to_owned) }
+            }
+            None => Said::Other,
         };
-        let interpreter = Box::new(resolve(Path::new(interpreter))?);
-        return Ok(Format::Script { interpreter, argument: argument.map(OsStr::to_owned) });
     }
     let Some(header) = Header::parse(start) else {
-        return Ok(Format::Other);
+        return Said::Other;
     };
-    let interpreter = match header.interpreter(start, &file) {
-        Some(path) => Some(Box::new(resolve(Path::new(OsStr::from_bytes(&path)))?)),
-        None => None,
-    };
-    Ok(Format::Elf { machine: header.machine, interpreter })
+    let interpreter = header.interpreter(start, &file).map(|path| OsString::from_vec(path).into());
+    Said::Elf { machine: header.machine, interpreter }
 }
 
 /// The interpreter and its one argument, as fs/binfmt_script.c takes them apart.

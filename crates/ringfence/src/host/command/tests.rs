@@ -143,6 +143,18 @@ fn interpreters_that_never_end_are_refused() {
 }
 
 #[test]
+fn as_many_interpreters_as_the_kernel_takes() {
+    let tree = Tree::new("chain");
+    fs::copy("/bin/true", tree.0.join("a/x0")).unwrap();
+    for n in 1..=7 {
+        let text = format!("#!{}/a/x{}\n", tree.0.display(), n - 1);
+        let path = tree.program(&format!("a/x{n}"), 0o755, &text);
+        let runs = std::process::Command::new(&path).status().is_ok_and(|status| status.success());
+        assert_eq!(tree.find(&format!("x{n}")).is_ok(), runs, "{n}");
+    }
+}
+
+#[test]
 fn other_files_are_told_apart() {
     let tree = Tree::new("other");
     tree.program("a/text", 0o755, "echo\n");

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, readlink, statfs};
+use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, major, readlink, statfs};
 use rustix::io::Errno;
 
 use super::variable::VARIABLES;
@@ -121,9 +121,9 @@ enum Node {
     Failed(Fault),
 }
 
-/// What was looked at already.
+/// What was looked at already, by path: as bytes, which compare faster than paths do.
 #[derive(Debug)]
-pub(super) struct Seen(BTreeMap<PathBuf, Node>);
+pub(super) struct Seen(BTreeMap<OsString, Node>);
 
 /// One walk: where it is, what that is, and what is still to go, the next component last.
 struct Walk {
@@ -233,10 +233,11 @@ impl Seen {
     }
 
     fn look(&mut self, path: &Path) -> &Node {
-        if !self.0.contains_key(path) {
-            self.0.insert(path.to_owned(), look(path));
+        let key = path.as_os_str();
+        if !self.0.contains_key(key) {
+            self.0.insert(key.to_owned(), look(path));
         }
-        &self.0[path]
+        &self.0[key]
     }
 }
 
@@ -276,7 +277,7 @@ fn look(path: &Path) -> Node {
         Err(error) => return Node::Failed(Fault::Errno { at: path.to_owned(), error }),
     };
     if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
-        return look_at_link(path);
+        return look_at_link(path, stat.st_dev);
     }
     Node::Object(Object {
         kind: Kind::of(stat.st_mode),
@@ -288,9 +289,10 @@ fn look(path: &Path) -> Node {
 }
 
 /// Links of proc(5) lead elsewhere for every process, some past any path at all.
-fn look_at_link(path: &Path) -> Node {
+fn look_at_link(path: &Path, device: u64) -> Node {
     let directory = path.parent().unwrap_or(path);
-    if statfs(directory).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC) {
+    // A file system without a device of its own has major number 0; proc is one.
+    if major(device) == 0 && statfs(directory).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC) {
         return Node::Failed(Fault::Magic(path.to_owned()));
     }
     match readlink(path, Vec::new()) {

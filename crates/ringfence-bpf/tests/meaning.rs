@@ -354,3 +354,18 @@ fn an_allow_rule_has_no_action() {
     spec.allow.push(rule::parse("write -> kill").unwrap());
     assert_eq!(compile(&spec), Err(compile::Error::ActionOnAllow { index: 1 }));
 }
+
+/// The search must not grow unnoticed: size of the program, and the way of a tested call.
+#[test]
+fn programs_are_small_and_short() {
+    let spec = spec(&["clone3 -> ENOSYS", "socket(AF_ALG | AF_VSOCK)"], &["@system-service"]);
+    let program = compile(&spec).unwrap();
+    let arch = table::AUDIT_ARCH_X86_64;
+    let executed = |nr| {
+        let data = SeccompData { nr, arch, ..SeccompData::default() };
+        eval::executed(program.insns(), &data).unwrap()
+    };
+    let most = (0..500).map(executed).max().unwrap();
+    let found = (program.len(), executed(41), most);
+    assert!(found.0 <= 66 && found.1 <= 9 && found.2 <= 13, "{found:?}");
+}

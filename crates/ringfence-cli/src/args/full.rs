@@ -98,7 +98,7 @@ fn policy_flags(command: Command) -> Command {
     let flags = key::keys().filter_map(|key| {
         let flag = key.flag()?;
         let arg = Arg::new(key.path).long(flag.trim_start_matches('-').to_owned()).value_name(key.value);
-        let arg = arg.help(help(key)).help_heading(format!("[{}]", key.section()));
+        let arg = arg.help(describe(key)).help_heading(format!("[{}]", key.section()));
         // A path may begin with the mark `-`; a scalar given twice is layered like any other.
         Some(arg.action(ArgAction::Append).allow_hyphen_values(true))
     });
@@ -106,7 +106,7 @@ fn policy_flags(command: Command) -> Command {
 }
 
 /// What a key does, and the words that it takes where they are few.
-fn help(key: &Key) -> String {
+fn describe(key: &Key) -> String {
     let words: Vec<&str> = (key.words)().into_iter().map(|(word, _)| word).collect();
     let words =
         if (1..=8).contains(&words.len()) { format!(" ({})", words.join(", ")) } else { String::new() };

@@ -216,7 +216,9 @@ mod tests {
     #[test]
     fn answers_become_readings() {
         assert_eq!(judge(Answer::Yes), Reading::Known(()));
-        assert!(matches!(judge(Answer::Errno(ringfence_sys::Errno::PERM)), Reading::Unknown(why) if why.contains("not permitted")));
+        assert!(
+            matches!(judge(Answer::Errno(ringfence_sys::Errno::PERM)), Reading::Unknown(why) if why.contains("not permitted"))
+        );
         assert!(matches!(judge(Answer::Signal(31)), Reading::Unknown(_)));
     }
 }

@@ -1,20 +1,36 @@
-//! The `ringfence` command.
+//! The `ringfence` command: one file a command, and the arguments.
+#![forbid(unsafe_code)]
+
+mod args;
 mod check;
+mod host;
 mod run;
-fn main() {
-    let mut args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
-    let what = args.remove(0);
-    let mut policies = vec![];
-    while args.first().is_some_and(|a| a == "--policy") {
-        args.remove(0);
-        policies.push(args.remove(0).into_string().unwrap());
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use args::Invocation;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match args::parse(&args) {
+        Invocation::Run(job) => status(run::run(&job)),
+        Invocation::Check(job, format) => status(check::check(&job, format)),
+        Invocation::Host(format) => host::host(format).into(),
+        Invocation::Show(text) => {
+            // A reader that has seen enough is no error.
+            let _ = io::stdout().lock().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Invocation::Usage(text, status) => {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+            status.into()
+        }
     }
-    if args.first().is_some_and(|a| a == "--") {
-        args.remove(0);
-    }
-    let job = run::Job { policies, flags: vec![], command: args };
-    if what == "check" {
-        std::process::exit(check::check(&job, check::Format::Human));
-    }
-    std::process::exit(run::run(&job));
+}
+
+/// An exit status has eight bits, exit(3).
+fn status(status: i32) -> ExitCode {
+    ExitCode::from(status as u8)
 }

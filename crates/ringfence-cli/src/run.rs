@@ -14,6 +14,7 @@ use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
 pub(crate) const FAILED: i32 = 125;
 
 /// What `run` and `check` have in common.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Job {
     /// `--policy`, in order.
     pub(crate) policies: Vec<String>,

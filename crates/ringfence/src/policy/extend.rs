@@ -271,10 +271,21 @@ mod tests {
 
     #[test]
     fn a_chain_has_an_end_even_where_names_never_repeat() {
-        let loader = |_: &str| Ok("version = 1\nextends = [\"sub/x.toml\"]\n".to_owned());
-        let policies = ["x.toml".to_owned()];
-        let request = crate::policy::Request { policies: &policies, flags: &[], loader: &loader };
-        assert!(shown(crate::policy::load(&request)).contains("more than 16 policies extend each other"));
+        let chain = |length: usize| {
+            let loader = move |name: &str| match name.matches("sub/").count() {
+                last if last + 1 == length => Ok("version = 1\nextends = [\"builtin:compute\"]\n".to_owned()),
+                _ => Ok("version = 1\nextends = [\"sub/x.toml\"]\n".to_owned()),
+            };
+            let policies = ["x.toml".to_owned()];
+            shown(crate::policy::load(&crate::policy::Request {
+                policies: &policies,
+                flags: &[],
+                loader: &loader,
+            }))
+        };
+        assert_eq!(chain(15), "nothing is wrong", "16 with the built-in one");
+        assert!(chain(16).contains("more than 16 policies extend each other"));
+        assert!(chain(usize::MAX).contains("more than 16 policies extend each other"));
     }
 
     #[test]

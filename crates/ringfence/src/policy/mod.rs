@@ -13,6 +13,8 @@ mod contradiction;
 mod extend;
 mod flag;
 mod layer;
+#[cfg(test)]
+mod mutation;
 mod nearest;
 mod syntax;
 #[cfg(test)]

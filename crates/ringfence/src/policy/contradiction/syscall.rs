@@ -46,7 +46,7 @@ fn without_filter(policy: &Policy, why: &str, wrong: &mut Vec<Diagnostic>) {
     let syscalls = &policy.syscalls;
     let mode = syscalls.mode.at;
     // Bases and defaults may say them for when there is a filter.
-    let said_here = |at: Option<Origin>| at.filter(|at| at.source > 0 && at.source >= mode.source);
+    let said_here = |at: Option<Origin>| at.filter(|at| at.source >= mode.source);
     let said = [
         syscalls.allow.first().map(|rule| rule.at),
         syscalls.deny.first().map(|rule| rule.at),
@@ -107,6 +107,6 @@ mod tests {
         assert!(shown.contains("allowed and denied"), "{shown}");
         let base = "[syscalls]\nallow = [\"ptrace\"]\ndeny = [\"ptrace\"]\n";
         assert!(wrong("builtin:compute", base).contains("allowed and denied"));
-        policy("builtin:offline", "[syscalls]\ndeny = [\"@system-service\"]\n").unwrap();
+        policy("builtin:offline", "[syscalls]\ndeny = [\"@file-system\"]\n").unwrap();
     }
 }

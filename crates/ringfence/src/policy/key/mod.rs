@@ -154,4 +154,87 @@ mod tests {
         assert_eq!(names_in("process.env"), ["pass", "set"]);
         assert!(is_section("process.env") && is_section("fs") && !is_section("f") && !is_section("fs.read"));
     }
+
+    /// The text of a layer without places.
+    fn values(layer: &crate::policy::layer::Layer) -> String {
+        let debug = format!("{layer:?}");
+        let mut parts = debug.split("Origin { ");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| text + part.split_once('}').map_or("", |(_, rest)| rest))
+    }
+
+    /// The values of an example, as flags take them.
+    fn flags(key: &Key) -> Vec<crate::policy::Flag> {
+        let value = toml::de::DeValue::parse(key.example).unwrap().into_inner();
+        let text = |value: &toml::de::DeValue<'_>| match value {
+            toml::de::DeValue::Integer(number) => number.to_string(),
+            toml::de::DeValue::Float(number) => number.to_string(),
+            toml::de::DeValue::Boolean(value) => value.to_string(),
+            other => other.as_str().unwrap().to_owned(),
+        };
+        let values: Vec<String> = match &value {
+            toml::de::DeValue::Array(list) => list.iter().map(|item| text(item.get_ref())).collect(),
+            toml::de::DeValue::Table(table) => {
+                let pair = |(name, value): (&toml::Spanned<_>, &toml::Spanned<_>)| {
+                    format!("{}={}", name.get_ref(), text(value.get_ref()))
+                };
+                table.iter().map(pair).collect()
+            }
+            scalar => vec![text(scalar)],
+        };
+        let name = key.flag().unwrap();
+        values.into_iter().map(|value| crate::policy::Flag { name: name.clone(), value }).collect()
+    }
+
+    /// The fields of a layer that say something.
+    fn fields(layer: &crate::policy::layer::Layer) -> Vec<String> {
+        let lines = |layer: &crate::policy::layer::Layer| -> Vec<String> {
+            let debug = format!("{layer:#?}");
+            let mut fields: Vec<String> = Vec::new();
+            for line in debug.lines() {
+                match (line.strip_prefix("    "), fields.last_mut()) {
+                    (Some(deeper), Some(field)) if deeper.starts_with([' ', '}', ']', ')']) => {
+                        field.push_str(deeper)
+                    }
+                    (Some(field), _) => fields.push(field.to_owned()),
+                    _ => {}
+                }
+            }
+            fields
+        };
+        let silent = lines(&Default::default());
+        let name = |field: &String| field.split(':').next().unwrap().to_owned();
+        lines(layer).iter().filter(|field| !silent.contains(field)).map(name).collect()
+    }
+
+    #[test]
+    fn a_file_and_flags_say_the_same() {
+        let mut taken = BTreeSet::new();
+        for key in keys().filter(|key| key.flag().is_some()) {
+            let mut wrong = Vec::new();
+            let (text, flags) = match key.path.strip_prefix("expect.") {
+                None => (format!("version = 1\n{} = {}\n", key.path, key.example), flags(key)),
+                Some(name) => {
+                    let claim = find("expect.deny").unwrap();
+                    let says = matches!(name, "allow" | "deny");
+                    let before = if says { "" } else { "deny = \"ptrace(PTRACE_TRACEME)\"\n" };
+                    let text = format!("version = 1\n[[expect]]\n{before}{name} = {}\n", key.example);
+                    let before = if says { Vec::new() } else { self::flags(claim) };
+                    (text, [before, flags(key)].concat())
+                }
+            };
+            let document = crate::policy::syntax::Document::parse(&text).unwrap_or_else(|_| panic!("{text}"));
+            let file = document.layer(1, &mut wrong);
+            let line = crate::policy::flag::Written::new(&[], &flags).layer(1, &flags, &mut wrong);
+            assert_eq!(wrong, [], "{}", key.path);
+            assert_eq!(values(&file), values(&line), "{}", key.path);
+            let fields = fields(&file);
+            assert_eq!(fields.len(), 1, "{} goes to {fields:?}", key.path);
+            assert!(
+                taken.insert(fields[0].clone()) || key.section() == "expect",
+                "{} shares {fields:?}",
+                key.path
+            );
+        }
+    }
 }

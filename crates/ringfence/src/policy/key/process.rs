@@ -32,8 +32,8 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "process.user",
-        help: "Whom the program runs as",
-        more: "`keep`, `root-in-namespace`, a user's name, or `UID:GID`.",
+        help: "Whom the program runs as: a word, a name, or UID:GID",
+        more: "",
         value: "USER",
         example: "\"keep\"",
         default: "\"keep\"",

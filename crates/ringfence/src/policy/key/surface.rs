@@ -175,7 +175,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "syscalls.on_deny",
-        help: "What a denied call gets: kill, kill-thread, trap, log, or an errno name",
+        help: "What a denied call gets: a word, or an errno name",
         more: "",
         value: "ACTION",
         example: "\"EPERM\"",
@@ -186,7 +186,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "syscalls.unknown",
-        help: "What a number gets that is newer than ringfence's table",
+        help: "What a number gets that is newer than ringfence's table: as on_deny",
         more: "With ENOSYS the C library falls back to an older call, as on an older kernel.",
         value: "ACTION",
         example: "\"ENOSYS\"",

@@ -1,0 +1,47 @@
+//! The command line. Its flags are the keys of the policy language; everything after the first
+//! word that is no flag belongs to the command.
+//!
+//! Two readers: [`quick`] understands what `run` is called with every day in a few microseconds;
+//! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
+
+mod full;
+mod quick;
+
+use std::ffi::OsString;
+
+use crate::check::Format;
+use crate::run::Job;
+
+/// What the user wants.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Invocation {
+    /// `run`.
+    Run(Job),
+    /// `check`; its command may be absent.
+    Check(Job, Format),
+    /// `host`.
+    Host(Format),
+    /// Help or the version, for standard output.
+    Show(String),
+    /// A mistake, for standard error, and the exit status.
+    Usage(String, u8),
+}
+
+/// Exit status of a mistake on the command line, except that of `run`.
+pub(crate) const USAGE: u8 = 2;
+
+/// Reads the arguments that follow the program's name. Checks only their form; values are checked
+/// with the policy.
+pub(crate) fn parse(args: &[OsString]) -> Invocation {
+    match args {
+        [first, rest @ ..] if first == "run" => {
+            quick::run(rest).map_or_else(|| full::run(rest), Invocation::Run)
+        }
+        [first, rest @ ..] if first == "check" => full::check(rest),
+        [first, rest @ ..] if first == "host" => full::host(rest),
+        _ => full::top(args),
+    }
+}
+
+#[cfg(test)]
+mod tests;

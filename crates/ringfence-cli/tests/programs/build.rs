@@ -39,8 +39,8 @@ fn rust(ground: &Ground) -> Option<String> {
     };
     let to = ground.directory("home/.rustup");
     let script = format!(
-        "mkdir -p {to}/bin {to}/lib/rustlib && cd {from} && cp -a{{link}} bin/rustc bin/cargo {to}/bin/ &&
-         cp -a{{link}} lib/*.so {to}/lib/ && cp -a{{link}} lib/rustlib/x86_64-unknown-linux-gnu {to}/lib/rustlib/ &&
+        "mkdir -p {to}/bin {to}/lib/rustlib && cd {from} && cp -a{{link}} bin/rustc bin/rustdoc bin/cargo {to}/bin/ &&
+         cp -a{{link}} lib/*.so* {to}/lib/ && cp -a{{link}} lib/rustlib/x86_64-unknown-linux-gnu {to}/lib/rustlib/ &&
          chmod -R a+rX {to}",
         to = to.display(),
         from = sysroot.trim(),
@@ -82,7 +82,7 @@ both! {
 
     fn without_exec_the_program_is_built_and_not_run(ground: &Ground) {
         if c_project(ground) {
-            let flags = "--policy builtin:compute --fs-tmp /tmp --fs-write . --fs-read .";
+            let flags = "--policy builtin:compute --syscalls-allow=@setuid --fs-tmp=/tmp --fs-write=.";
             let done = ground.stages(flags, &[("make", "make"), ("run", "./program")]);
             done.fail_at("run", "Permission denied");
         }

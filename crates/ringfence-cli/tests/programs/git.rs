@@ -31,7 +31,7 @@ both! {
 
     fn without_its_configuration_git_does_not_know_who_commits(ground: &Ground) {
         if repository(ground) {
-            let flags = "--policy builtin:offline --fs-write .";
+            let flags = "--policy builtin:offline --fs-write=.";
             let done = ground.stages(flags, &[("clone", CLONE), ("commit", COMMIT), ("log", LOG)]);
             done.fail_at("commit", "Please tell me who you are");
         }

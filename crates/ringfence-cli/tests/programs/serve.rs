@@ -1,7 +1,7 @@
 //! Daemons under `service`: redis-server and nginx, with their clients inside.
 
 use crate::harness::both;
-use crate::harness::ground::Ground;
+use crate::harness::ground::{Ground, Who};
 
 const SERVICE: &str = "--policy builtin:service";
 
@@ -15,7 +15,8 @@ const UNIX: &str = "redis-server --port 0 --unixsocket $PWD/redis.sock --save ''
 const TCP: &str = "redis-server --port 7777 --bind 127.0.0.1 --save '' >tcp.log || { cat tcp.log; exit 1; } &
     soon redis-cli -p 7777 ping; redis-cli -p 7777 incrby n 42; redis-cli -p 7777 shutdown nosave; wait";
 
-const CONFIGURATION: &str = "daemon off; pid nginx.pid; error_log stderr;
+/// nginx as root would become nobody, whom a single id map does not have.
+const CONFIGURATION: &str = "daemon off; user USER; pid nginx.pid; error_log stderr;
     events { }
     http {
         access_log off;
@@ -37,9 +38,10 @@ fn site(ground: &Ground) -> bool {
     if !ground.has(&["nginx", "curl"]) {
         return false;
     }
+    let user = if ground.who == Who::Root { "user root;" } else { "" };
     ground.directory("home/work/site");
     ground.file("home/work/site/page.txt", "served inside\n");
-    ground.file("home/work/nginx.conf", CONFIGURATION);
+    ground.file("home/work/nginx.conf", &CONFIGURATION.replace("user USER;", user));
     true
 }
 
@@ -66,7 +68,7 @@ both! {
 
     fn without_loopback_redis_has_no_address(ground: &Ground) {
         if ground.has(&["redis-server", "redis-cli"]) {
-            let flags = "--policy builtin:offline --fs-write .";
+            let flags = "--policy builtin:offline --fs-write=. --net-unix=.";
             let done = ground.stages(flags, &[("unix", &with(UNIX)), ("tcp", &with(TCP))]);
             done.fail_at("tcp", "Could not connect to Redis at 127.0.0.1:7777");
         }

@@ -55,11 +55,8 @@ impl Ground {
             return None;
         }
         let ids = (who == Who::User && is_root()).then(user);
-        let name = format!(
-            "ringfence-test-{}-{}",
-            std::process::id(),
-            NUMBER.fetch_add(1, Ordering::Relaxed)
-        );
+        let name =
+            format!("ringfence-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let root = std::env::temp_dir().join(name);
         let ground = Self { who, test: test.into(), root, ids };
         fs::create_dir(&ground.root).unwrap();
@@ -78,7 +75,12 @@ impl Ground {
         let from = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_ringfence").into());
         let to = self.binary();
         let copy = |link: &[&str]| {
-            let done = Command::new("cp").args(link).arg(&from).arg(&to).stderr(std::process::Stdio::null()).status();
+            let done = Command::new("cp")
+                .args(link)
+                .arg(&from)
+                .arg(&to)
+                .stderr(std::process::Stdio::null())
+                .status();
             done.is_ok_and(|status| status.success())
         };
         assert!(copy(&["--link"]) || copy(&[]), "cannot copy {}", from.display());

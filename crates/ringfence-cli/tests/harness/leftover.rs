@@ -64,7 +64,9 @@ impl Ground {
         };
         let pids = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
         let pids = pids.filter_map(|name| name.into_string().ok());
-        pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter_map(|pid| ours(&pid)).collect()
+        pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .filter_map(|pid| ours(&pid))
+            .collect()
     }
 }
 

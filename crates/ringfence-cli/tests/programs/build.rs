@@ -14,8 +14,10 @@ program: main.o part.o
 main.o: main.c part.h
 part.o: part.c part.h
 ";
-const MAIN: &str = "#include <stdio.h>\n#include \"part.h\"\nint main(void) { printf(\"%d\\n\", half(84)); }\n";
-const PART: &str = "#include <math.h>\n#include \"part.h\"\nint half(int n) { return (int)floor(n / 2.0); }\n";
+const MAIN: &str =
+    "#include <stdio.h>\n#include \"part.h\"\nint main(void) { printf(\"%d\\n\", half(84)); }\n";
+const PART: &str =
+    "#include <math.h>\n#include \"part.h\"\nint half(int n) { return (int)floor(n / 2.0); }\n";
 
 fn c_project(ground: &Ground) -> bool {
     if !ground.has(&["gcc", "make"]) {

@@ -6,7 +6,8 @@ use crate::harness::ground::{Ground, Who};
 const SERVICE: &str = "--policy builtin:service";
 
 /// Waits for a client to be answered, ten seconds at most.
-const SOON: &str = "soon() { for n in $(seq 200); do \"$@\" >/dev/null 2>&1 && return; sleep 0.05; done; \"$@\"; }";
+const SOON: &str =
+    "soon() { for n in $(seq 200); do \"$@\" >/dev/null 2>&1 && return; sleep 0.05; done; \"$@\"; }";
 
 const UNIX: &str = "redis-server --port 0 --unixsocket $PWD/redis.sock --save '' --daemonize no >unix.log &
     soon redis-cli -s redis.sock ping; redis-cli -s redis.sock set word hello

@@ -12,11 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How deep cgroups are searched; a test's are two below a controller.
 const DEPTH: usize = 6;
 
-/// A picture of everything with a name on the host that a containment could leave.
+/// A picture of what has a name in the ground and could stay: mounts and files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Picture {
     mounts: BTreeSet<String>,
-    cgroups: BTreeSet<PathBuf>,
     files: BTreeSet<PathBuf>,
 }
 
@@ -26,12 +25,9 @@ impl Ground {
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let root = self.root().to_str().unwrap();
         let mounts = table.lines().filter(|line| line.contains(root)).map(str::to_owned).collect();
-        let mut cgroups = BTreeSet::new();
-        directories(Path::new("/sys/fs/cgroup"), DEPTH, &mut cgroups);
-        cgroups.retain(|path| path.to_string_lossy().contains("ringfence"));
         let mut files = BTreeSet::new();
         everything(&self.home(), &mut files);
-        Picture { mounts, cgroups, files }
+        Picture { mounts, files }
     }
 
     /// No process of this ground is left, and nothing is there that was not in `before`.
@@ -40,9 +36,7 @@ impl Ground {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (now, processes) = (self.picture(), self.processes());
-            // Other tests come and go: only what a ground of this process names is this test's.
-            let same = now.mounts == before.mounts && now.files == before.files;
-            if same && processes.is_empty() {
+            if now == *before && processes.is_empty() {
                 return;
             }
             if Instant::now() > deadline {
@@ -68,6 +62,14 @@ impl Ground {
             .filter_map(|pid| ours(&pid))
             .collect()
     }
+}
+
+/// All cgroups that look like ringfence's. Other tests may have some for a while.
+pub(crate) fn cgroups() -> BTreeSet<PathBuf> {
+    let mut cgroups = BTreeSet::new();
+    directories(Path::new("/sys/fs/cgroup"), DEPTH, &mut cgroups);
+    cgroups.retain(|path| path.to_string_lossy().contains("ringfence"));
+    cgroups
 }
 
 fn directories(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {

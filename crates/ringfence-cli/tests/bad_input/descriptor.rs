@@ -26,7 +26,7 @@ both! {
     }
 
     fn a_full_standard_output_is_the_commands_problem(ground: &Ground) {
-        from_shell(ground, "exec", "-- sh -c 'echo x; exit $?' >/dev/full").complains("No space left");
+        from_shell(ground, "exec", "-- head -c 1 /dev/zero >/dev/full").complains("No space left");
         from_shell(ground, "exec", "-- no-such-command 2>/dev/full").exits(127);
     }
 

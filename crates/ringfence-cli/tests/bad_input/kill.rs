@@ -47,7 +47,7 @@ both! {
     }
 
     fn leaves_no_cgroup(ground: &Ground) {
-        let flags = "--limits-pids=50 --degrade-allow=cgroup.pids";
+        let flags = "--limits-pids=50 --degrade-allow=limit.pids";
         let before = cgroups();
         kill_at_moments(ground, flags);
         let start = std::time::Instant::now();

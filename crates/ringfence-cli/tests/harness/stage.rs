@@ -6,6 +6,8 @@ use super::run::Outcome;
 
 /// The exit status of a script whose stage failed.
 const FAILED: i32 = 99;
+/// What heads a stage in both streams.
+const MARK: &str = "==> ";
 /// What a refusal looks like in the words of the C library.
 const REFUSALS: [&str; 5] =
     ["Permission denied", "Operation not permitted", "Read-only file system", "EACCES", "EPERM"];
@@ -24,10 +26,10 @@ impl Ground {
         let mut script = String::new();
         for (name, command) in stages {
             script += &format!(
-                "echo '== {name}'; echo '== {name}' >&2\n( set -e\n{command}\n)\n[ $? = 0 ] || exit {FAILED}\n"
+                "echo '{MARK}{name}'; echo '{MARK}{name}' >&2\n( set -e\n{command}\n)\n[ $? = 0 ] || exit {FAILED}\n"
             );
         }
-        script += "echo '== end'\n";
+        script += &format!("echo '{MARK}end'\n");
         let names = stages.iter().map(|(name, _)| (*name).to_owned()).collect();
         Stages { outcome: self.shell(flags, &script).go(), names }
     }
@@ -38,7 +40,7 @@ impl Stages {
     #[track_caller]
     pub(crate) fn pass(&self) -> &Outcome {
         self.outcome.passes();
-        assert!(self.outcome.out.ends_with("== end\n"), "{}", self.outcome);
+        assert!(self.outcome.out.ends_with(&format!("{MARK}end\n")), "{}", self.outcome);
         &self.outcome
     }
 
@@ -46,10 +48,10 @@ impl Stages {
     #[track_caller]
     pub(crate) fn fail_at(&self, name: &str, words: &str) {
         let outcome = self.outcome.exits(FAILED);
-        let last = outcome.out.rsplit("== ").next().and_then(|rest| rest.lines().next());
+        let last = outcome.out.rsplit(MARK).next().and_then(|rest| rest.lines().next());
         assert_eq!(last, Some(name), "failed elsewhere: {outcome}");
         assert!(self.names.iter().any(|known| known == name));
-        let head = format!("== {name}\n");
+        let head = format!("{MARK}{name}\n");
         let split = |text: &str| text.split_once(&head).map(|(a, b)| (a.to_owned(), b.to_owned()));
         let (before, there) = split(&outcome.err).expect("a stage heads both streams");
         let there = there + &split(&outcome.out).expect("a stage heads both streams").1;

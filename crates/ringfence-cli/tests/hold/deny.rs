@@ -11,7 +11,7 @@ use crate::harness::run::Outcome;
 const DENY: &str = "--policy builtin:build --fs-deny=kept/secret --fs-deny=kept/file --fs-deny=kept/later";
 /// What a denied name may answer: there is nothing, or nothing that one may.
 const NO: &[&str] =
-    &["ENOENT", "EACCES", "EPERM", "EBUSY", "EROFS", "EXDEV", "ENOTDIR", "EEXIST", "ENOTEMPTY"];
+    &["ENOENT", "EACCES", "EPERM", "EBUSY", "EROFS", "EXDEV", "ENOTDIR", "EEXIST", "ENOTEMPTY", "EINVAL"];
 
 fn kept(ground: &Ground) -> Option<Attacker<'_>> {
     let attacker = Attacker::new(ground)?;

@@ -172,7 +172,7 @@ both! {
         if run.status == 0 {
             run.prints("nested");
         } else {
-            run.exits(125).complains("clone3");
+            run.exits(125).complains("user namespace");
         }
         // One level that needs no namespaces works inside another.
         let plain = ["--namespaces-unshare=", "--fs-tmp=", "--fs-proc=none", "--fs-dev=none", "--net-mode=host", "--fs-deny="];

@@ -69,7 +69,7 @@ both! {
     fn make_builds_a_c_project(ground: &Ground) {
         if c_project(ground) {
             let done = ground.stages(BUILD, &[("make", "make -j2"), ("run", "./program")]);
-            done.pass().prints("== run\n42\n");
+            done.pass().prints("==> run\n42\n");
         }
     }
 
@@ -98,7 +98,7 @@ both! {
             ("test", "cargo test --offline"),
             ("run", "cargo run --offline"),
         ]);
-        done.pass().prints("== run\n42\n");
+        done.pass().prints("==> run\n42\n");
     }
 
     fn without_writing_cargo_cannot_create_target(ground: &Ground) {

@@ -7,7 +7,7 @@ const SERVICE: &str = "--policy builtin:service";
 
 /// Waits for a client to be answered, ten seconds at most.
 const SOON: &str =
-    "soon() { for n in $(seq 200); do \"$@\" >/dev/null 2>&1 && return; sleep 0.05; done; \"$@\"; }";
+    "soon() { for n in $(seq 60); do \"$@\" >/dev/null 2>&1 && return; sleep 0.05; done; \"$@\"; }";
 
 const UNIX: &str = "redis-server --port 0 --unixsocket $PWD/redis.sock --save '' --daemonize no >unix.log &
     soon redis-cli -s redis.sock ping; redis-cli -s redis.sock set word hello
@@ -51,7 +51,7 @@ both! {
         if ground.has(&["redis-server", "redis-cli"]) {
             let before = ground.picture();
             let done = ground.stages(SERVICE, &[("unix", &with(UNIX)), ("tcp", &with(TCP))]);
-            done.pass().prints("OK\nhello\n").prints("== tcp\n42\n");
+            done.pass().prints("OK\nhello\n").prints("==> tcp\n42\n");
             std::fs::remove_file(ground.work().join("dump.rdb")).unwrap();
             std::fs::remove_file(ground.work().join("unix.log")).unwrap();
             std::fs::remove_file(ground.work().join("tcp.log")).unwrap();

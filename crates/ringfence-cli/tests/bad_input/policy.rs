@@ -41,11 +41,14 @@ both! {
               = help: the keys at the top are version, extends, process, fs, net, syscalls, namespaces, lsm, limits, audit, degrade, expect
         "#]]);
         flags(ground, "--fs-raed=/usr", &expect![[r#"
-            ringfence: error[unknown-flag]: unknown flag `--fs-raed`
-             --> command line
-              |
-              | --fs-raed=/usr
-              | ^^^^^^^^^ did you mean `--fs-read`?
+            error: unexpected argument '--fs-raed' found
+
+              tip: a similar argument exists: '--fs-read'
+              tip: to pass '--fs-raed' as a value, use '-- --fs-raed'
+
+            Usage: ringfence run --fs-read <PATH> <COMMAND>...
+
+            For more information, try '--help'.
         "#]]);
     }
 
@@ -272,7 +275,18 @@ both! {
                = help: write allow = ["@system-service"], or extend a built-in policy
         "#]]);
         refused(ground, "version = 1\n[fs]\ntmp = [\"/srv\"]\nwrite = [\"/srv\"]\n", &expect![[r#"
-            ringfence: error[contradiction]: the filter allows no system call, so nothing can start
+            ringfence: error[contradiction]: fs.write: `/srv` is to be private and empty
+             --> policy.toml:4:10
+              |
+            4 | write = ["/srv"]
+              |          ^^^^^^
+             ::: policy.toml:3:8
+              |
+            3 | tmp = ["/srv"]
+              |        ^^^^^^ in fs.tmp
+              = help: take it out of fs.write or fs.tmp; an empty list above drops what a base gave
+
+            error[contradiction]: the filter allows no system call, so nothing can start
               --> default
                |
                | syscalls.mode = "filter"

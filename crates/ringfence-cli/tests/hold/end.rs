@@ -179,7 +179,7 @@ both! {
         let mut inner = vec![binary.to_str().unwrap(), "run"];
         inner.extend(plain);
         inner.extend(["--", "echo", "nested"]);
-        ground.ringfence(&format!("{flags} --syscalls-allow=@sandbox"), &inner).go().passes().prints("nested");
+        ground.ringfence(&format!("{flags} --syscalls-allow=@sandbox --syscalls-allow=capset"), &inner).go().passes().prints("nested");
     }
 
     fn five_hundred_runs_leave_nothing(ground: &Ground) {

@@ -19,11 +19,10 @@ fn moments() -> impl Iterator<Item = Duration> {
 }
 
 /// Kills, and looks after every tenth time.
-fn kill_at_moments(ground: &Ground, flags: &str) {
+fn kill_at_moments(ground: &Ground, flags: &str, script: &str) {
     let before = ground.picture();
     let mut started = 0;
     for (n, moment) in moments().enumerate() {
-        let script = "setsid sleep 1000 & mkdir -p later 2>/dev/null; echo started; sleep 1000";
         let mut running = ground.shell(flags, script).start();
         std::thread::sleep(moment);
         running.child.kill().unwrap();
@@ -39,17 +38,19 @@ fn kill_at_moments(ground: &Ground, flags: &str) {
 
 both! {
     fn leaves_nothing(ground: &Ground) {
-        kill_at_moments(ground, "");
+        kill_at_moments(ground, "", "setsid sleep 1000 & echo started; sleep 1000");
     }
 
+    /// And the denied name stays denied to the last: the program tries to make it all the time.
     fn leaves_no_placeholder(ground: &Ground) {
-        kill_at_moments(ground, "--fs-write=. --fs-deny=later --fs-deny=much/later");
+        let script = "echo started; while :; do mkdir later much/later 2>/dev/null; done";
+        kill_at_moments(ground, "--fs-write=. --fs-deny=later --fs-deny=much/later", script);
     }
 
     fn leaves_no_cgroup(ground: &Ground) {
         let flags = "--limits-pids=50 --degrade-allow=limit.pids";
         let before = cgroups();
-        kill_at_moments(ground, flags);
+        kill_at_moments(ground, flags, "setsid sleep 1000 & echo started; sleep 1000");
         let start = std::time::Instant::now();
         while cgroups().difference(&before).count() > 0 {
             assert!(start.elapsed() < Duration::from_secs(20), "{:?}", cgroups());

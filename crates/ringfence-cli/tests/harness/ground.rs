@@ -83,7 +83,7 @@ impl Ground {
                 .status();
             done.is_ok_and(|status| status.success())
         };
-        assert!(copy(&["--link"]) || copy(&[]), "cannot copy {}", from.display());
+        assert!(copy(&["--link"]) || copy(&[]), "cannot copy {from:?}");
     }
 
     /// The whole place; what else lies in it than home and binary is out of the program's sight.

@@ -77,7 +77,7 @@ both! {
     }
 
     fn what_is_private_is_gone_afterwards(ground: &Ground) {
-        let mark = format!("ringfence-{}", ground.root().file_name().unwrap().display());
+        let mark = format!("ringfence-{}", ground.root().file_name().unwrap().to_str().unwrap());
         let script = format!("echo x >/tmp/{mark} && echo x >/dev/shm/{mark} && cat /tmp/{mark} /dev/shm/{mark}");
         ground.shell("", &script).go().passes().prints("x\nx\n");
         for directory in ["/tmp", "/dev/shm", "/var/tmp"] {

@@ -1,7 +1,6 @@
 //! Programs that keep data: sqlite3, tar and gzip.
 
 use crate::harness::both;
-use crate::harness::ground::Ground;
 
 const BUILD: &str = "--policy builtin:build";
 

@@ -37,6 +37,26 @@ both! {
         assert!(socket.recv(&mut [0; 8]).is_err());
     }
 
+    /// Before Landlock ABI 10 nothing can hold a list of UDP ports, which is then an error.
+    fn udp_ports_are_held_or_refused(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        for flags in ["--net-mode=host --net-connect=udp:1", "--net-mode=host --net-bind=udp:1"] {
+            let run = ground.ringfence(flags, &["./attack", "udp", &port]).go();
+            if run.status == 125 {
+                run.complains("UDP").complains("landlock.udp-");
+            } else {
+                run.prints("EACCES");
+            }
+            assert!(socket.recv(&mut [0; 8]).is_err(), "{run}");
+        }
+        let every = "--net-mode=host --net-connect=udp:* --net-bind=udp:*";
+        assert_eq!(attacker.inside(every, &format!("udp {port}")), DONE);
+        assert!(socket.recv(&mut [0; 8]).is_ok());
+    }
+
     fn unix_sockets_of_the_host_are_not_reached(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
         let name = ground.root().file_name().unwrap().to_str().unwrap().to_owned();

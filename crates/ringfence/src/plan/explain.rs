@@ -8,10 +8,14 @@ use crate::policy::Policy;
 
 use super::{Plan, print};
 
+const NOTHING: &str = "nothing was started, and nothing is left behind";
+
+const EAGAIN: i32 = 11;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 const ENOMEM: i32 = 12;
 const ENOSPC: i32 = 28;
+const ENOSYS: i32 = 38;
 const EPERM: i32 = 1;
 
 /// An error for a person, and the exit status that goes with it.
@@ -29,8 +33,7 @@ pub struct Explained {
 #[must_use]
 pub fn explain(plan: &Plan<'_>, policy: &Policy, error: &Error) -> Explained {
     let Error::Step(failure) = error else {
-        let help = "nothing was started, and nothing is left behind".into();
-        return Explained { message: error.to_string(), help, status: 125 };
+        return Explained { message: error.to_string(), help: help_around(error).into(), status: 125 };
     };
     let errno = i32::from(failure.errno.0);
     let words = std::io::Error::from_raw_os_error(errno);
@@ -45,6 +48,23 @@ pub fn explain(plan: &Plan<'_>, policy: &Policy, error: &Error) -> Explained {
         message: format!("step {}: {call}: {words}{line}", failure.step),
         help: help(planned, errno),
         status: status(planned, errno),
+    }
+}
+
+/// What clone(2) means by its errnos, where namespaces are asked for.
+fn help_around(error: &Error) -> &'static str {
+    let Error::Around { doing, source } = error else { return NOTHING };
+    match source.raw_os_error() {
+        _ if doing != "clone3" => NOTHING,
+        Some(EAGAIN) => "a limit of processes is reached: ulimit -u, or pids.max of the cgroup",
+        Some(ENOSPC) => {
+            "a limit of namespaces is reached: /proc/sys/user/max_mnt_namespaces and its neighbours, or their depth"
+        }
+        Some(ENOSYS | EPERM) => {
+            "user namespaces or clone3 are not permitted here, as inside another containment: \
+             `ringfence host` shows what restricts them"
+        }
+        _ => NOTHING,
     }
 }
 

@@ -97,10 +97,18 @@ fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network:
     let only = |ports: &landlock::Ports| matches!(ports, landlock::Ports::Only(_));
     let lists = [(&model.tcp_connect, Right::ConnectTcp), (&model.tcp_bind, Right::BindTcp)];
     needed.extend(lists.iter().filter(|(ports, _)| only(ports) && !own_network).map(|(_, right)| *right));
+    // Where no list names a UDP port there is no UDP socket, and nothing to hold.
+    let mut named = policy.net.connect.iter().chain(&policy.net.bind);
+    let filtered = policy.syscalls.mode.value != SyscallMode::Off;
+    if !filtered || named.any(|port| port.value.transport == Transport::Udp) {
+        let lists = [(&model.udp_connect, Right::ConnectUdp), (&model.udp_bind, Right::BindUdp)];
+        needed.extend(lists.iter().filter(|(ports, _)| only(ports) && !own_network).map(|(_, right)| *right));
+    }
     if !policy.namespaces.unshare.contains(&model::Namespace::Pid) {
         needed.insert(Right::ScopeSignal);
     }
-    if !own_network && policy.net.unix.is_empty() && policy.syscalls.mode.value == SyscallMode::Off {
+    // The filter leaves no Unix socket where the policy names none.
+    if !own_network && (!filtered || !policy.net.unix.is_empty()) {
         needed.insert(Right::ScopeAbstractUnixSocket);
     }
     needed

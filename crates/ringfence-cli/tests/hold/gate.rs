@@ -1,0 +1,58 @@
+//! The gate: other ABIs, calls with kernel surface, wide arguments, new numbers.
+
+use super::attempt::{ANY, Attacker, DONE};
+use crate::harness::both;
+
+const SAID: &[&str] = &["EPERM"];
+
+both! {
+    fn other_doors_are_shut(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        attacker.table("", &[("i386", ANY, &["ENOSYS"]), ("x32", ANY, &["ENOSYS"])]);
+        if attacker.outside("i386") == DONE {
+            let both = "--syscalls-abis=x86_64 --syscalls-abis=i386";
+            assert_eq!(attacker.inside(both, "i386"), DONE);
+            assert_eq!(attacker.inside(&format!("{both} --syscalls-deny=getpid"), "i386"), "EPERM");
+        }
+    }
+
+    fn io_uring_is_as_on_a_kernel_without_it(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        for flags in ["--policy builtin:compute --fs-exec=.", "", "--policy builtin:build", "--policy builtin:service", "--policy builtin:container"] {
+            attacker.refused(flags, &[("ring", &["ENOSYS"])]);
+        }
+    }
+
+    fn keyrings_and_kernel_surface_are_refused(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        attacker.table("", &[
+            ("keys", ANY, SAID), ("new_key", "EFAULT", SAID), ("bpf", ANY, SAID), ("perf", ANY, SAID),
+            ("fault", ANY, SAID), ("module", ANY, SAID), ("kexec", ANY, SAID), ("boot", ANY, SAID),
+            ("swap_on", ANY, SAID), ("account", ANY, SAID), ("clock_set", ANY, SAID), ("ports", ANY, SAID),
+            ("handle", ANY, SAID),
+        ]);
+        attacker.refused("--policy builtin:container", &[
+            ("keys", SAID), ("new_key", SAID), ("bpf", SAID), ("perf", SAID), ("fault", SAID), ("module", SAID),
+            ("kexec", SAID), ("boot", SAID), ("swap_on", SAID), ("account", SAID), ("clock_set", SAID),
+            ("ports", SAID), ("handle", SAID),
+        ]);
+    }
+
+    fn numbers_newer_than_the_table_do_not_exist(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        attacker.table("", &[("newer", "ENOSYS", &["ENOSYS"])]);
+    }
+
+    fn what_is_denied_says_what_the_policy_says(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        attacker.table("--syscalls-on-deny=EXDEV", &[("keys", ANY, &["EXDEV"])]);
+        attacker.table("--syscalls-deny=mkdir->ENOSPC", &[("make made", DONE, &["ENOSPC"])]);
+        let run = ground.ringfence("--syscalls-on-deny=kill", &["./attack", "keys"]).go();
+        run.exits(128 + 31);
+    }
+
+    fn strict_mode_leaves_four_calls(ground: &Ground) {
+        let run = ground.ringfence("--syscalls-mode=strict", &["/bin/true"]).go();
+        assert!(run.status > 128 || run.status == 125, "{run}");
+    }
+}

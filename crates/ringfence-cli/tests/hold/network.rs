@@ -1,0 +1,93 @@
+//! Networks and sockets of the host.
+
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use super::attempt::{ANY, Attacker, DONE};
+use crate::harness::both;
+
+const NO_FAMILY: &[&str] = &["EAFNOSUPPORT"];
+
+both! {
+    fn no_listener_of_the_host_is_reached(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = format!("tcp {}", listener.local_addr().unwrap().port());
+        attacker.table("", &[(&tcp, DONE, NO_FAMILY)]);
+        attacker.table("--policy builtin:service", &[(&tcp, DONE, &["ECONNREFUSED"])]);
+        attacker.table("--policy builtin:container", &[(&tcp, DONE, &["ECONNREFUSED"])]);
+        attacker.table("--net-mode=host --net-connect=tcp:1", &[(&tcp, DONE, &["EACCES"])]);
+        // The port that the policy names, and only with it.
+        let named = format!("--net-mode=host --net-connect=tcp:{}", listener.local_addr().unwrap().port());
+        assert_eq!(attacker.inside(&named, &tcp), "done");
+    }
+
+    fn no_datagram_reaches_the_host(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let udp = format!("udp {}", socket.local_addr().unwrap().port());
+        assert_eq!(attacker.outside(&udp), "done");
+        assert!(socket.recv(&mut [0; 8]).is_ok());
+        attacker.refused("", &[(&udp, NO_FAMILY)]);
+        // Own networks have own ports: nobody is told.
+        attacker.refused("--policy builtin:service", &[(&udp, &["done", "ECONNREFUSED"])]);
+        attacker.refused("--net-mode=host --net-connect=tcp:1", &[(&udp, &["EACCES", "EAFNOSUPPORT"])]);
+        assert!(socket.recv(&mut [0; 8]).is_err());
+    }
+
+    /// Before Landlock ABI 10 nothing can hold a list of UDP ports, which is then an error.
+    fn udp_ports_are_held_or_refused(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        for flags in ["--net-mode=host --net-connect=udp:1", "--net-mode=host --net-bind=udp:1"] {
+            let run = ground.ringfence(flags, &["./attack", "udp", &port]).go();
+            if run.status == 125 {
+                run.complains("UDP").complains("landlock.udp-");
+            } else {
+                run.prints("EACCES");
+            }
+            assert!(socket.recv(&mut [0; 8]).is_err(), "{run}");
+        }
+        let every = "--net-mode=host --net-connect=udp:* --net-bind=udp:*";
+        assert_eq!(attacker.inside(every, &format!("udp {port}")), DONE);
+        assert!(socket.recv(&mut [0; 8]).is_ok());
+    }
+
+    fn unix_sockets_of_the_host_are_not_reached(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let name = ground.root().file_name().unwrap().to_str().unwrap().to_owned();
+        let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let path = ground.root().join("home/socket");
+        let _named = UnixListener::bind(&path).unwrap();
+        ground.own(&path);
+        let (hidden, path) = (format!("local @{name}"), format!("local {}", path.display()));
+        attacker.table("", &[(&hidden, DONE, NO_FAMILY), (&path, DONE, NO_FAMILY)]);
+        let unix = "--policy builtin:service";
+        attacker.table(unix, &[(&hidden, DONE, &["ECONNREFUSED", "EPERM"]), (&path, DONE, &["ENOENT"])]);
+        // In the host's own network as well: there only Landlock's scope holds abstract names.
+        let host = "--net-mode=host --net-unix=.";
+        attacker.table(host, &[(&hidden, DONE, &["EPERM", "ECONNREFUSED"]), (&path, DONE, &["ENOENT"])]);
+    }
+
+    fn raw_and_strange_sockets_do_not_exist(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        for flags in ["", "--policy builtin:service", "--net-mode=host --net-connect=tcp:443"] {
+            let denied: &[&str] = &["EAFNOSUPPORT", "EPERM", "EACCES", "EPROTONOSUPPORT"];
+            attacker.table(flags, &[
+                ("raw", ANY, denied), ("packet", ANY, denied), ("packet_wide", ANY, denied),
+                ("vsock", ANY, denied), ("crypto", ANY, denied),
+            ]);
+        }
+    }
+
+    /// What `lo` is inside `service` is no longer there without it.
+    fn interfaces_are_its_own(ground: &Ground) {
+        let run = ground.shell("--policy builtin:service", "ls /sys/class/net; tail -n +3 /proc/net/dev").go();
+        let interfaces: Vec<_> = run.out.lines().filter(|line| line.contains(':')).collect();
+        assert!(interfaces.iter().all(|line| line.trim_start().starts_with("lo:")), "{run}");
+    }
+}

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write as _};
 use bumpalo::Bump;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
-use ringfence::launch::{self, Options, Outcome};
+use ringfence::launch::{self, Options, Outcome, Running};
 use ringfence::plan::{self, Failure, Plan};
 use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
 
@@ -25,21 +25,24 @@ pub(crate) struct Job {
 
 /// Runs the command; the answer is the exit status.
 pub(crate) fn run(job: &Job) -> i32 {
-    let policy = match load(job) {
-        Ok(policy) => policy,
-        Err(diagnostics) => return complain(&diagnostics),
-    };
+    match start(job) {
+        Ok(running) => running.wait(),
+        Err(status) => status,
+    }
+}
+
+/// Starts the command. All that starting needs is gone when this returns: a supervisor is small.
+fn start(job: &Job) -> Result<Running, i32> {
+    let policy = load(job).map_err(|diagnostics| complain(&diagnostics))?;
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
     let surroundings = Surroundings::live();
     let request = request(job, &policy, &environment, &surroundings);
-    let plan = match plan::compile(&request, &host, &arena) {
-        Ok(plan) => plan,
-        Err(failure) => return refuse(&policy, failure),
-    };
-    match launch::run(&plan, Options { release_stdio: true }) {
-        Outcome::Ended(status) => status,
-        Outcome::Failed(error) => failed(&plan, &policy, &error),
+    let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
+    match launch::start(&plan, Options { dedicated: true }) {
+        Outcome::Running(running) => Ok(running),
+        Outcome::Ended(status) => Err(status),
+        Outcome::Failed(error) => Err(failed(&plan, &policy, &error)),
     }
 }
 

@@ -6,13 +6,14 @@
 //! it but SIGKILL and SIGSTOP. cgroups(7), rmdir(2), flock(2).
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 
 use linux_raw_sys::general::{
-    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock,
+    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock, __NR_fstat,
     __NR_getdents64, __NR_nanosleep, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_prctl,
     __NR_pread64, __NR_read, __NR_rt_sigprocmask, __NR_setsid, __NR_unlinkat, __NR_wait4, __NR_write,
     AT_FDCWD, AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, SIG_SETMASK,
-    SIGKILL,
+    SIGKILL, stat,
 };
 use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
 
@@ -34,14 +35,17 @@ const LOCK_NB: usize = 4;
 /// of `PATH_MAX` anyway, and what is left is reported.
 const DEPTH: u32 = 16;
 
+/// The permission bits that tell a placeholder from a directory that somebody else made.
+pub const PLACEHOLDER_MODE: u32 = 0o1700;
+
 /// One thing to remove, by its absolute path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover<'a> {
     /// A cgroup: whatever lives in it is killed, cgroups below it go first.
     Cgroup(&'a CStr),
-    /// A directory that stands for a denied path, only where it is empty and no other containment
-    /// holds a lock (flock(2), shared) on it: removing it would lift the mount on it there
-    /// (fs/namespace.c, `detach_mounts`).
+    /// A directory of mode [`PLACEHOLDER_MODE`] that stands for a denied path, only where it is
+    /// empty and no other containment holds a lock (flock(2), shared) on it: removing it would lift
+    /// the mount on it there (fs/namespace.c, `__detach_mounts`).
     Placeholder(&'a CStr),
 }
 
@@ -93,6 +97,19 @@ pub fn remove(leftover: Leftover<'_>, patient: bool) -> bool {
         Leftover::Cgroup(path) => remove_cgroup(AT_FDCWD, path, DEPTH),
         Leftover::Placeholder(path) => remove_placeholder(path, if patient { TRIES } else { 1 }),
     }
+}
+
+/// Removes the cgroup of a ringfence that is gone, with all that lives in it, where that can be done
+/// without waiting; `false` where not.
+#[must_use]
+pub fn sweep(cgroup: &CStr) -> bool {
+    let Some(own) = Descriptor::open(AT_FDCWD, cgroup, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
+        return false;
+    };
+    kill_members(own.0);
+    // SAFETY: the path ends in NUL; AT_REMOVEDIR removes empty directories only.
+    unsafe { ask(__NR_unlinkat, [AT_FDCWD as usize, cgroup.as_ptr() as usize, AT_REMOVEDIR as usize, 0, 0]) }
+        .is_ok()
 }
 
 /// The whole life of the child.
@@ -154,6 +171,9 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
     let Some(own) = Descriptor::open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else {
         return remove_directory(AT_FDCWD, path, || {});
     };
+    if mode(own.0) != Some(PLACEHOLDER_MODE) {
+        return true;
+    }
     for _ in 0..tries {
         // SAFETY: numbers only.
         if unsafe { ask(__NR_flock, [own.0 as usize, LOCK_EX | LOCK_NB, 0, 0, 0]) }.is_ok() {
@@ -164,6 +184,18 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
         }
     }
     true
+}
+
+/// Permission bits, with set-user-ID, set-group-ID and sticky.
+fn mode(fd: i32) -> Option<u32> {
+    let mut stat = MaybeUninit::<stat>::uninit();
+    // SAFETY: the kernel writes one `struct stat` to where there is room for it, and where it says
+    // that it did, it did.
+    let stat = unsafe {
+        ask(__NR_fstat, [fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0]).ok()?;
+        stat.assume_init()
+    };
+    Some(stat.st_mode & 0o7777)
 }
 
 fn pause() {

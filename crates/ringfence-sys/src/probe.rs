@@ -76,7 +76,7 @@ pub fn seccomp_action(action: u32) -> bool {
 /// Flags are checked before the program is copied, so a null program gives `EFAULT` where they are
 /// known and `EINVAL` where not (kernel/seccomp.c, `seccomp_set_mode_filter`). Nothing is installed.
 #[must_use]
-pub fn seccomp_flags(flags: u64) -> bool {
+pub fn seccomp_flags(flags: u32) -> bool {
     // SAFETY: a null program can never be installed; the kernel answers EFAULT or EINVAL.
     let answer = unsafe { ask(__NR_seccomp, [SET_MODE_FILTER, flags as usize, 0, 0, 0]) };
     answer == Err(Errno(EFAULT as u16))

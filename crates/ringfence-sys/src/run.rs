@@ -417,22 +417,33 @@ fn dup(from: i32, to: i32) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Why there is no message.
+pub(crate) enum Silence {
+    /// None yet.
+    Nothing,
+    /// The child and its command have closed their end: none will come.
+    Closed,
+}
+
 /// One message from the channel, with a descriptor where one came along.
-pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
+pub(crate) fn receive(channel: i32, wait: bool) -> Result<Report, Silence> {
     let mut message = Message { magic: 0, kind: 0, step: 0, errno: 0 };
-    let (len, fd) = terminal::receive(channel, (&raw mut message).cast(), size_of::<Message>(), wait).ok()?;
+    let got = terminal::receive(channel, (&raw mut message).cast(), size_of::<Message>(), wait);
+    let (len, fd) = match got {
+        Ok((0, _)) => return Err(Silence::Closed),
+        Ok(got) => got,
+        Err(_) => return Err(Silence::Nothing),
+    };
     // SAFETY: a descriptor that came with the message is new and ours.
     let fd = fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     if len != size_of::<Message>() || message.magic != MAGIC {
-        return None;
+        return Err(Silence::Nothing);
     }
     match (message.kind, fd) {
-        (FAILED, _) => {
-            Some(Report::Failed { step: message.step as usize, errno: Errno(message.errno as u16) })
-        }
-        (WAITING, _) => Some(Report::Waiting),
-        (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
-        _ => None,
+        (FAILED, _) => Ok(Report::Failed { step: message.step as usize, errno: Errno(message.errno as u16) }),
+        (WAITING, _) => Ok(Report::Waiting),
+        (TERMINAL, Some(fd)) => Ok(Report::Terminal(fd)),
+        _ => Err(Silence::Nothing),
     }
 }
 

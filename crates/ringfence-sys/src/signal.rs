@@ -1,7 +1,7 @@
 //! The launcher's own signals: blocked while a child is attended to, and read from a descriptor.
 
 use linux_raw_sys::general as nr;
-use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{Errno, syscall};
 
@@ -55,7 +55,7 @@ impl Drop for Blocked {
 }
 
 /// The next signal of a descriptor that [`Blocked::descriptor`] made, if there is one.
-pub fn next(descriptor: &OwnedFd) -> Option<i32> {
+pub fn next(descriptor: BorrowedFd<'_>) -> Option<i32> {
     // struct signalfd_siginfo: 128 bytes, the number first.
     let mut info = [0u32; 32];
     // SAFETY: read writes at most 128 bytes.

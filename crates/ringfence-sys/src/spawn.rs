@@ -75,14 +75,30 @@ pub struct Request<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
-/// A child that runs steps, and then is the init of what it made. It exists inside [`with_child`] only.
+/// A child process: what can be done to it by whoever made it.
 #[derive(Debug)]
-pub struct Child<'s> {
+pub struct Handle {
     pid: i32,
     pidfd: OwnedFd,
-    channel: OwnedFd,
     ended: Option<Ended>,
+}
+
+/// A child that runs steps. It exists inside [`with_child`] only, which the steps outlive.
+#[derive(Debug)]
+pub struct Child<'s> {
+    handle: Handle,
+    channel: OwnedFd,
+    started: bool,
     steps: PhantomData<&'s ()>,
+}
+
+/// A child that has done its steps and is the init of a running command. Killed and reaped when
+/// dropped.
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle,
+    /// The init runs on one of these.
+    _stacks: Stacks,
 }
 
 struct Start<'a> {
@@ -92,9 +108,11 @@ struct Start<'a> {
     command_stack: *mut u8,
 }
 
-/// Clones a child that runs `steps`, gives it to `attend`, and kills and reaps it after that.
+/// Clones a child that runs `steps`, and gives it to `attend`.
 ///
-/// All signals should be blocked while this runs: the child starts with the caller's mask.
+/// After that the child is handed over where `attend` saw that it started ([`Child::started`]);
+/// otherwise it is killed and reaped. All signals should be blocked while this runs: the child
+/// starts with the caller's mask.
 ///
 /// # Errors
 /// The errno of socketpair(2), mmap(2) or clone3(2); nothing is started then.
@@ -102,7 +120,7 @@ pub fn with_child<R>(
     steps: &[Step<'_>],
     request: &Request<'_>,
     attend: impl FnOnce(&mut Child<'_>) -> R,
-) -> Result<R, Errno> {
+) -> Result<(R, Option<Running>), Errno> {
     let stacks = Stacks::new()?;
     let (ours, childs) = channel()?;
     let start = Start {
@@ -125,48 +143,42 @@ pub fn with_child<R>(
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: the stack is fresh and larger than the interpreter needs; `start` and all it borrows
-    // outlive the child, because `Child` is reaped below before they go.
+    // outlive their use: below, the child is either reaped, or has closed its end of the channel,
+    // which it does after its last look at them.
     let pid = unsafe { clone_calling(&args, child_main, (&raw const start).cast()) }?;
     drop(childs);
     // SAFETY: clone3 succeeded, so the kernel has put a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    let mut child = Child { pid, pidfd, channel: ours, ended: None, steps: PhantomData };
-    let result = attend(&mut child);
-    drop(child);
-    drop(stacks);
-    Ok(result)
+    let handle = Handle { pid, pidfd, ended: None };
+    let mut guard = Guard { child: Child { handle, channel: ours, started: false, steps: PhantomData } };
+    let result = attend(&mut guard.child);
+    Ok((result, guard.hand_over(stacks)))
 }
 
-impl Child<'_> {
+/// Sees to it that a panic in `attend` leaves no child behind that borrows what is unwound.
+struct Guard<'s> {
+    child: Child<'s>,
+}
+
+impl Guard<'_> {
+    fn hand_over(self, stacks: Stacks) -> Option<Running> {
+        let Self { child } = self;
+        let Child { handle, started, .. } = child;
+        (started && handle.ended.is_none()).then_some(Running { handle, _stacks: stacks })
+    }
+}
+
+impl Handle {
     /// Becomes readable when the child has ended.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
-    /// Becomes readable when there is a [`Report`], or at the end.
-    #[must_use]
-    pub fn channel(&self) -> BorrowedFd<'_> {
-        self.channel.as_fd()
-    }
-
     /// The process id in the caller's pid namespace.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
-    }
-
-    /// The next report; `None` where there is none now (`wait` false) or ever again (`wait` true).
-    pub fn report(&mut self, wait: bool) -> Option<Report> {
-        run::receive(self.channel.as_raw_fd(), wait)
-    }
-
-    /// Lets a child go on that waits at [`Step::Sync`].
-    ///
-    /// # Errors
-    /// `EPIPE` where it is gone.
-    pub fn go_on(&mut self) -> Result<(), Errno> {
-        run::send_word(self.channel.as_raw_fd())
     }
 
     /// pidfd_send_signal(2). A child that has ended is not an error.
@@ -186,13 +198,62 @@ impl Child<'_> {
     }
 }
 
-impl Drop for Child<'_> {
+impl Drop for Handle {
     /// Kills and reaps: nothing of a child outlives its maker's attention.
     fn drop(&mut self) {
         if self.ended.is_none() {
             self.signal(9);
             self.wait(true);
         }
+    }
+}
+
+impl Child<'_> {
+    /// The process.
+    pub fn handle(&mut self) -> &mut Handle {
+        &mut self.handle
+    }
+
+    /// Becomes readable when there is a [`Report`], or at the end.
+    #[must_use]
+    pub fn channel(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+
+    /// The next report; `None` where there is none now (`wait` false) or ever again (`wait` true).
+    pub fn report(&mut self, wait: bool) -> Option<Report> {
+        run::receive(self.channel.as_raw_fd(), wait).ok()
+    }
+
+    /// Whether the command's execve(2) has been done: the channel closes with it. A report that
+    /// comes instead is given back.
+    ///
+    /// # Errors
+    /// The report.
+    pub fn started(&mut self) -> Result<bool, Report> {
+        match run::receive(self.channel.as_raw_fd(), false) {
+            Ok(report) => Err(report),
+            Err(run::Silence::Closed) => {
+                self.started = true;
+                Ok(true)
+            }
+            Err(run::Silence::Nothing) => Ok(false),
+        }
+    }
+
+    /// Lets a child go on that waits at [`Step::Sync`] or [`Step::OpenTerminal`].
+    ///
+    /// # Errors
+    /// `EPIPE` where it is gone.
+    pub fn go_on(&mut self) -> Result<(), Errno> {
+        run::send_word(self.channel.as_raw_fd())
+    }
+}
+
+impl Running {
+    /// The process.
+    pub fn handle(&mut self) -> &mut Handle {
+        &mut self.handle
     }
 }
 
@@ -261,6 +322,7 @@ unsafe fn clone_calling(
 }
 
 /// Two stacks, each with a page below it that may not be touched.
+#[derive(Debug)]
 struct Stacks {
     base: usize,
 }

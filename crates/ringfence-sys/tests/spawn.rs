@@ -32,11 +32,11 @@ fn shell<R>(script: &CStr, before: &[Step<'_>], flags: u64, attend: impl FnOnce(
     steps.extend([Step::Supervise, Step::Setsid, Step::ResetSignals]);
     steps.push(Step::Exec { path: c"/bin/sh", argv, envp, token: 0 });
     let _blocked = Blocked::all().unwrap();
-    with_child(&steps, &Request { namespaces: flags, cgroup: None }, attend).unwrap()
+    with_child(&steps, &Request { namespaces: flags, cgroup: None }, attend).unwrap().0
 }
 
 fn end(child: &mut Child<'_>) -> Option<Ended> {
-    child.wait(true)
+    child.handle().wait(true)
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn signals_reach_the_command() {
     let script = c"trap 'exit 9' TERM; while :; do sleep 0.01; done";
     let ended = shell(script, &[], USER | PID, |child| {
         std::thread::sleep(Duration::from_millis(200));
-        child.signal(15);
-        child.wait(true)
+        child.handle().signal(15);
+        child.handle().wait(true)
     });
     assert_eq!(ended, Some(Ended::Exited(9)));
 }
@@ -69,7 +69,7 @@ fn signals_reach_the_command() {
 fn a_failing_step_is_named_with_its_errno() {
     let missing = Step::Chdir(c"/this/does/not/exist");
     let report = shell(c"true", &[Step::Setsid, missing], USER | PID, |child| {
-        child.wait(true);
+        child.handle().wait(true);
         child.report(false)
     });
     let Some(Report::Failed { step, errno }) = report else { panic!("{report:?}") };
@@ -82,10 +82,10 @@ fn a_step_of_the_command_that_fails_is_named_too() {
     steps.push(Step::Chdir(c"/this/does/not/exist"));
     let _blocked = Blocked::all().unwrap();
     let report = with_child(&steps, &Request { namespaces: USER | PID, cgroup: None }, |child| {
-        assert_eq!(child.wait(true), Some(Ended::Exited(125)));
+        assert_eq!(child.handle().wait(true), Some(Ended::Exited(125)));
         child.report(false)
     });
-    let Ok(Some(Report::Failed { step, .. })) = report else { panic!("{report:?}") };
+    let Ok((Some(Report::Failed { step, .. }), None)) = report else { panic!("{report:?}") };
     assert_eq!(step, 1);
 }
 
@@ -118,10 +118,36 @@ fn a_link_on_the_way_is_refused() {
     let path = std::ffi::CString::new(link.join("bin").into_os_string().into_encoded_bytes()).unwrap();
     let step = [Step::CloneTree { path: &path, slot: Slot(0) }];
     let report = shell(c"true", &step, USER | MNT | PID, |child| {
-        child.wait(true);
+        child.handle().wait(true);
         child.report(false)
     });
     std::fs::remove_file(&link).unwrap();
     let Some(Report::Failed { step, errno }) = report else { panic!("{report:?}") };
     assert_eq!((step, errno), (4, Errno::LOOP));
+}
+
+#[test]
+fn a_started_child_is_handed_over_and_killed_when_dropped() {
+    let words = [c"sleep", c"1000"];
+    let variables: [&CStr; 0] = [];
+    let (mut argv, mut envp) = ([std::ptr::null(); 3], [std::ptr::null(); 1]);
+    let argv = Vector::fill(&words, &mut argv).unwrap();
+    let envp = Vector::fill(&variables, &mut envp).unwrap();
+    let exec = Step::Exec { path: c"/bin/sleep", argv, envp, token: 0 };
+    let steps = [Step::DieWithParent, Step::Supervise, Step::Setsid, Step::ResetSignals, exec];
+    let _blocked = Blocked::all().unwrap();
+    let (started, running) = with_child(&steps, &Request { namespaces: USER | PID, cgroup: None }, |child| {
+        let wait = Instant::now();
+        while !child.started().unwrap() && wait.elapsed() < Duration::from_secs(100) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.started().unwrap()
+    })
+    .unwrap();
+    assert!(started);
+    let mut running = running.unwrap();
+    let pid = running.handle().pid();
+    assert_eq!(running.handle().wait(false), None);
+    drop(running);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }

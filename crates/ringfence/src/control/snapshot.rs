@@ -6,7 +6,8 @@ use super::{Actual, Compiled, Promise};
 
 /// One line a step: its stage and content; one a promise: its name and what is missing.
 pub(crate) fn text(compiled: &Compiled<'_>) -> String {
-    let steps = compiled.steps.iter().map(|planned| format!("{:?}: {}\n", planned.stage, step(&planned.step)));
+    let steps =
+        compiled.steps.iter().map(|planned| format!("{:?}: {}\n", planned.stage, step(&planned.step)));
     steps.chain(compiled.promises.iter().map(promise)).collect()
 }
 
@@ -20,7 +21,10 @@ fn step(step: &Step<'_>) -> String {
         Step::Securebits(bits) => format!("Securebits {bits:#x}"),
         Step::Umask(mask) => format!("Umask {mask:04o}"),
         Step::LandlockCreate { attr, size, .. } => {
-            format!("LandlockCreate fs {:#x} net {:#x} scoped {:#x} size {size}", attr.fs, attr.net, attr.scoped)
+            format!(
+                "LandlockCreate fs {:#x} net {:#x} scoped {:#x} size {size}",
+                attr.fs, attr.net, attr.scoped
+            )
         }
         Step::LandlockPath { path, access, .. } => format!("LandlockPath {path:?} {access:#x}"),
         Step::LandlockPort { port, access, .. } => format!("LandlockPort {port} {access:#x}"),
@@ -34,6 +38,8 @@ fn step(step: &Step<'_>) -> String {
 fn promise(promise: &Promise) -> String {
     match &promise.actual {
         Actual::Full => format!("+ {}\n", promise.name),
-        Actual::Missing { why } => format!("- {}: {}\n", promise.name, why.split([',', ';', ':']).next().unwrap_or("")),
+        Actual::Missing { why } => {
+            format!("- {}: {}\n", promise.name, why.split([',', ';', ':']).next().unwrap_or(""))
+        }
     }
 }

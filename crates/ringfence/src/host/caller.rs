@@ -61,6 +61,18 @@ pub struct SubordinateIds {
     pub newgidmap: Reading<PathBuf>,
 }
 
+/// What ids a user namespace of the caller's may have beside its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdMaps {
+    /// User ids: with CAP_SETUID and CAP_SETGID, those of the caller's own user namespace;
+    /// otherwise those of subuid(5).
+    pub uids: Vec<IdRange>,
+    /// Group ids, likewise.
+    pub gids: Vec<IdRange>,
+    /// Whether newuidmap(1) and newgidmap(1) are there and have the privilege that they need.
+    pub helper: bool,
+}
+
 /// A line of passwd(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -194,6 +206,36 @@ pub(super) fn synthetic_subordinate_ids() -> SubordinateIds {
     }
 }
 
+/// CAP_SETGID and CAP_SETUID, capabilities(7).
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
+
+pub(super) fn id_maps(host: &Host) -> Fact<IdMaps> {
+    let caller = &host.caller().value;
+    if caller.has(CAP_SETUID) && caller.has(CAP_SETGID) {
+        let own = |path| kernel::read_small(path).map_or_else(|_| Vec::new(), |text| parse_map(&text));
+        let (uids, gids) = (own("/proc/self/uid_map"), own("/proc/self/gid_map"));
+        return Fact::new(IdMaps { uids, gids, helper: false }, "/proc/self/uid_map, /proc/self/gid_map");
+    }
+    let ids = host.subordinate_ids();
+    let list = |ranges: &Reading<Vec<IdRange>>| ranges.known().cloned().unwrap_or_default();
+    let helper = ids.value.newuidmap.known().is_some() && ids.value.newgidmap.known().is_some();
+    Fact::new(IdMaps { uids: list(&ids.value.uids), gids: list(&ids.value.gids), helper }, ids.from)
+}
+
+pub(super) fn synthetic_id_maps() -> IdMaps {
+    IdMaps { uids: Vec::new(), gids: Vec::new(), helper: false }
+}
+
+/// First id inside, first id outside, count: user_namespaces(7).
+fn parse_map(text: &str) -> Vec<IdRange> {
+    let parse = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        Some(IdRange { first: fields.next()?.parse().ok()?, count: fields.nth(1)?.parse().ok()? })
+    };
+    text.lines().filter_map(parse).collect()
+}
+
 fn ranges(path: &str, uid: u32, name: Option<&str>) -> Reading<Vec<IdRange>> {
     match kernel::read_small(path) {
         Ok(text) => Reading::Known(parse_ranges(&text, uid, name)),
@@ -291,6 +333,14 @@ mod tests {
         assert_eq!(parse_ranges(text, 1001, Some("rf")), [range(100_000, 65_536), range(300_000, 10)]);
         assert_eq!(parse_ranges(text, 1001, None), [range(300_000, 10)]);
         assert_eq!(parse_ranges(text, 5, Some("nobody")), []);
+    }
+
+    #[test]
+    fn maps_give_the_ids_inside() {
+        let range = |first, count| IdRange { first, count };
+        assert_eq!(parse_map("         0          0 4294967295\n"), [range(0, u32::MAX)]);
+        assert_eq!(parse_map("0 1000 1\n1 100000 65536\n"), [range(0, 1), range(1, 65_536)]);
+        assert_eq!(parse_map("x"), []);
     }
 
     #[test]

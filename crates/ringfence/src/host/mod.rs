@@ -14,6 +14,7 @@ pub mod mounts;
 pub mod namespace;
 mod nearest;
 pub mod path;
+pub mod process;
 pub mod seccomp;
 pub mod sysctl;
 pub mod user;
@@ -21,13 +22,14 @@ pub mod user;
 use std::cell::OnceCell;
 
 pub use audit::Audit;
-pub use caller::{Caller, Rlimits, SubordinateIds};
+pub use caller::{Caller, IdMaps, IdRange, Rlimits, SubordinateIds};
 pub use cgroup::Cgroup;
 pub use cpu::Cpu;
 pub use kernel::{CorePattern, Release};
 pub use lsm::{Landlock, Lockdown};
 pub use mounts::{Mount, ProcMount};
 pub use namespace::{TriedNamespaces, UserNamespaces};
+pub use process::Process;
 pub use seccomp::{Abis, Seccomp};
 pub use sysctl::Sysctl;
 
@@ -120,6 +122,10 @@ facts! {
     /// What subuid(5) and subgid(5) give to the caller, and the programs that map them.
     subordinate_ids, with_subordinate_ids: SubordinateIds
         = caller::subordinate_ids, caller::synthetic_subordinate_ids;
+    /// What ids a user namespace of the caller's may have.
+    id_maps, with_id_maps: IdMaps = caller::id_maps, caller::synthetic_id_maps;
+    /// Which process this is.
+    process, with_process: Process = process::read, process::synthetic;
     /// The LSMs in the order in which they are asked.
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
     /// What the lockdown LSM forbids even to root.
@@ -136,6 +142,8 @@ facts! {
     /// What the settings say about user namespaces.
     user_namespaces, with_user_namespaces: UserNamespaces
         = namespace::user_namespaces, namespace::synthetic_user_namespaces;
+    /// Whether the caller is in a chroot(2), where the kernel makes no user namespaces.
+    chroot, with_chroot: Reading<bool> = namespace::chroot, namespace::synthetic_chroot;
     /// What user namespaces do when they are tried. Reading it forks three children (some ms).
     tried_namespaces, with_tried_namespaces: TriedNamespaces = namespace::tried, namespace::synthetic_tried;
     /// The mounts of the caller's mount namespace.

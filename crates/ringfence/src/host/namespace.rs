@@ -10,9 +10,8 @@ use super::{Fact, Host, Reading, Sysctl};
 /// What the settings of this host say about user namespaces for the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserNamespaces {
-    /// Whether the caller is in a chroot(2), where the kernel makes none.
-    pub chroot: Reading<bool>,
-    /// What stands against them, strongest first; empty: nothing known.
+    /// What stands against them, strongest first; empty: nothing known. A chroot(2) does so too,
+    /// see [`Host::chroot`].
     pub restrictions: Vec<Restriction>,
 }
 
@@ -56,59 +55,57 @@ pub(super) fn synthetic_initial() -> bool {
 }
 
 pub(super) fn user_namespaces(host: &Host) -> Fact<UserNamespaces> {
-    let chroot = chroot(host);
-    let mut restrictions = Vec::new();
-    if !Path::new(NS_USER).exists() && Path::new("/proc/self/ns").exists() {
-        restrictions.push(Restriction {
-            what: "the kernel has no user namespaces".to_owned(),
-            from: NS_USER,
-            lift: "a kernel with CONFIG_USER_NS".to_owned(),
-        });
-    }
-    restrictions.extend(by_sysctls(host));
-    if chroot == Reading::Known(true) {
-        restrictions.push(Restriction {
-            what: "the kernel makes none for a process in a chroot(2)".to_owned(),
-            from: "/proc/self/mountinfo, /proc/1/root",
-            lift: "run ringfence outside of the chroot, or enter the tree by pivot_root(2)".to_owned(),
-        });
-    }
-    Fact::new(
-        UserNamespaces { chroot, restrictions },
-        "/proc/sys/user, /proc/sys/kernel, /proc/self/mountinfo",
-    )
+    Fact::new(UserNamespaces { restrictions: restrictions(host) }, "/proc/sys/user, /proc/sys/kernel")
 }
 
-fn by_sysctls(host: &Host) -> Vec<Restriction> {
+pub(super) fn synthetic_user_namespaces() -> UserNamespaces {
+    UserNamespaces { restrictions: Vec::new() }
+}
+
+/// Settings that the caller is above are not read.
+fn restrictions(host: &Host) -> Vec<Restriction> {
     let privileged = host.caller().value.has(CAP_SYS_ADMIN);
-    let says = |sysctl: Sysctl, value: i64| host.sysctl(sysctl).value == Reading::Known(value);
-    let restriction = |sysctl: Sysctl, what: &str, lift: &str| Restriction {
-        what: what.to_owned(),
-        from: sysctl.entry().path,
-        lift: lift.to_owned(),
-    };
     let mut found = Vec::new();
-    if says(Sysctl::MaxUserNamespaces, 0) {
-        let lift = "as root: sysctl user.max_user_namespaces=65536";
-        found.push(restriction(Sysctl::MaxUserNamespaces, "nobody may make user namespaces", lift));
-    }
-    if says(Sysctl::UnprivilegedUsernsClone, 0) && !privileged {
-        let lift = "as root: sysctl kernel.unprivileged_userns_clone=1";
-        found.push(restriction(Sysctl::UnprivilegedUsernsClone, "only root may make user namespaces", lift));
-    }
-    if says(Sysctl::ApparmorRestrictUserns, 1) && !privileged {
-        found.push(restriction(
+    let mut ask = |sysctl: Sysctl, value: i64, what: &str, lift: &str| {
+        if host.sysctl(sysctl).value == Reading::Known(value) {
+            let from = sysctl.entry().path;
+            found.push(Restriction { what: what.to_owned(), from, lift: format!("as root: {lift}") });
+        }
+    };
+    let lift = "sysctl user.max_user_namespaces=65536";
+    ask(Sysctl::MaxUserNamespaces, 0, "nobody may make user namespaces", lift);
+    if !privileged {
+        let lift = "sysctl kernel.unprivileged_userns_clone=1";
+        ask(Sysctl::UnprivilegedUsernsClone, 0, "only root may make user namespaces", lift);
+        ask(
             Sysctl::ApparmorRestrictUserns,
+            1,
             "AppArmor takes the capabilities in user namespaces from programs without a profile that has `userns`",
-            "as root: a profile for ringfence with `userns,`, or \
-             sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-        ));
+            "a profile for ringfence with `userns,`, or sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        );
+    }
+    if matches!(host.sysctl(Sysctl::MaxUserNamespaces).value, Reading::Absent(_)) {
+        found.push(Restriction {
+            what: "the kernel has no user namespaces".to_owned(),
+            from: Sysctl::MaxUserNamespaces.entry().path,
+            lift: "a kernel with CONFIG_USER_NS".to_owned(),
+        });
     }
     found
 }
 
+const CHROOT: &str = "/proc/self/mountinfo, /proc/1/root";
+
+pub(super) fn chroot(host: &Host) -> Fact<Reading<bool>> {
+    Fact::new(in_chroot(host), CHROOT)
+}
+
+pub(super) fn synthetic_chroot() -> Reading<bool> {
+    Reading::Known(false)
+}
+
 /// No mount on `/` means that the root is below one. Otherwise only the root of process 1 tells.
-fn chroot(host: &Host) -> Reading<bool> {
+fn in_chroot(host: &Host) -> Reading<bool> {
     let Reading::Known(mounts) = &host.mounts().value else {
         return Reading::Unknown("no /proc/self/mountinfo".to_owned());
     };
@@ -127,10 +124,6 @@ fn chroot(host: &Host) -> Reading<bool> {
 fn same_mounts() -> bool {
     let (own, first) = (std::fs::read_link("/proc/self/ns/mnt"), std::fs::read_link("/proc/1/ns/mnt"));
     own.is_ok_and(|own| first.is_ok_and(|first| own == first))
-}
-
-pub(super) fn synthetic_user_namespaces() -> UserNamespaces {
-    UserNamespaces { chroot: Reading::Known(false), restrictions: Vec::new() }
 }
 
 pub(super) fn tried(_: &Host) -> Fact<TriedNamespaces> {
@@ -163,7 +156,13 @@ mod tests {
 
     #[test]
     fn a_plain_host_restricts_nothing() {
-        assert_eq!(by_sysctls(&Host::for_tests()), []);
+        assert_eq!(restrictions(&Host::for_tests()), []);
+    }
+
+    #[test]
+    fn a_kernel_without_them_is_named() {
+        let host = Host::for_tests().with_sysctl(Sysctl::MaxUserNamespaces, Reading::Absent("none"));
+        assert_eq!(restrictions(&host)[0].lift, "a kernel with CONFIG_USER_NS");
     }
 
     #[test]
@@ -174,7 +173,7 @@ mod tests {
             (Sysctl::ApparmorRestrictUserns, 1),
         ] {
             let host = Host::for_tests().with_sysctl(sysctl, Reading::Known(value));
-            let found = by_sysctls(&host);
+            let found = restrictions(&host);
             assert_eq!(found.len(), 1, "{sysctl:?}");
             assert_eq!(found[0].from, sysctl.entry().path);
             assert!(found[0].lift.contains(sysctl.entry().name), "{}", found[0].lift);
@@ -189,7 +188,7 @@ mod tests {
             .with_sysctl(Sysctl::MaxUserNamespaces, Reading::Known(0))
             .with_sysctl(Sysctl::UnprivilegedUsernsClone, Reading::Known(0))
             .with_sysctl(Sysctl::ApparmorRestrictUserns, Reading::Known(1));
-        let found = by_sysctls(&host);
+        let found = restrictions(&host);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].from, Sysctl::MaxUserNamespaces.entry().path);
     }
@@ -216,7 +215,9 @@ mod tests {
     #[test]
     fn answers_become_readings() {
         assert_eq!(judge(Answer::Yes), Reading::Known(()));
-        assert!(matches!(judge(Answer::Errno(ringfence_sys::Errno::PERM)), Reading::Unknown(why) if why.contains("not permitted")));
+        assert!(
+            matches!(judge(Answer::Errno(ringfence_sys::Errno::PERM)), Reading::Unknown(why) if why.contains("not permitted"))
+        );
         assert!(matches!(judge(Answer::Signal(31)), Reading::Unknown(_)));
     }
 }

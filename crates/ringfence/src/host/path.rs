@@ -17,6 +17,7 @@ use crate::control::Refusal;
 use crate::policy::model::PathSpec;
 use crate::policy::{At, Origin};
 
+pub use ringfence_sys::janitor::PLACEHOLDER_MODE;
 pub use variable::{Surroundings, VARIABLES};
 pub use walk::Fault;
 
@@ -35,6 +36,10 @@ pub struct Resolved {
     pub existing: PathBuf,
     /// What of `real` does not exist, by name; empty where the path exists.
     pub missing: Vec<OsString>,
+    /// The directories at the end of `real` that stand or are to stand for it while it is denied
+    /// and does not exist, outer ones first: those that are missing, and those that another
+    /// containment has put there ([`PLACEHOLDER_MODE`]) and will remove unless they are locked.
+    pub placeholders: Vec<PathBuf>,
 }
 
 impl Resolved {

@@ -1,123 +1,186 @@
 //! Attending to a child: what it waits for at first, then signals, wall time and its end.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ringfence_sys::signal;
-use ringfence_sys::spawn::{Child, Ended, Report};
+use ringfence_sys::signal::{self, Blocked};
+use ringfence_sys::spawn::{self, Child, Ended, Handle, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::leftover::Leftovers;
 use super::relay::Relay;
-use super::{Error, Options, Outcome, idmap};
+use super::{Error, Options, idmap};
 use crate::plan::Plan;
 
 /// Between SIGTERM and SIGKILL at the wall limit: enough to flush, too short to be useful.
 const GRACE: Duration = Duration::from_secs(2);
+/// A command that ends sooner is not worth the trouble of letting memory go.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// pidfd, signals, the terminal's two directions.
+const MOST: usize = 4;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
 const SIGWINCH: i32 = 28;
 const SIGCONT: i32 = 18;
 
-/// All that is needed to attend to a child.
-pub(super) struct Attendant<'l, 'p> {
+/// A child while it still needs the plan.
+pub(super) struct Starting<'l, 'p> {
     pub(super) plan: &'l Plan<'p>,
     pub(super) leftovers: &'l Leftovers,
     pub(super) signals: &'l OwnedFd,
-    pub(super) options: Options,
+}
+
+/// What became of a starting child.
+pub(super) enum Seen {
+    /// The command has ended.
+    Ended(i32),
+    /// The command runs.
+    Started {
+        relay: Option<Relay>,
+        deadline: Deadline,
+    },
+}
+
+/// What is watched beside the child.
+#[derive(Debug)]
+pub(super) struct Watch<S = OwnedFd> {
+    pub(super) signals: S,
+    pub(super) relay: Option<Relay>,
+    pub(super) deadline: Deadline,
 }
 
 /// When the child is told to end, and when it is made to.
-struct Deadline {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
     next: Option<Instant>,
     told: bool,
 }
 
-impl Attendant<'_, '_> {
-    pub(super) fn attend(&self, child: &mut Child<'_>) -> Result<Outcome, Error> {
+/// A running command and its supervisor. Dropped, it kills the command and cleans up.
+#[derive(Debug)]
+pub struct Running {
+    child: spawn::Running,
+    watch: Watch,
+    leftovers: Leftovers,
+    _blocked: Blocked,
+    options: Options,
+}
+
+impl Starting<'_, '_> {
+    pub(super) fn attend(&self, child: &mut Child<'_>) -> Result<Seen, Error> {
         if self.plan.waits() {
             match child.report(true) {
                 Some(Report::Waiting) => {
-                    idmap::write(self.plan, child.pid())?;
-                    self.leftovers.enter(child.pid())?;
+                    idmap::write(self.plan, child.handle().pid())?;
+                    self.leftovers.enter(child.handle().pid())?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),
             }
         }
-        let mut relay = match self.plan.terminal {
+        let relay = match self.plan.terminal {
             None => None,
-            Some(fds) => match child.report(true) {
-                Some(Report::Terminal(master)) => {
-                    let relay = Relay::start(master, fds)?;
-                    let _ = child.go_on();
-                    Some(relay)
-                }
-                report => return Err(failed(child, report)),
-            },
+            Some(fds) => Some(terminal(child, fds)?),
         };
-        self.until_the_end(child, relay.as_mut());
-        let ended = child.wait(true);
-        if let Some(relay) = relay {
+        let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
+        let mut watch = Watch { signals: self.signals.as_fd(), relay, deadline };
+        let mut patience = Instant::now() + PATIENCE;
+        loop {
+            if watch.once(child.handle(), Some(patience)) {
+                return Self::ended(child, watch);
+            }
+            if Instant::now() < patience {
+                continue;
+            }
+            match child.started() {
+                Ok(true) => return Ok(Seen::Started { relay: watch.relay, deadline: watch.deadline }),
+                Ok(false) => patience = Instant::now() + PATIENCE,
+                Err(report) => return Err(failed(child, Some(report))),
+            }
+        }
+    }
+
+    fn ended<S>(child: &mut Child<'_>, watch: Watch<S>) -> Result<Seen, Error> {
+        let ended = child.handle().wait(true);
+        if let Some(relay) = watch.relay {
             relay.finish();
         }
         match child.report(false) {
             Some(Report::Failed { step, errno }) => {
                 Err(Error::Step(ringfence_sys::run::Failure { step, errno }))
             }
-            _ => Ok(Outcome::Ended(status(ended))),
+            _ => Ok(Seen::Ended(status(ended))),
         }
     }
+}
 
-    fn until_the_end(&self, child: &Child<'_>, mut relay: Option<&mut Relay>) {
-        let mut deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
-        let mut released = !self.options.release_stdio || relay.is_some();
-        loop {
-            let wanted = {
-                let mut fds = vec![
-                    PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN),
-                    PollFd::new(self.signals, PollFlags::IN),
-                ];
-                let channel = (!released).then(|| child.channel());
-                if let Some(channel) = channel {
-                    fds.push(PollFd::from_borrowed_fd(channel, PollFlags::HUP));
-                }
-                let own = fds.len();
-                if let Some(relay) = relay.as_deref() {
-                    relay.wishes(&mut fds);
-                }
-                let timeout = deadline.next.map(|at| until(at));
-                let ready = poll(&mut fds, timeout.as_ref());
-                let revents: Vec<_> = fds.iter().map(PollFd::revents).collect();
-                if ready.is_err() {
-                    Vec::new()
-                } else {
-                    revents[..own].iter().chain(&revents[own..]).copied().collect()
-                }
-            };
-            let fired = |n: usize| wanted.get(n).is_some_and(|flags: &PollFlags| !flags.is_empty());
-            if fired(0) {
-                return;
-            }
-            if fired(1) {
-                self.signals(child, relay.as_deref_mut());
-            }
-            if !released && fired(2) {
+impl Running {
+    pub(super) fn new(
+        child: spawn::Running,
+        watch: Watch,
+        leftovers: Leftovers,
+        blocked: Blocked,
+        options: Options,
+    ) -> Self {
+        Self { child, watch, leftovers, _blocked: blocked, options }
+    }
+
+    /// Waits for the command: its exit status, or 128+n for a signal.
+    pub fn wait(mut self) -> i32 {
+        if self.options.dedicated {
+            if self.watch.relay.is_none() {
                 release_stdio();
-                released = true;
-                continue;
             }
-            if let Some(relay) = relay.as_deref_mut() {
-                relay.carry(wanted.get(2..).unwrap_or_default());
-            }
-            deadline.check(child);
+            ringfence_sys::trim::code();
         }
+        while !self.watch.once(self.child.handle(), None) {}
+        let ended = self.child.handle().wait(true);
+        if let Some(relay) = self.watch.relay.take() {
+            relay.finish();
+        }
+        drop(self.leftovers);
+        status(ended)
+    }
+}
+
+impl<S: AsFd> Watch<S> {
+    /// Waits for one thing to happen, no longer than `until`, and sees to it. Whether the child
+    /// has ended.
+    fn once(&mut self, child: &Handle, until: Option<Instant>) -> bool {
+        let [mut ended, mut signalled] = [false, false];
+        let mut ready = [PollFlags::empty(); MOST];
+        {
+            let idle = || PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN);
+            let mut fds: [PollFd<'_>; MOST] = [idle(), idle(), idle(), idle()];
+            fds[1] = PollFd::new(&self.signals, PollFlags::IN);
+            let mut used = 2;
+            if let Some(relay) = &self.relay {
+                used += relay.wishes(&mut fds[2..]);
+            }
+            let first = [until, self.deadline.next].into_iter().flatten().min();
+            let timeout = first.map(left);
+            if poll(&mut fds[..used], timeout.as_ref()).is_ok() {
+                for (flags, fd) in ready.iter_mut().zip(&fds[..used]) {
+                    *flags = fd.revents();
+                }
+                ended = !ready[0].is_empty();
+                signalled = !ready[1].is_empty();
+            }
+        }
+        if signalled {
+            self.signals(child);
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.carry(&ready[2..]);
+        }
+        self.deadline.check(child);
+        ended
     }
 
-    fn signals(&self, child: &Child<'_>, mut relay: Option<&mut Relay>) {
-        while let Some(number) = signal::next(self.signals) {
-            match (number, relay.as_deref_mut()) {
+    fn signals(&mut self, child: &Handle) {
+        while let Some(number) = signal::next(self.signals.as_fd()) {
+            match (number, &mut self.relay) {
                 (SIGCHLD, _) => {}
                 (SIGWINCH | SIGCONT, Some(relay)) => relay.refresh(),
                 _ => child.signal(number),
@@ -127,7 +190,7 @@ impl Attendant<'_, '_> {
 }
 
 impl Deadline {
-    fn check(&mut self, child: &Child<'_>) {
+    fn check(&mut self, child: &Handle) {
         if !self.next.is_some_and(|at| Instant::now() >= at) {
             return;
         }
@@ -137,9 +200,20 @@ impl Deadline {
     }
 }
 
-fn until(at: Instant) -> Timespec {
+fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
+    match child.report(true) {
+        Some(Report::Terminal(master)) => {
+            let relay = Relay::start(master, fds)?;
+            let _ = child.go_on();
+            Ok(relay)
+        }
+        report => Err(failed(child, report)),
+    }
+}
+
+fn left(at: Instant) -> Timespec {
     let left = at.saturating_duration_since(Instant::now());
-    Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+    Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(left.subsec_nanos()) }
 }
 
 /// The command has descriptors of its own by now; ours would only keep pipes open.
@@ -154,8 +228,8 @@ fn failed(child: &mut Child<'_>, report: Option<Report>) -> Error {
     match report {
         Some(Report::Failed { step, errno }) => Error::Step(ringfence_sys::run::Failure { step, errno }),
         _ => {
-            child.signal(SIGKILL);
-            Error::Died(child.wait(true).unwrap_or(Ended::Signaled(SIGKILL)))
+            child.handle().signal(SIGKILL);
+            Error::Died(child.handle().wait(true).unwrap_or(Ended::Signaled(SIGKILL)))
         }
     }
 }

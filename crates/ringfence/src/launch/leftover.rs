@@ -1,15 +1,128 @@
-//! stub
-use super::Error;
-use crate::plan::Plan;
-pub(super) struct Leftovers;
+//! What a containment leaves in file systems: made here, before the child exists, and removed by the
+//! janitor, however this process ends.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, set_permissions, symlink_metadata};
+use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringfence_sys::janitor::PLACEHOLDER_MODE;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+use super::cgroup::{self, Cgroups};
+use super::janitor::{Janitor, Leftover};
+use crate::control::limit::cgroup::Request;
+use crate::host::Process;
+use crate::policy::Origin;
+
+/// What was made. Dropping it removes it all; nothing of the containment may live then.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Leftovers {
+    // In the order of dropping: the locks go before the janitor looks at them.
+    locks: Vec<File>,
+    cgroups: Option<Cgroups>,
+    janitor: Option<Janitor>,
+}
+
+/// What could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {source}")]
+pub struct Error {
+    /// The call, with its path.
+    pub doing: String,
+    /// The kernel's answer.
+    pub source: io::Error,
+    /// The policy line, where one asked for it.
+    pub at: Option<Origin>,
+}
+
+/// How long somebody else may hold a placeholder for himself: a janitor does so for microseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(1);
+
 impl Leftovers {
-    pub(super) fn make(_p: &Plan<'_>) -> Result<Self, Error> {
-        Ok(Self)
+    /// Starts a janitor, then makes cgroups and placeholders. Without any of them, does nothing.
+    ///
+    /// `placeholders` are made in this order: outer directories first.
+    ///
+    /// # Errors
+    /// Those of the calls; what was made meanwhile is removed.
+    pub fn make(cgroup: Option<&Request>, placeholders: &[PathBuf], own: Process) -> Result<Self, Error> {
+        let mut janitors: Vec<Leftover> = cgroup.into_iter().flat_map(cgroup::leftovers).collect();
+        janitors.extend(placeholders.iter().rev().cloned().map(Leftover::Placeholder));
+        if janitors.is_empty() {
+            return Ok(Self::default());
+        }
+        let failed = |doing: &str| {
+            let doing = doing.to_owned();
+            |source| Error { doing, source, at: None }
+        };
+        let janitor = Janitor::start(&janitors).map_err(failed("start the janitor"))?;
+        let mut made = Self { locks: Vec::new(), cgroups: None, janitor: Some(janitor) };
+        for path in placeholders {
+            made.locks.push(place(path).map_err(failed(&format!("mkdir {}", path.display())))?);
+        }
+        let cgroups = cgroup.map(|request| Cgroups::make(request, own)).transpose();
+        made.cgroups =
+            cgroups.map_err(|error| Error { doing: error.doing, source: error.source, at: error.at })?;
+        Ok(made)
     }
-    pub(super) fn cgroup(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        None
+
+    /// The cgroup of version 2, for `CLONE_INTO_CGROUP`.
+    #[must_use]
+    pub fn cgroup(&self) -> Option<BorrowedFd<'_>> {
+        self.cgroups.as_ref().and_then(Cgroups::directory)
     }
-    pub(super) fn enter(&self, _pid: i32) -> Result<(), Error> {
-        Ok(())
+
+    /// Removes it all, and returns how many things could not be removed.
+    pub fn remove(mut self) -> u8 {
+        self.locks.clear();
+        self.janitor.take().map_or(0, Janitor::finish)
+    }
+}
+
+/// A placeholder, locked: made, or that of another containment which is still in use. While the lock
+/// is held no janitor removes it, and with it the mounts on it.
+fn place(path: &Path) -> io::Result<File> {
+    let mut left = PATIENCE;
+    loop {
+        match DirBuilder::new().mode(PLACEHOLDER_MODE).create(path) {
+            // The umask may have cut the bits that tell it from a directory of the user's.
+            Ok(()) => set_permissions(path, Permissions::from_mode(PLACEHOLDER_MODE))?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        let directory = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+            Ok(directory) => directory,
+            Err(error) if error.kind() == ErrorKind::NotFound && !left.is_zero() => {
+                left = left.saturating_sub(PAUSE);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match flock(&directory, FlockOperation::NonBlockingLockShared) {
+            Ok(()) if is_at(&directory, path)? => return Ok(directory),
+            Err(errno) if errno != Errno::WOULDBLOCK => return Err(errno.into()),
+            _ if left.is_zero() => return Err(Errno::WOULDBLOCK.into()),
+            _ => {
+                std::thread::sleep(PAUSE);
+                left = left.saturating_sub(PAUSE);
+            }
+        }
+    }
+}
+
+/// Whether the directory is still the one at `path`.
+fn is_at(directory: &File, path: &Path) -> io::Result<bool> {
+    let own = directory.metadata()?;
+    match symlink_metadata(path) {
+        Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -15,8 +15,11 @@ mod relay;
 use ringfence_sys::run::{self, Failure, SingleThreaded};
 use ringfence_sys::signal::Blocked;
 use ringfence_sys::spawn::{self, Ended};
+use ringfence_sys::step::Step;
 
 use crate::plan::{Mode, Plan};
+
+pub use attend::Running;
 
 /// What came of a plan.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ use crate::plan::{Mode, Plan};
 pub enum Outcome {
     /// The command ended: exit status as a shell gives it, 128+n for a signal.
     Ended(i32),
+    /// The command runs; the plan is not needed any more.
+    Running(Running),
     /// The command was not started, or the launcher failed.
     Failed(Error),
 }
@@ -54,14 +59,14 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Give up the standard input and output once the command has them, so that readers and
-    /// writers at the other ends see when the command closes its own. For programs that do
-    /// nothing else; never for a library's caller.
-    pub release_stdio: bool,
+    /// writers at the other ends see when the command closes its own; and let go of memory that
+    /// only starting needed. For programs that do nothing else; never for a library's caller.
+    pub dedicated: bool,
 }
 
-/// Carries out `plan`. Returns when the command has ended, or never: a plan applied in place
-/// replaces this process.
-pub fn run(plan: &Plan<'_>, options: Options) -> Outcome {
+/// Carries out `plan`. A plan applied in place replaces this process: then it returns only what
+/// failed. A command that ends soon is waited for here; a longer one is handed over.
+pub fn start(plan: &Plan<'_>, options: Options) -> Outcome {
     let steps: Vec<_> = plan.steps.iter().map(|planned| planned.step).collect();
     match plan.mode {
         Mode::InPlace => match SingleThreaded::check() {
@@ -72,21 +77,22 @@ pub fn run(plan: &Plan<'_>, options: Options) -> Outcome {
     }
 }
 
-fn supervised(
-    plan: &Plan<'_>,
-    steps: &[ringfence_sys::step::Step<'_>],
-    options: Options,
-) -> Result<Outcome, Error> {
+fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<Outcome, Error> {
     let leftovers = leftover::Leftovers::make(plan)?;
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
-    let outcome = spawn::with_child(steps, &request, |child| {
-        attend::Attendant { plan, leftovers: &leftovers, signals: &signals, options }.attend(child)
-    })
-    .map_err(|errno| around("clone3", errno))?;
-    drop(blocked);
-    outcome
+    let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
+    let started = spawn::with_child(steps, &request, |child| starting.attend(child));
+    let (seen, running) = started.map_err(|errno| around("clone3", errno))?;
+    match (seen?, running) {
+        (attend::Seen::Ended(status), _) => Ok(Outcome::Ended(status)),
+        (attend::Seen::Started { relay, deadline }, Some(child)) => {
+            let watch = attend::Watch { signals, relay, deadline };
+            Ok(Outcome::Running(Running::new(child, watch, leftovers, blocked, options)))
+        }
+        (attend::Seen::Started { .. }, None) => Err(Error::Died(Ended::Signaled(9))),
+    }
 }
 
 fn around(doing: &str, errno: ringfence_sys::Errno) -> Error {

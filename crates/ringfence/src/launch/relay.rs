@@ -19,6 +19,7 @@ const CHUNK: usize = 4096;
 /// What is still carried after the command has ended: a bound, should something keep writing.
 const LAST_CHUNKS: usize = 256;
 
+#[derive(Debug)]
 /// One relay between the user's terminal and the master of the command's.
 pub(super) struct Relay {
     master: OwnedFd,
@@ -27,6 +28,7 @@ pub(super) struct Relay {
     before: Option<Termios>,
     raw: bool,
     input_open: bool,
+    master_open: bool,
     to_master: Vec<u8>,
 }
 
@@ -34,7 +36,7 @@ impl Relay {
     /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
     pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
         let mut relay =
-            Self { master, fds, before: None, raw: false, input_open: fds & 1 != 0, to_master: Vec::new() };
+            Self { master, fds, before: None, raw: false, input_open: fds & 1 != 0, master_open: true, to_master: Vec::new() };
         let failed =
             |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
@@ -61,17 +63,28 @@ impl Relay {
         }
     }
 
-    /// Adds what this relay waits for: the master, and the input while there is room.
-    pub(super) fn wishes<'f>(&'f self, fds: &mut Vec<PollFd<'f>>) {
+    /// Puts what this relay waits for into `fds`, and says how many: the master, and the input
+    /// while there is room for it.
+    pub(super) fn wishes<'f>(&'f self, fds: &mut [PollFd<'f>]) -> usize {
         let out = if self.to_master.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
-        fds.push(PollFd::new(&self.master, PollFlags::IN | out));
-        if self.input_open && self.raw && self.to_master.is_empty() {
-            fds.push(PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN));
+        let wishes = [
+            self.master_open.then(|| PollFd::new(&self.master, PollFlags::IN | out)),
+            (self.input_open && self.raw && self.to_master.is_empty())
+                .then(|| PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN)),
+        ];
+        let mut count = 0;
+        for (place, wish) in fds.iter_mut().zip(wishes.into_iter().flatten()) {
+            *place = wish;
+            count += 1;
         }
+        count
     }
 
     /// Carries what is ready; `ready` answers [`Self::wishes`] in order.
     pub(super) fn carry(&mut self, ready: &[PollFlags]) {
+        if !self.master_open {
+            return self.discard(ready);
+        }
         let any = |n: usize, flags: PollFlags| ready.get(n).is_some_and(|got| got.intersects(flags));
         if any(0, PollFlags::OUT) {
             self.flush();
@@ -79,8 +92,20 @@ impl Relay {
         if any(0, PollFlags::IN) {
             self.output();
         }
+        if any(0, PollFlags::HUP) && !any(0, PollFlags::IN) {
+            // Nobody has the command's terminal open any more: there is nothing to wait for.
+            self.master_open = false;
+        }
         if any(1, PollFlags::IN | PollFlags::HUP) {
             self.input();
+        }
+    }
+
+    /// Input that nobody can read any more is taken all the same, so that its end is seen.
+    fn discard(&mut self, ready: &[PollFlags]) {
+        if ready.first().is_some_and(|flags| !flags.is_empty()) {
+            self.input();
+            self.to_master.clear();
         }
     }
 

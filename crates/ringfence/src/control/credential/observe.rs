@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     const STATUS: &str = "Name:\tsleep\nUmask:\t0022\nUid:\t1000\t1000\t1000\t1000\nGid:\t5\t6\t7\t8\n\
-        Groups:\t27 100 \nCapInh:\t0000000000000000\nCapPrm:\t0000000000000400\nCapEff:\t0000000000000400\n\
+        Groups:\t27 100 \nCapInh:\t0000000000000001\nCapPrm:\t0000000000000c00\nCapEff:\t0000000000000800\n\
         CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\n";
 
     #[test]
@@ -77,7 +77,8 @@ mod tests {
         assert_eq!(observed.uid, [1000; 4]);
         assert_eq!(observed.gid, [5, 6, 7, 8]);
         assert_eq!(observed.groups, [27, 100]);
-        assert_eq!((observed.permitted, observed.ambient, observed.inheritable), (0x400, 0x400, 0));
+        assert_eq!((observed.inheritable, observed.permitted, observed.effective), (1, 0xc00, 0x800));
+        assert_eq!(observed.ambient, 0x400);
         assert_eq!(observed.bounding, (1 << 41) - 1);
         assert_eq!(observed.umask, 0o22);
         assert!(observed.no_new_privs);

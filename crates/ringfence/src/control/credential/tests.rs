@@ -53,7 +53,10 @@ fn check(model: &Model, caller: Caller, expected: &Expect) {
 #[test]
 fn nothing_kept_in_a_user_namespace_costs_two_calls() {
     let model = Model { user_namespace: true, setgroups: false, ..model() };
-    check(&model, user(), &expect![[r#"
+    check(
+        &model,
+        user(),
+        &expect![[r#"
         Credentials: Securebits 0xef
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
@@ -61,47 +64,63 @@ fn nothing_kept_in_a_user_namespace_costs_two_calls() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_ordinary_user_in_place_loses_what_it_can_and_relies_on_no_new_privs() {
-    check(&model(), user(), &expect![[r#"
+    check(
+        &model(),
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
         + credential.securebits
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_no_new_privs_an_ordinary_user_in_place_cannot_reduce_the_bounding_set() {
-    check(&Model { no_new_privs: false, ..model() }, user(), &expect![[r#"
+    check(
+        &Model { no_new_privs: false, ..model() },
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         - credential.securebits: PR_SET_SECUREBITS needs CAP_SETPCAP
         - credential.bounding: PR_CAPBSET_DROP needs CAP_SETPCAP
         + credential.capabilities
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_no_new_privs_the_bounding_set_is_dropped() {
     let model = Model { no_new_privs: false, user_namespace: true, ..model() };
-    check(&model, user(), &expect![[r#"
+    check(
+        &model,
+        user(),
+        &expect![[r#"
         Credentials: Securebits 0xef
         Credentials: DropBounding { keep: 0, last: 40 }
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         + credential.securebits
         + credential.bounding
         + credential.capabilities
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_bounding_set_is_dropped_where_it_is_asked_for() {
-    check(&Model { bounding: Bounding::Drop, ..model() }, root(), &expect![[r#"
+    check(
+        &Model { bounding: Bounding::Drop, ..model() },
+        root(),
+        &expect![[r#"
         Credentials: Securebits 0xef
         Credentials: DropBounding { keep: 0, last: 40 }
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
@@ -110,13 +129,17 @@ fn the_bounding_set_is_dropped_where_it_is_asked_for() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn root_becomes_another_user_with_its_groups_before_the_capabilities_go() {
     let model = Model { uid: Some(33), gid: Some(33), groups: Some(vec![33, 4, 33]), ..model() };
-    check(&model, root(), &expect![[r#"
+    check(
+        &model,
+        root(),
+        &expect![[r#"
         Credentials: Securebits 0xef
         Credentials: Setgroups([4, 33])
         Credentials: Setgid(33)
@@ -129,13 +152,17 @@ fn root_becomes_another_user_with_its_groups_before_the_capabilities_go() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_kept_survives_the_change_of_user_and_travels_in_the_ambient_set() {
     let model = Model { uid: Some(33), gid: Some(33), keep: NET_BIND_SERVICE, umask: Some(0o77), ..model() };
-    check(&model, root(), &expect![[r#"
+    check(
+        &model,
+        root(),
+        &expect![[r#"
         Limits: Umask 0077
         Credentials: Securebits 0x4
         Credentials: Setgid(33)
@@ -149,22 +176,30 @@ fn what_is_kept_survives_the_change_of_user_and_travels_in_the_ambient_set() {
         + credential.securebits
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_the_caller_lacks_cannot_be_kept() {
-    check(&Model { keep: NET_BIND_SERVICE, ..model() }, user(), &expect![[r#"
+    check(
+        &Model { keep: NET_BIND_SERVICE, ..model() },
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
         + credential.bounding
         + credential.securebits
         - credential.capabilities: the caller's permitted set lacks 0x400 of them
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
     let bare_root = Caller { effective: EVERY & !(1 << 8), ..root() };
     let switching = Model { uid: Some(33), keep: NET_BIND_SERVICE, ..model() };
-    check(&switching, bare_root, &expect![[r#"
+    check(
+        &switching,
+        bare_root,
+        &expect![[r#"
         Credentials: Setuid(33)
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
@@ -173,13 +208,17 @@ fn what_the_caller_lacks_cannot_be_kept() {
         + credential.securebits
         - credential.capabilities: the caller's permitted set lacks 0x400 of them
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn groups_that_cannot_be_changed_are_missing() {
     let model = Model { groups: Some(vec![]), ..model() };
-    check(&Model { user_namespace: true, setgroups: false, ..model.clone() }, user(), &expect![[r#"
+    check(
+        &Model { user_namespace: true, setgroups: false, ..model.clone() },
+        user(),
+        &expect![[r#"
         Credentials: Securebits 0xef
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
@@ -188,8 +227,12 @@ fn groups_that_cannot_be_changed_are_missing() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
-    check(&model, user(), &expect![[r#"
+    "#]],
+    );
+    check(
+        &model,
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
         + credential.securebits
@@ -197,12 +240,16 @@ fn groups_that_cannot_be_changed_are_missing() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn groups_that_are_there_already_need_no_call() {
-    check(&Model { groups: Some(vec![1000, 27]), ..model() }, user(), &expect![[r#"
+    check(
+        &Model { groups: Some(vec![1000, 27]), ..model() },
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
         + credential.securebits
@@ -210,12 +257,16 @@ fn groups_that_are_there_already_need_no_call() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_ordinary_user_cannot_become_another() {
-    check(&Model { uid: Some(0), gid: Some(0), ..model() }, user(), &expect![[r#"
+    check(
+        &Model { uid: Some(0), gid: Some(0), ..model() },
+        user(),
+        &expect![[r#"
         Credentials: Capset { effective: 0, permitted: 0, inheritable: 0 }
         NoNewPrivs: NoNewPrivs
         + credential.securebits
@@ -223,18 +274,31 @@ fn an_ordinary_user_cannot_become_another() {
         + credential.bounding
         + credential.capabilities
         + credential.no-new-privs
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_no_kernel_takes_is_refused() {
-    check(&Model { keep: 1 << 41, ..model() }, root(), &expect![[r#"
+    check(
+        &Model { keep: 1 << 41, ..model() },
+        root(),
+        &expect![[r#"
         refused: capability 41 is newer than this kernel, whose last one is 40
-    "#]]);
-    check(&Model { uid: Some(u32::MAX), ..model() }, root(), &expect![[r#"
+    "#]],
+    );
+    check(
+        &Model { uid: Some(u32::MAX), ..model() },
+        root(),
+        &expect![[r#"
         refused: 4294967295 is no id: setresuid(2) reads it as "unchanged"
-    "#]]);
-    check(&Model { groups: Some((0..65_537).collect()), ..model() }, root(), &expect![[r#"
+    "#]],
+    );
+    check(
+        &Model { groups: Some((0..65_537).collect()), ..model() },
+        root(),
+        &expect![[r#"
         refused: 65537 supplementary groups; setgroups(2) takes 65536
-    "#]]);
+    "#]],
+    );
 }

@@ -72,7 +72,10 @@ fn granted(model: &Model, abi: u32, path: &str) -> u64 {
 
 #[test]
 fn abi_7_holds_all_but_pathname_sockets_and_udp() {
-    check(&model(), 7, &expect![[r#"
+    check(
+        &model(),
+        7,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0xffff net 0x3 scoped 0x3 size 24
         LandlockRules: LandlockPath "/dev/null" 0xc006
         LandlockRules: LandlockPath "/etc/hosts" 0x4
@@ -93,12 +96,16 @@ fn abi_7_holds_all_but_pathname_sockets_and_udp() {
         - landlock.resolve-unix: needs Landlock ABI 9 (Linux 7.1)
         - landlock.udp-connect: needs Landlock ABI 10 (Linux 7.2)
         - landlock.udp-bind: needs Landlock ABI 10 (Linux 7.2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn abi_1_lacks_what_came_later() {
-    check(&model(), 1, &expect![[r#"
+    check(
+        &model(),
+        1,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0x1fff net 0x0 scoped 0x0 size 8
         LandlockRules: LandlockPath "/dev/null" 0x6
         LandlockRules: LandlockPath "/etc/hosts" 0x4
@@ -118,12 +125,16 @@ fn abi_1_lacks_what_came_later() {
         - landlock.resolve-unix: needs Landlock ABI 9 (Linux 7.1)
         - landlock.udp-connect: needs Landlock ABI 10 (Linux 7.2)
         - landlock.udp-bind: needs Landlock ABI 10 (Linux 7.2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn abi_10_holds_everything() {
-    check(&model(), 10, &expect![[r#"
+    check(
+        &model(),
+        10,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0x1ffff net 0xf scoped 0x3 size 24
         LandlockRules: LandlockPath "/dev/null" 0xc006
         LandlockRules: LandlockPath "/etc/hosts" 0x4
@@ -147,58 +158,77 @@ fn abi_10_holds_everything() {
         + landlock.resolve-unix
         + landlock.udp-connect
         + landlock.udp-bind
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_kernel_without_landlock_gives_no_steps() {
-    check(&Model { needed: BTreeSet::new(), ..model() }, 0, &expect![[r#"
+    check(
+        &Model { needed: BTreeSet::new(), ..model() },
+        0,
+        &expect![[r#"
         - landlock.available: this kernel (6.18.0) has no Landlock
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_right_that_nothing_needs_is_not_missing() {
-    check(&Model { needed: BTreeSet::from([Right::Files]), paths: vec![], ..model() }, 2, &expect![[r#"
+    check(
+        &Model { needed: BTreeSet::from([Right::Files]), paths: vec![], ..model() },
+        2,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0x3fff net 0x0 scoped 0x0 size 8
         LandlockRestrict: LandlockRestrict { ruleset: Slot(9), flags: 0 }
         + landlock.available
         + landlock.files
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_least_abi_of_the_policy_is_a_promise() {
     let wanted = Model { least_abi: 8, needed: BTreeSet::new(), paths: vec![], ..model() };
-    check(&wanted, 7, &expect![[r#"
+    check(
+        &wanted,
+        7,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0xffff net 0x3 scoped 0x3 size 24
         LandlockRules: LandlockPort 443 0x2
         LandlockRestrict: LandlockRestrict { ruleset: Slot(9), flags: 2 }
         + landlock.available
         - landlock.abi: this kernel (6.18.0) has ABI 7 (test)
-    "#]]);
-    check(&Model { log: false, ..wanted }, 8, &expect![[r#"
+    "#]],
+    );
+    check(
+        &Model { log: false, ..wanted },
+        8,
+        &expect![[r#"
         LandlockRules: LandlockCreate fs 0xffff net 0x3 scoped 0x3 size 24
         LandlockRules: LandlockPort 443 0x2
         LandlockRestrict: LandlockRestrict { ruleset: Slot(9), flags: 0 }
         + landlock.available
         + landlock.abi
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn without_no_new_privs_it_is_refused() {
-    check(&Model { permitted: false, ..model() }, 7, &expect![[r#"
+    check(
+        &Model { permitted: false, ..model() },
+        7,
+        &expect![[r#"
         refused: landlock_restrict_self(2) needs no_new_privs, or CAP_SYS_ADMIN kept
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn rules_of_one_path_add_up_and_relative_paths_are_refused() {
-    let both = vec![
-        rule("/work", Kind::Directory, Access::WRITE),
-        rule("/work", Kind::Directory, Access::EXEC),
-    ];
+    let both =
+        vec![rule("/work", Kind::Directory, Access::WRITE), rule("/work", Kind::Directory, Access::EXEC)];
     let access = granted(&Model { paths: both, ..model() }, 7, "/work");
     assert_eq!(access & (fs::EXECUTE | fs::WRITE_FILE), fs::EXECUTE | fs::WRITE_FILE);
     let relative = Model { paths: vec![rule("work", Kind::Directory, Access::READ)], ..model() };
@@ -230,11 +260,17 @@ fn every_rule_grants_only_what_the_ruleset_handles() {
     for abi in 1..=11 {
         let arena = Bump::new();
         let compiled = compile(&model(), &host(abi), &arena).unwrap();
-        let Step::LandlockCreate { attr, .. } = compiled.steps[0].step else { panic!("{:?}", compiled.steps[0]) };
+        let Step::LandlockCreate { attr, .. } = compiled.steps[0].step else {
+            panic!("{:?}", compiled.steps[0])
+        };
         for planned in &compiled.steps[1..] {
             match planned.step {
-                Step::LandlockPath { access, .. } => assert!(access != 0 && access & !attr.fs == 0, "ABI {abi}"),
-                Step::LandlockPort { access, .. } => assert!(access != 0 && access & !attr.net == 0, "ABI {abi}"),
+                Step::LandlockPath { access, .. } => {
+                    assert!(access != 0 && access & !attr.fs == 0, "ABI {abi}")
+                }
+                Step::LandlockPort { access, .. } => {
+                    assert!(access != 0 && access & !attr.net == 0, "ABI {abi}")
+                }
                 _ => {}
             }
         }

@@ -204,7 +204,12 @@ impl<'a> Room<'_, 'a> {
                 "only a caller with CAP_SETUID and CAP_SETGID may map another user than its own ({own_uid}); \
                  run as root, or let process.user be \"keep\" or \"root-in-namespace\""
             );
-            self.promise("namespace.user-id", format!("user {uid}, group {gid}"), Some(why), self.model.user_at);
+            self.promise(
+                "namespace.user-id",
+                format!("user {uid}, group {gid}"),
+                Some(why),
+                self.model.user_at,
+            );
         }
         let root = self.model.identity == Identity::Root;
         let own_uid = Own { inside: if root { 0 } else { own_uid }, outside: own_uid };
@@ -265,16 +270,20 @@ impl<'a> Room<'_, 'a> {
     fn by_parent(&mut self, uids: Vec<Extent>, gids: Vec<Extent>, helper: bool) -> Result<(), Refusal> {
         if self.model.in_place {
             return Err(Refusal {
-                message: "a map of many ids must be written from outside the user namespace, and a plan in place \
+                message:
+                    "a map of many ids must be written from outside the user namespace, and a plan in place \
                           has no process there"
-                    .to_owned(),
+                        .to_owned(),
                 help: "launch through a child, or use namespaces.id_map = \"single\"".to_owned(),
                 at: self.model.id_map_at,
             });
         }
-        if uids.len().max(gids.len()) > map::MAX_EXTENTS || map::text(&uids).len().max(map::text(&gids).len()) >= 4096 {
+        if uids.len().max(gids.len()) > map::MAX_EXTENTS
+            || map::text(&uids).len().max(map::text(&gids).len()) >= 4096
+        {
             return Err(Refusal {
-                message: "the id map has more lines than the kernel takes (340, within 4096 bytes)".to_owned(),
+                message: "the id map has more lines than the kernel takes (340, within 4096 bytes)"
+                    .to_owned(),
                 help: "join the ranges of /etc/subuid and /etc/subgid, or name fewer groups".to_owned(),
                 at: self.model.id_map_at,
             });
@@ -295,7 +304,12 @@ impl<'a> Room<'_, 'a> {
         });
         let missing_already = self.out.room.promises.iter().any(|promise| promise.name == "namespace.id-map");
         if obstacle.is_some() || !missing_already {
-            self.promise("namespace.id-map", "ids of the user namespace".to_owned(), obstacle, self.model.id_map_at);
+            self.promise(
+                "namespace.id-map",
+                "ids of the user namespace".to_owned(),
+                obstacle,
+                self.model.id_map_at,
+            );
         }
     }
 
@@ -303,7 +317,13 @@ impl<'a> Room<'_, 'a> {
         self.out.room.steps.push(Planned { stage, control: Control::Namespace, step, at });
     }
 
-    fn promise(&mut self, name: &'static str, requested: String, obstacle: Option<String>, at: Option<Origin>) {
+    fn promise(
+        &mut self,
+        name: &'static str,
+        requested: String,
+        obstacle: Option<String>,
+        at: Option<Origin>,
+    ) {
         let actual = obstacle.map_or(Actual::Full, |why| Actual::Missing { why });
         self.out.room.promises.push(Promise { name, control: Control::Namespace, requested, actual, at });
     }

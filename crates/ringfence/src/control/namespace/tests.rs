@@ -26,7 +26,16 @@ fn root() -> Caller {
 }
 
 fn user() -> Caller {
-    Caller { uid: 1000, euid: 1000, gid: 100, egid: 100, groups: vec![27], effective: 0, permitted: 0, ..root() }
+    Caller {
+        uid: 1000,
+        euid: 1000,
+        gid: 100,
+        egid: 100,
+        groups: vec![27],
+        effective: 0,
+        permitted: 0,
+        ..root()
+    }
 }
 
 fn model(unshare: &[Namespace]) -> Model {
@@ -69,8 +78,12 @@ fn check(model: &Model, host: &Host, expected: &Expect) {
 
 #[test]
 fn an_ordinary_user_maps_itself_from_inside() {
-    let model = Model { hostname: Some("box".to_owned()), ..model(&[User, Mnt, Pid, Net, Ipc, Uts, Cgroup, Time]) };
-    check(&model, &host(user()), &expect![[r#"
+    let model =
+        Model { hostname: Some("box".to_owned()), ..model(&[User, Mnt, Pid, Net, Ipc, Uts, Cgroup, Time]) };
+    check(
+        &model,
+        &host(user()),
+        &expect![[r#"
         flags 0x7e020080, setgroups false
         IdMap: WriteFile "/proc/self/setgroups" "deny"
         IdMap: WriteFile "/proc/self/uid_map" "1000 1000 1\n"
@@ -85,38 +98,54 @@ fn an_ordinary_user_maps_itself_from_inside() {
         + namespace.cgroup
         + namespace.time
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn root_in_namespace_is_the_caller_outside() {
-    check(&Model { identity: Identity::Root, ..model(&[User]) }, &host(user()), &expect![[r#"
+    check(
+        &Model { identity: Identity::Root, ..model(&[User]) },
+        &host(user()),
+        &expect![[r#"
         flags 0x10000000, setgroups false
         IdMap: WriteFile "/proc/self/setgroups" "deny"
         IdMap: WriteFile "/proc/self/uid_map" "0 1000 1\n"
         IdMap: WriteFile "/proc/self/gid_map" "0 100 1\n"
         + namespace.user
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn root_needs_no_user_namespace_for_the_others() {
-    check(&model(&[Mnt, Pid]), &host(root()), &expect![[r#"
+    check(
+        &model(&[Mnt, Pid]),
+        &host(root()),
+        &expect![[r#"
         flags 0x20020000, setgroups true
         + namespace.mnt
         + namespace.pid
-    "#]]);
-    check(&model(&[Mnt, Pid]), &host(user()), &expect![[r#"
+    "#]],
+    );
+    check(
+        &model(&[Mnt, Pid]),
+        &host(user()),
+        &expect![[r#"
         flags 0x0, setgroups true
         - namespace.mnt: needs CAP_SYS_ADMIN
         - namespace.pid: needs CAP_SYS_ADMIN
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_plan_in_place_unshares() {
-    check(&Model { in_place: true, ..model(&[User, Mnt]) }, &host(user()), &expect![[r#"
+    check(
+        &Model { in_place: true, ..model(&[User, Mnt]) },
+        &host(user()),
+        &expect![[r#"
         flags 0x0, setgroups false
         Unshare: Unshare 0x10020000
         IdMap: WriteFile "/proc/self/setgroups" "deny"
@@ -125,58 +154,88 @@ fn a_plan_in_place_unshares() {
         + namespace.user
         + namespace.mnt
         + namespace.id-map
-    "#]]);
-    check(&Model { in_place: true, ..model(&[User, Pid]) }, &host(user()), &expect![[r#"
+    "#]],
+    );
+    check(
+        &Model { in_place: true, ..model(&[User, Pid]) },
+        &host(user()),
+        &expect![[r#"
         refused: a pid namespace is entered by children only, not by a process in place (pid_namespaces(7))
-    "#]]);
+    "#]],
+    );
     let many = Model { in_place: true, id_map: range(0, u32::MAX, false), ..model(&[User]) };
-    check(&many, &host(root()), &expect![[r#"
+    check(
+        &many,
+        &host(root()),
+        &expect![[r#"
         refused: a map of many ids must be written from outside the user namespace, and a plan in place has no process there
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_range_is_every_id_for_root_and_subordinate_ids_for_others() {
-    check(&Model { id_map: range(0, u32::MAX, false), ..model(&[User]) }, &host(root()), &expect![[r#"
+    check(
+        &Model { id_map: range(0, u32::MAX, false), ..model(&[User]) },
+        &host(root()),
+        &expect![[r#"
         flags 0x10000000, setgroups true
         by parent: IdMapByParent { uids: [Extent { inside: 0, outside: 0, count: 4294967295 }], gids: [Extent { inside: 0, outside: 0, count: 4294967295 }], helper: false }
         IdMap: Sync
         + namespace.user
         + namespace.id-map
-    "#]]);
-    let delegated = Model { identity: Identity::Root, id_map: range(100_000, 65_536, true), ..model(&[User]) };
-    check(&delegated, &host(user()), &expect![[r#"
+    "#]],
+    );
+    let delegated =
+        Model { identity: Identity::Root, id_map: range(100_000, 65_536, true), ..model(&[User]) };
+    check(
+        &delegated,
+        &host(user()),
+        &expect![[r#"
         flags 0x10000000, setgroups true
         by parent: IdMapByParent { uids: [Extent { inside: 0, outside: 1000, count: 1 }, Extent { inside: 1, outside: 100000, count: 65536 }], gids: [Extent { inside: 0, outside: 100, count: 1 }, Extent { inside: 1, outside: 100000, count: 65536 }], helper: true }
         IdMap: Sync
         + namespace.user
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_range_without_its_helper_is_missing_and_falls_back_to_one_id() {
-    check(&Model { id_map: range(100_000, 65_536, false), ..model(&[User]) }, &host(user()), &expect![[r#"
+    check(
+        &Model { id_map: range(100_000, 65_536, false), ..model(&[User]) },
+        &host(user()),
+        &expect![[r#"
         flags 0x10000000, setgroups false
         IdMap: WriteFile "/proc/self/setgroups" "deny"
         IdMap: WriteFile "/proc/self/uid_map" "1000 1000 1\n"
         IdMap: WriteFile "/proc/self/gid_map" "100 100 1\n"
         + namespace.user
         - namespace.id-map: the caller has not CAP_SETUID and CAP_SETGID
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_user_has_a_place_beside_root() {
-    let other = Model { identity: Identity::Other { uid: 33, gid: 33 }, groups: Some(vec![4]), ..model(&[User]) };
-    check(&other, &host(root()), &expect![[r#"
+    let other =
+        Model { identity: Identity::Other { uid: 33, gid: 33 }, groups: Some(vec![4]), ..model(&[User]) };
+    check(
+        &other,
+        &host(root()),
+        &expect![[r#"
         flags 0x10000000, setgroups true
         by parent: IdMapByParent { uids: [Extent { inside: 0, outside: 0, count: 1 }, Extent { inside: 33, outside: 33, count: 1 }], gids: [Extent { inside: 0, outside: 0, count: 1 }, Extent { inside: 4, outside: 4, count: 1 }, Extent { inside: 33, outside: 33, count: 1 }], helper: false }
         IdMap: Sync
         + namespace.user
         + namespace.id-map
-    "#]]);
-    check(&other, &host(user()), &expect![[r#"
+    "#]],
+    );
+    check(
+        &other,
+        &host(user()),
+        &expect![[r#"
         flags 0x10000000, setgroups false
         IdMap: WriteFile "/proc/self/setgroups" "deny"
         IdMap: WriteFile "/proc/self/uid_map" "1000 1000 1\n"
@@ -184,31 +243,40 @@ fn another_user_has_a_place_beside_root() {
         + namespace.user
         - namespace.user-id: only a caller with CAP_SETUID and CAP_SETGID may map another user than its own (1000)
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn root_keeps_setgroups_where_groups_are_to_change() {
-    check(&Model { groups: Some(vec![]), ..model(&[User]) }, &host(root()), &expect![[r#"
+    check(
+        &Model { groups: Some(vec![]), ..model(&[User]) },
+        &host(root()),
+        &expect![[r#"
         flags 0x10000000, setgroups true
         by parent: IdMapByParent { uids: [Extent { inside: 0, outside: 0, count: 1 }], gids: [Extent { inside: 0, outside: 0, count: 1 }], helper: false }
         IdMap: Sync
         + namespace.user
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn mapping_root_needs_setfcap() {
     let bare = Caller { effective: EVERY & !SETFCAP, ..root() };
-    check(&model(&[User]), &host(bare), &expect![[r#"
+    check(
+        &model(&[User]),
+        &host(bare),
+        &expect![[r#"
         flags 0x10000000, setgroups false
         IdMap: WriteFile "/proc/self/setgroups" "deny"
         IdMap: WriteFile "/proc/self/uid_map" "0 0 1\n"
         IdMap: WriteFile "/proc/self/gid_map" "0 0 1\n"
         + namespace.user
         - namespace.id-map: mapping user 0 needs CAP_SETFCAP (user_namespaces(7)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -216,22 +284,33 @@ fn what_the_host_forbids_is_missing_with_all_that_depends_on_it() {
     let restriction =
         Restriction { what: "nobody may".to_owned(), from: "/proc/sys/user", lift: "sysctl".to_owned() };
     let forbidden = UserNamespaces { chroot: Reading::Known(false), restrictions: vec![restriction] };
-    check(&model(&[User, Mnt]), &host(user()).with_user_namespaces(forbidden.clone()), &expect![[r#"
+    check(
+        &model(&[User, Mnt]),
+        &host(user()).with_user_namespaces(forbidden.clone()),
+        &expect![[r#"
         flags 0x0, setgroups true
         - namespace.user: nobody may (/proc/sys/user)
         - namespace.mnt: needs CAP_SYS_ADMIN or the user namespace
-    "#]]);
-    check(&model(&[User, Mnt]), &host(root()).with_user_namespaces(forbidden), &expect![[r#"
+    "#]],
+    );
+    check(
+        &model(&[User, Mnt]),
+        &host(root()).with_user_namespaces(forbidden),
+        &expect![[r#"
         flags 0x20000, setgroups true
         - namespace.user: nobody may (/proc/sys/user)
         + namespace.mnt
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_unshared_time_namespace_needs_an_execve_that_enters_it() {
     let in_place = Model { in_place: true, ..model(&[User, Time]) };
-    check(&in_place, &host(user()).with_release(Release::parse("6.1.0-44-amd64")), &expect![[r#"
+    check(
+        &in_place,
+        &host(user()).with_release(Release::parse("6.1.0-44-amd64")),
+        &expect![[r#"
         flags 0x0, setgroups false
         Unshare: Unshare 0x10000000
         IdMap: WriteFile "/proc/self/setgroups" "deny"
@@ -240,8 +319,12 @@ fn an_unshared_time_namespace_needs_an_execve_that_enters_it() {
         + namespace.user
         - namespace.time: execve(2) enters an unshared time namespace since Linux 6.2
         + namespace.id-map
-    "#]]);
-    check(&in_place, &host(user()).with_release(Release::parse("6.12.9")), &expect![[r#"
+    "#]],
+    );
+    check(
+        &in_place,
+        &host(user()).with_release(Release::parse("6.12.9")),
+        &expect![[r#"
         flags 0x0, setgroups false
         Unshare: Unshare 0x10000080
         IdMap: WriteFile "/proc/self/setgroups" "deny"
@@ -250,15 +333,24 @@ fn an_unshared_time_namespace_needs_an_execve_that_enters_it() {
         + namespace.user
         + namespace.time
         + namespace.id-map
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_host_is_never_renamed() {
-    check(&Model { hostname: Some("box".to_owned()), ..model(&[User]) }, &host(user()), &expect![[r#"
+    check(
+        &Model { hostname: Some("box".to_owned()), ..model(&[User]) },
+        &host(user()),
+        &expect![[r#"
         refused: a host name without an own UTS namespace would rename the host
-    "#]]);
-    check(&Model { hostname: Some("x".repeat(65)), ..model(&[Uts]) }, &host(root()), &expect![[r#"
+    "#]],
+    );
+    check(
+        &Model { hostname: Some("x".repeat(65)), ..model(&[Uts]) },
+        &host(root()),
+        &expect![[r#"
         refused: a host name has 1 to 64 bytes and no null byte (sethostname(2))
-    "#]]);
+    "#]],
+    );
 }

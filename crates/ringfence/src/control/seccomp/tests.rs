@@ -82,7 +82,8 @@ impl Filter {
 
     fn data(abi: Abi, call: &str, args: &[u64]) -> Option<SeccompData> {
         let number = table::call(call).unwrap().number(abi)?;
-        let mut data = SeccompData { nr: number | abi.bit(), arch: abi.audit_arch(), ..SeccompData::default() };
+        let mut data =
+            SeccompData { nr: number | abi.bit(), arch: abi.audit_arch(), ..SeccompData::default() };
         data.args[..args.len()].copy_from_slice(args);
         Some(data)
     }
@@ -167,7 +168,8 @@ fn each_type_is_decided_by_itself() {
 
 #[test]
 fn netlink_is_the_route_family_alone() {
-    let filter = Filter::of(&Model { families: Some(Families { netlink_route: true, ..families() }), ..model() });
+    let filter =
+        Filter::of(&Model { families: Some(Families { netlink_route: true, ..families() }), ..model() });
     filter.check("socket", &[NETLINK, RAW | CLOEXEC, 0], ALLOW);
     filter.check("socket", &[NETLINK, RAW, 9], EPROTONOSUPPORT);
     filter.check("socket", &[PACKET, RAW, 0], EAFNOSUPPORT);
@@ -236,7 +238,11 @@ fn strict_mode_is_its_four_calls_and_the_launch() {
     let filter = Filter::of(&model);
     for (call, abis) in [("read", 3), ("write", 3), ("exit", 3), ("rt_sigreturn", 3), ("sigreturn", 1)] {
         filter.check(call, &[], ALLOW);
-        assert_eq!(Abi::ALL.iter().filter(|abi| filter.ask(**abi, call, &[]).is_some()).count(), abis, "{call}");
+        assert_eq!(
+            Abi::ALL.iter().filter(|abi| filter.ask(**abi, call, &[]).is_some()).count(),
+            abis,
+            "{call}"
+        );
     }
     for prototype in Abi::ALL.iter().flat_map(|abi| table::prototypes(*abi)) {
         if !["read", "write", "exit", "rt_sigreturn", "sigreturn"].contains(&prototype.name) {
@@ -289,7 +295,9 @@ fn off_makes_no_step_and_what_is_not_permitted_is_refused() {
     let off = Model { mode: SyscallMode::Off, permitted: false, ..model() };
     assert!(compile(&off, &Host::for_tests(), &Bump::new()).unwrap().steps.is_empty());
     let refused = Model { permitted: false, ..model() };
-    assert!(compile(&refused, &Host::for_tests(), &Bump::new()).unwrap_err().message.contains("no_new_privs"));
+    assert!(
+        compile(&refused, &Host::for_tests(), &Bump::new()).unwrap_err().message.contains("no_new_privs")
+    );
 }
 
 #[test]
@@ -309,7 +317,8 @@ fn the_program_answers_what_the_specification_means() {
         ..model()
     };
     let (filter, spec) = (Filter::of(&model), specify(&model).unwrap().unwrap().spec);
-    let interesting = [0, 1, 2, 3, 5, 6, 10, 16, 17, 132, 262, 0x5412, 0x541c, 0x1000_0011, 0x2000_0000, u64::MAX];
+    let interesting =
+        [0, 1, 2, 3, 5, 6, 10, 16, 17, 132, 262, 0x5412, 0x541c, 0x1000_0011, 0x2000_0000, u64::MAX];
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = || {
         seed ^= seed << 13;

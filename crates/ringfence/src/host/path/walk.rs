@@ -9,7 +9,7 @@ use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, readlink, statfs};
 use rustix::io::Errno;
 
 use super::variable::VARIABLES;
-use super::{Kind, Link, Object, Resolved};
+use super::{Kind, Link, Object, PLACEHOLDER_MODE, Resolved};
 use crate::host::nearest::nearest;
 
 /// `MAXSYMLINKS` of include/linux/namei.h.
@@ -166,18 +166,40 @@ impl Seen {
                     let target = target.clone();
                     self.follow(&mut walk, target)?;
                 }
-                Node::Missing => return walk.end_at_missing(name),
+                Node::Missing => {
+                    let mut resolved = walk.end_at_missing(name)?;
+                    resolved.placeholders = self.placeholders(&resolved);
+                    return Ok(resolved);
+                }
             }
         }
         let Walk { real, here, links, .. } = walk;
-        Ok(Resolved {
+        let mut resolved = Resolved {
             written: String::new(),
             existing: real.clone(),
             real,
             found: Some(here),
             links,
             missing: Vec::new(),
-        })
+            placeholders: Vec::new(),
+        };
+        resolved.placeholders = self.placeholders(&resolved);
+        Ok(resolved)
+    }
+
+    fn placeholders(&mut self, resolved: &Resolved) -> Vec<PathBuf> {
+        let is_one = |seen: &mut Self, path: &Path| {
+            seen.object(path).is_ok_and(|object| object.kind == Kind::Dir && object.mode == PLACEHOLDER_MODE)
+        };
+        let mut found: Vec<PathBuf> =
+            resolved.existing.ancestors().take_while(|path| is_one(self, path)).map(Path::to_owned).collect();
+        found.reverse();
+        let mut path = resolved.existing.clone();
+        for name in &resolved.missing {
+            path.push(name);
+            found.push(path.clone());
+        }
+        found
     }
 
     fn follow(&mut self, walk: &mut Walk, target: PathBuf) -> Result<(), Fault> {
@@ -242,7 +264,8 @@ impl Walk {
         }
         let existing = real.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
         real.extend(&missing[1..]);
-        Ok(Resolved { written: String::new(), real, found: None, links, existing, missing })
+        let placeholders = Vec::new();
+        Ok(Resolved { written: String::new(), real, found: None, links, existing, missing, placeholders })
     }
 }
 

@@ -150,15 +150,18 @@ fn known_variable(text: &str) -> Result<&str, Fault> {
 }
 
 /// Two paths as written that can only mean the same.
+#[inline]
 pub(crate) fn same(a: &PathSpec, b: &PathSpec) -> bool {
     fn pieces(path: &PathSpec) -> impl Iterator<Item = &str> {
         path.text.split('/').filter(|piece| !piece.is_empty() && *piece != ".")
     }
-    // Most pairs differ here; every pair of two lists comes by at every start.
-    fn last(path: &PathSpec) -> Option<u8> {
-        path.text.bytes().rev().find(|byte| !matches!(byte, b'/' | b'.'))
+    let (last_a, last_b) = (a.text.bytes().last(), b.text.bytes().last());
+    let open_end = |last| matches!(last, Some(b'/' | b'.'));
+    // Most pairs differ here, and every pair of two lists comes by at every start.
+    if last_a != last_b && !open_end(last_a) && !open_end(last_b) {
+        return false;
     }
-    last(a) == last(b) && a.text.starts_with('/') == b.text.starts_with('/') && pieces(a).eq(pieces(b))
+    a.text.starts_with('/') == b.text.starts_with('/') && pieces(a).eq(pieces(b))
 }
 
 #[cfg(test)]

@@ -1,0 +1,90 @@
+//! Starts the janitor: the child that removes what a containment leaves in file systems, even where
+//! ringfence itself is killed. Nothing is started where there is nothing to remove.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use ringfence_sys::janitor::{self as sys, Leftover as Raw};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+/// One thing that a containment leaves, by its absolute path. It need not exist yet: a janitor is
+/// started before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftover {
+    /// A cgroup: all that lives in it is killed.
+    Cgroup(PathBuf),
+    /// A directory that stands for a denied path: left where it is not empty, or where another
+    /// containment uses it.
+    Placeholder(PathBuf),
+}
+
+/// A running janitor. It lives as long as this process at most, and then until all is removed, two
+/// seconds for each thing that stays busy.
+///
+/// It has a session of its own, holds no descriptor but its end of a pipe, and no directory.
+#[derive(Debug)]
+#[must_use]
+pub struct Janitor {
+    pid: i32,
+    word: Option<OwnedFd>,
+}
+
+impl Janitor {
+    /// Starts a janitor for these, removed in this order.
+    ///
+    /// # Errors
+    /// Those of pipe2(2) and clone(2), and `InvalidInput` for a path that is not absolute or has a
+    /// NUL in it; nothing is started then.
+    pub fn start(leftovers: &[Leftover]) -> io::Result<Self> {
+        let paths: Vec<CString> = leftovers.iter().map(path).collect::<io::Result<_>>()?;
+        let raw: Vec<Raw<'_>> = leftovers.iter().zip(&paths).map(|(kind, path)| raw(kind, path)).collect();
+        let (read, word) = pipe_with(PipeFlags::CLOEXEC)?;
+        let pid = sys::start(read.as_raw_fd(), &raw)
+            .map_err(|errno| io::Error::from_raw_os_error(errno.0.into()))?;
+        Ok(Self { pid, word: Some(word) })
+    }
+
+    /// Lets the janitor do its work and waits for it. Nothing of the containment may live any more.
+    ///
+    /// Returns how many things it could not remove.
+    pub fn finish(mut self) -> u8 {
+        self.let_go()
+    }
+
+    fn let_go(&mut self) -> u8 {
+        let Some(word) = self.word.take() else { return 0 };
+        // Where the janitor is gone, nobody reads, and waiting says so.
+        let _ = rustix::io::write(&word, b".");
+        drop(word);
+        sys::wait(self.pid).unwrap_or(u8::MAX)
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+fn path(leftover: &Leftover) -> io::Result<CString> {
+    let (Leftover::Cgroup(path) | Leftover::Placeholder(path)) = leftover;
+    if !path.is_absolute() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a janitor has no working directory"));
+    }
+    cstring(path)
+}
+
+fn raw<'a>(kind: &Leftover, path: &'a CStr) -> Raw<'a> {
+    match kind {
+        Leftover::Cgroup(_) => Raw::Cgroup(path),
+        Leftover::Placeholder(_) => Raw::Placeholder(path),
+    }
+}
+
+/// A path as the kernel takes it.
+pub(super) fn cstring(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
+}

@@ -160,9 +160,13 @@ extern "C" fn init() -> ! {
 
 fn id_maps() {
     // SAFETY: written before the child existed.
-    let maps = unsafe { [(ID_MAPS[0].as_ptr(), ID_MAP_LENGTHS[0]), (ID_MAPS[1].as_ptr(), ID_MAP_LENGTHS[1])] };
-    let files =
-        [(c"/proc/self/setgroups", (c"deny".as_ptr().cast(), 4)), (c"/proc/self/uid_map", maps[0]), (c"/proc/self/gid_map", maps[1])];
+    let maps =
+        unsafe { [(ID_MAPS[0].as_ptr(), ID_MAP_LENGTHS[0]), (ID_MAPS[1].as_ptr(), ID_MAP_LENGTHS[1])] };
+    let files = [
+        (c"/proc/self/setgroups", (c"deny".as_ptr().cast(), 4)),
+        (c"/proc/self/uid_map", maps[0]),
+        (c"/proc/self/gid_map", maps[1]),
+    ];
     for (path, (text, length)) in files {
         let file = must!(21, 257, AT_FDCWD, path.as_ptr(), 1, 0);
         must!(21, 1, file, text, length);
@@ -198,7 +202,11 @@ fn devices(nodes: [isize; 5]) {
     call!(3, dev);
 }
 
-fn filesystem(kind: &core::ffi::CStr, options: &[(&core::ffi::CStr, &core::ffi::CStr)], attributes: u64) -> isize {
+fn filesystem(
+    kind: &core::ffi::CStr,
+    options: &[(&core::ffi::CStr, &core::ffi::CStr)],
+    attributes: u64,
+) -> isize {
     let context = must!(34, 430, kind.as_ptr(), 1);
     for (key, value) in options {
         must!(34, 431, context, 1, key.as_ptr(), value.as_ptr(), 0);

@@ -48,7 +48,9 @@ fn main() {
     let specification = read();
     if let Some((uid, gid)) = specification.user {
         // SAFETY: one thread, and numbers only.
-        let refused = unsafe { setgroups(0, null()) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0 };
+        let refused = unsafe {
+            setgroups(0, null()) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0
+        };
         if refused {
             fail("no permission to become another user");
         }

@@ -13,7 +13,7 @@ use ringfence_sys::step::Step;
 
 use crate::job::Job;
 
-/// Writes the program as an array of `struct sock_filter`, and the names one a line.
+/// Writes the program as an array of `struct sock_filter`, and a name and a number a line.
 pub(crate) fn write(policy: &str, program: &Path, names: &Path) -> Result<()> {
     let job = Job::new(Some(policy));
     let (policy, arena) = (job.load()?, Bump::new());
@@ -29,15 +29,16 @@ pub(crate) fn write(policy: &str, program: &Path, names: &Path) -> Result<()> {
         }
     }
     fs::write(program, bytes).with_context(|| program.display().to_string())?;
-    let names_text: String = allowed(&policy).into_iter().map(|name| format!("{name}\n")).collect();
+    let names_text: String =
+        allowed(&policy).into_iter().map(|(name, number)| format!("{name} {number}\n")).collect();
     fs::write(names, names_text).with_context(|| names.display().to_string())
 }
 
 /// Every call of x86_64 that some rule allows and no rule of `deny` mentions.
-fn allowed(policy: &Policy) -> BTreeSet<&'static str> {
+fn allowed(policy: &Policy) -> BTreeSet<(&'static str, u32)> {
     let calls = |rules: &[ringfence::policy::At<ringfence_bpf::rule::Rule>]| -> BTreeSet<_> {
         let calls = rules.iter().flat_map(|rule| rule.value.target.calls().collect::<Vec<_>>());
-        calls.filter(|call| call.number(Abi::X86_64).is_some()).map(|call| call.name()).collect()
+        calls.filter_map(|call| Some((call.name(), call.number(Abi::X86_64)?))).collect()
     };
     &calls(&policy.syscalls.allow) - &calls(&policy.syscalls.deny)
 }

@@ -1,7 +1,7 @@
 //! The part of the benchmark that uses ringfence as a library. `cargo xtask bench` runs it:
 //!
-//! - `filter POLICY PROGRAM NAMES`: writes the seccomp program that a policy compiles to (empty where
-//!   it has none), and the names of the calls that it allows whatever their arguments.
+//! - `filter POLICY PROGRAM CALLS`: writes the seccomp program that a policy compiles to (empty where
+//!   it has none), and the calls that it allows whatever their arguments.
 //! - `compile RUNS [POLICY]`: times policy to plan, and rules to filter; a line each of name,
 //!   nanoseconds of the fastest, the median and the slowest tenth.
 // Its output is what it is for.
@@ -20,6 +20,6 @@ fn main() -> Result<()> {
         ["filter", policy, program, names] => filter::write(policy, program.as_ref(), names.as_ref()),
         ["compile", runs] => compile::time(runs.parse()?, None),
         ["compile", runs, policy] => compile::time(runs.parse()?, Some(policy)),
-        _ => bail!("usage: ringfence-bench filter POLICY PROGRAM NAMES | compile RUNS [POLICY]"),
+        _ => bail!("usage: ringfence-bench filter POLICY PROGRAM CALLS | compile RUNS [POLICY]"),
     }
 }

@@ -125,9 +125,9 @@ impl Scene {
         self.place.join(format!("{}.bpf", level.name()))
     }
 
-    /// The calls that level d allows whatever their arguments.
-    pub(crate) fn filter_names(&self) -> PathBuf {
-        self.place.join("d.names")
+    /// Names and numbers of the calls that the policy of a level allows whatever their arguments.
+    pub(crate) fn filter_calls(&self, level: Level) -> PathBuf {
+        self.place.join(format!("{}.calls", level.name()))
     }
 
     /// Bare exec, the floor, ringfence: what a level is compared with before any peer.
@@ -148,11 +148,7 @@ impl Scene {
     fn compile_filter(&self, level: Level) -> Result<()> {
         let status = Command::new(&self.library)
             .arg("filter")
-            .args([
-                self.policy(level),
-                self.filter(level),
-                self.place.join(format!("{}.names", level.name())),
-            ])
+            .args([self.policy(level), self.filter(level), self.filter_calls(level)])
             .status()
             .context("ringfence-bench")?;
         ensure!(status.success(), "no filter for level {}", level.name());

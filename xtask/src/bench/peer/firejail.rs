@@ -21,7 +21,8 @@ pub(super) fn make(peer: &Peer, scene: &Scene, user: &User, level: Level) -> Res
         contender.add("--net=none");
     }
     if level.filter() {
-        contender.words.push(format!("--seccomp.keep={}", allowed(scene)?.join(",")));
+        let names: Vec<String> = allowed(scene, level)?.into_iter().map(|(name, _)| name).collect();
+        contender.words.push(format!("--seccomp.keep={}", names.join(",")));
     }
     Ok(contender.command(scene))
 }

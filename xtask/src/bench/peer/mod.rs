@@ -10,7 +10,7 @@ mod oci;
 mod setpriv;
 mod unshare;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::level::Level;
@@ -86,9 +86,10 @@ impl Peer {
     }
 }
 
-/// The calls that level d allows by name, without those that have conditions or another action.
-fn allowed(scene: &Scene) -> Result<Vec<String>, String> {
-    let path: &Path = &scene.filter_names();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(text.split_whitespace().map(str::to_owned).collect())
+/// Names and numbers of the calls that a level's filter allows whatever their arguments.
+fn allowed(scene: &Scene, level: Level) -> Result<Vec<(String, String)>, String> {
+    let path = scene.filter_calls(level);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let pair = |line: &str| line.split_once(' ').map(|(name, number)| (name.to_owned(), number.to_owned()));
+    Ok(text.lines().filter_map(pair).collect())
 }

@@ -1,4 +1,4 @@
-//! nsjail(1). Its filters are in Kafel, which knows calls by number as `SYSCALL[n]`.
+//! nsjail(1). Its filters are in Kafel, which has names of its own for some calls, and takes numbers.
 
 use super::{Peer, allowed};
 use crate::bench::level::Level;
@@ -18,7 +18,8 @@ pub(super) fn make(peer: &Peer, scene: &Scene, _user: &User, level: Level) -> Re
         contender.add(if level.network() { "--iface_no_lo" } else { "--disable_clone_newnet" });
     }
     if level.filter() || level == Level::A {
-        let calls = allowed(scene)?;
+        let number = |(_, number): (String, String)| format!("SYSCALL[{number}]");
+        let calls: Vec<String> = allowed(scene, level)?.into_iter().map(number).collect();
         contender.words.push("--seccomp_string".into());
         contender.words.push(format!("ALLOW {{ {} }} DEFAULT ERRNO(1)", calls.join(", ")));
     }

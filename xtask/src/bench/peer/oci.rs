@@ -39,7 +39,7 @@ fn bundle(peer: &Peer, scene: &Scene, user: &User, level: Level) -> anyhow::Resu
         fs::create_dir_all(root.join(name))?;
     }
     fs::create_dir_all(root.join(scene.place().strip_prefix("/")?))?;
-    let calls = if level.filter() { Some(allowed(scene).map_err(anyhow::Error::msg)?) } else { None };
+    let calls = if level.filter() { Some(allowed(scene, level).map_err(anyhow::Error::msg)?) } else { None };
     let ids = user.ids.map_or_else(own_ids, Ok)?;
     fs::write(base.join("config.json"), config(scene, level, ids, calls.as_deref()).to_string())?;
     if let Some((uid, gid)) = user.ids {
@@ -56,7 +56,7 @@ fn own_ids() -> anyhow::Result<(u32, u32)> {
     Ok((own.uid(), own.gid()))
 }
 
-fn config(scene: &Scene, level: Level, (uid, gid): (u32, u32), calls: Option<&[String]>) -> Value {
+fn config(scene: &Scene, level: Level, (uid, gid): (u32, u32), calls: Option<&[(String, String)]>) -> Value {
     let mut namespaces = vec!["user", "mount", "pid", "ipc", "uts"];
     if level.network() {
         namespaces.push("network");
@@ -97,13 +97,14 @@ fn mounts(place: &Path) -> Value {
     ])
 }
 
-fn filter(calls: &[String]) -> Value {
+fn filter(calls: &[(String, String)]) -> Value {
+    let names: Vec<&str> = calls.iter().map(|(name, _)| name.as_str()).collect();
     let argument = |name: &str, operator: &str, value: u64, other: u64| {
         json!({"names": [name], "action": "SCMP_ACT_ALLOW",
             "args": [{"index": 0, "op": operator, "value": value, "valueTwo": other}]})
     };
     let mut rules = vec![
-        json!({"names": calls, "action": "SCMP_ACT_ALLOW"}),
+        json!({"names": names, "action": "SCMP_ACT_ALLOW"}),
         argument("socket", "SCMP_CMP_NE", 40, 0),
         argument("clone", "SCMP_CMP_MASKED_EQ", 0x5002_0000, 0),
         json!({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}),

@@ -1,11 +1,34 @@
 //! What cargo alone cannot do.
+// Its output is what a person asked it for.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
+mod dist;
 mod tables;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  dist                     build the small static binary: target/dist/ringfence
+  bench launch             start-up times of ringfence, the kernel's floor and its peers
+  bench calls              system calls that ringfence makes and the floor does not
+  bench memory             memory of the supervisors while the command sleeps
+  bench endurance          thousands of runs in a row, and what they leave behind
+  bench compile            policy to plan, and rules to filter, in one process
+  tables                   generate the system call tables
+
+`cargo xtask bench --help` has the options.";
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
+        Some("bench") => bench::run(args),
+        Some("dist") => dist::run(args),
         Some("tables") => tables::run(args),
-        _ => anyhow::bail!("usage: cargo xtask tables ..."),
+        Some("--help" | "-h" | "help") | None => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => anyhow::bail!("no command `{other}`\n\n{HELP}"),
     }
 }

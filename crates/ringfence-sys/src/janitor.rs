@@ -10,10 +10,10 @@ use core::mem::MaybeUninit;
 
 use linux_raw_sys::general::{
     __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock, __NR_fstat,
-    __NR_getdents64, __NR_nanosleep, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_prctl,
-    __NR_pread64, __NR_read, __NR_rt_sigprocmask, __NR_setsid, __NR_unlinkat, __NR_wait4, __NR_write,
-    AT_FDCWD, AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, SIG_SETMASK,
-    SIGKILL, stat,
+    __NR_getdents64, __NR_nanosleep, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_poll,
+    __NR_prctl, __NR_pread64, __NR_read, __NR_rt_sigprocmask, __NR_setsid, __NR_unlinkat, __NR_wait4,
+    __NR_write, AT_FDCWD, AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY,
+    POLLIN, SIG_SETMASK, SIGKILL, pollfd, stat,
 };
 use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
 
@@ -118,19 +118,7 @@ fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
         let _ = ask(__NR_close_range, [1, u32::MAX as usize, 0, 0, 0]);
         let _ = ask(__NR_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0]);
     }
-    let mut byte = 0_u8;
-    let mut patient = true;
-    loop {
-        // SAFETY: one byte to a live byte.
-        match unsafe { ask(__NR_read, [0, &raw mut byte as usize, 1, 0, 0]) } {
-            Ok(1) => {
-                patient = false;
-                break;
-            }
-            Err(Errno::INTR) => {}
-            Ok(_) | Err(_) => break,
-        }
-    }
+    let patient = !listen();
     let mut left = 0_u8;
     for leftover in leftovers {
         if !remove(*leftover, patient) {
@@ -141,6 +129,35 @@ fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
         // SAFETY: ends this child.
         let _ = unsafe { ask(__NR_exit_group, [usize::from(left), 0, 0, 0, 0]) };
     }
+}
+
+/// Waits for the end of ringfence: `true` where it said that nothing of the containment lives any
+/// more. Otherwise the init that it named is waited for, and with it, in a pid namespace, every
+/// process: ringfence closes the pipe some time before its init is killed, and until then nothing
+/// may be removed that holds the program. That takes as long as the kernel takes to kill.
+fn listen() -> bool {
+    let mut init = -1;
+    loop {
+        let mut word = [0_u8; 5];
+        // SAFETY: at most five bytes to a live array.
+        match unsafe { ask(__NR_read, [0, word.as_mut_ptr() as usize, 5, 0, 0]) } {
+            Ok(4) => init = pidfd([word[0], word[1], word[2], word[3]]),
+            Ok(1 | 5) => return true,
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
+    let mut poll = pollfd { fd: init, events: POLLIN as i16, revents: 0 };
+    // SAFETY: one live `struct pollfd`; no signal but SIGKILL reaches this process.
+    while init >= 0 && unsafe { ask(__NR_poll, [&raw mut poll as usize, 1, usize::MAX, 0, 0]) }.is_err() {}
+    false
+}
+
+/// A descriptor of the process; -1 where it is gone.
+fn pidfd(pid: [u8; 4]) -> i32 {
+    let pid = i32::from_ne_bytes(pid);
+    // SAFETY: numbers only.
+    unsafe { ask(__NR_pidfd_open, [pid as usize, 0, 0, 0, 0]) }.map_or(-1, |fd| fd as i32)
 }
 
 /// rmdir(2) until it is gone, for as long as it is busy; `meanwhile` runs before each new try.

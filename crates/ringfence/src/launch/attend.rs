@@ -27,6 +27,7 @@ const SIGCONT: i32 = 18;
 /// A child while it still needs the plan.
 pub(super) struct Starting<'l, 'p> {
     pub(super) plan: &'l Plan<'p>,
+    pub(super) leftovers: &'l Leftovers,
     pub(super) signals: &'l OwnedFd,
 }
 
@@ -69,6 +70,7 @@ impl Starting<'_, '_> {
             match child.report(true) {
                 Some(Report::Waiting) => {
                     idmap::write(self.plan, child.handle().pid())?;
+                    self.leftovers.name_init(child.handle().pid())?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),

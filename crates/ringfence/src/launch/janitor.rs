@@ -47,6 +47,17 @@ impl Janitor {
         Ok(Self { pid, word: Some(word) })
     }
 
+    /// Names the init of the containment: should this process be killed, nothing is removed before
+    /// the init has ended.
+    ///
+    /// # Errors
+    /// `EPIPE` where the janitor is gone.
+    pub fn name_init(&self, pid: i32) -> io::Result<()> {
+        let Some(word) = &self.word else { return Ok(()) };
+        rustix::io::write(word, &pid.to_ne_bytes())?;
+        Ok(())
+    }
+
     /// Lets the janitor do its work and waits for it. Nothing of the containment may live any more.
     ///
     /// Returns how many things it could not remove.

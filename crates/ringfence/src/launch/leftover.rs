@@ -79,6 +79,16 @@ impl Leftovers {
         self.cgroups.as_ref().and_then(Cgroups::directory)
     }
 
+    /// Names the init of the containment to the janitor, before the command exists.
+    ///
+    /// # Errors
+    /// The janitor is gone: nothing would hold denied paths once this process is killed.
+    pub fn name_init(&self, pid: i32) -> Result<(), Error> {
+        let Some(janitor) = &self.janitor else { return Ok(()) };
+        let doing = || "tell the janitor".to_owned();
+        janitor.name_init(pid).map_err(|source| Error { doing: doing(), source, at: None })
+    }
+
     /// Removes it all, and returns how many things could not be removed.
     pub fn remove(mut self) -> u8 {
         self.locks.clear();

@@ -88,7 +88,7 @@ fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<O
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
-    let starting = attend::Starting { plan, signals: &signals };
+    let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;
     match (seen?, running) {

@@ -66,7 +66,9 @@ impl<'a> Build<'_, 'a> {
 
         let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
-        let credentials = who::credentials(policy, &who, spaces.setgroups);
+        let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
+        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
+        self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
@@ -164,6 +166,28 @@ impl<'a> Build<'_, 'a> {
         compiled.steps.extend(process::descriptors(policy, &mut self.refused));
         compiled.steps.push(planned(Stage::Signals, Step::ResetSignals));
         self.parts.push(compiled);
+    }
+
+    /// The janitor must know the init before the command exists; and a placeholder holds only as
+    /// long as every process of the program ends with the init.
+    fn wait_for_janitor(&mut self, placeholders: &[std::path::PathBuf], wait: bool) {
+        if wait {
+            let sync = Planned { stage: Stage::IdMap, control: Control::Launch, step: Step::Sync, at: None };
+            self.parts.push(Compiled { steps: vec![sync], promises: Vec::new() });
+        }
+        let policy = self.request.policy;
+        if let (Some(path), false) =
+            (placeholders.first(), policy.namespaces.unshare.contains(&Namespace::Pid))
+        {
+            self.refused.push(Refused {
+                message: format!(
+                    "`{}` is denied and does not exist: only a pid namespace can hold that",
+                    path.display()
+                ),
+                help: "add \"pid\" to `namespaces.unshare`, or create it".into(),
+                at: Some(policy.namespaces.unshare_at),
+            });
+        }
     }
 
     /// Finds the command as the program's environment would, and plans its execve.

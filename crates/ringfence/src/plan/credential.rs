@@ -31,6 +31,8 @@ pub(super) fn who(policy: &Policy, host: &Host, refused: &mut Vec<Refused>) -> W
             if (*uid, *gid) != (caller.euid, caller.egid) {
                 who.identity = namespace::Identity::Other { uid: *uid, gid: *gid };
                 who.ids = Some((*uid, *gid));
+                // Numbers bring no groups, and the caller's own are not theirs.
+                who.groups.get_or_insert_default();
             }
         }
         User::Name(name) => named(name, policy, (caller.euid, caller.egid), &mut who, refused),
@@ -144,7 +146,7 @@ fn id_map(policy: &Policy, host: &Host, refused: &mut Vec<Refused>) -> namespace
 }
 
 /// The credential room's model; `setgroups` is what the namespace room says of it.
-pub(super) fn credentials(policy: &Policy, who: &Who, setgroups: bool) -> credential::Model {
+pub(super) fn credentials(policy: &Policy, who: &Who, own_users: bool, setgroups: bool) -> credential::Model {
     let process = &policy.process;
     credential::Model {
         uid: who.ids.map(|ids| ids.0),
@@ -152,7 +154,7 @@ pub(super) fn credentials(policy: &Policy, who: &Who, setgroups: bool) -> creden
         user_at: Some(process.user.at),
         groups: who.groups.clone(),
         groups_at: process.groups.as_ref().and_then(|groups| groups.first()).map(|group| group.at),
-        user_namespace: policy.namespaces.unshare.contains(&Namespace::User),
+        user_namespace: own_users,
         setgroups,
         keep: process.capabilities.iter().fold(0, |set, capability| set | 1 << capability.value.0),
         keep_at: process.capabilities.first().map(|capability| capability.at),

@@ -163,10 +163,8 @@ fn denied(
             });
             continue;
         }
-        let mut part = found.existing.clone();
-        for name in &found.missing {
-            part.push(name);
-            if !files.placeholders.contains(&part) {
+        for part in &found.placeholders {
+            if !files.placeholders.contains(part) {
                 files.placeholders.push(part.clone());
             }
         }

@@ -189,7 +189,7 @@ impl<S: AsFd> Watch<S> {
 
 impl Deadline {
     fn check(&mut self, child: &Handle) {
-        if !self.next.is_some_and(|at| Instant::now() >= at) {
+        if self.next.is_none_or(|at| Instant::now() < at) {
             return;
         }
         child.signal(if self.told { SIGKILL } else { SIGTERM });

@@ -52,7 +52,7 @@ impl Janitor {
     ///
     /// # Errors
     /// `EPIPE` where the janitor is gone.
-    pub fn name_init(&self, pid: i32) -> io::Result<()> {
+    pub(super) fn name_init(&self, pid: i32) -> io::Result<()> {
         let Some(word) = &self.word else { return Ok(()) };
         rustix::io::write(word, &pid.to_ne_bytes())?;
         Ok(())

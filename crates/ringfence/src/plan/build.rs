@@ -9,7 +9,6 @@ use crate::control::{
 };
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
-use crate::policy::Policy;
 use crate::policy::model::{DevView, Namespace};
 
 use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};

@@ -71,8 +71,9 @@ both! {
 
     fn interrupts_end_what_runs_and_not_the_shell(ground: &Ground) {
         let Some((mut terminal, child)) = bash(ground, "") else { return };
-        terminal.keys("cat\n");
-        terminal.expect("cat\r\n");
+        // It says when it has the terminal: what is typed while the shell changes modes may be the shell's.
+        terminal.keys("(echo up; exec cat)\n");
+        terminal.expect("cat)\r\nup\r\n");
         terminal.keys("echoed\n");
         terminal.expect("echoed\r\nechoed\r\n");
         terminal.keys("\x03");

@@ -204,8 +204,7 @@ impl Machine {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
-            | Step::SeccompFilter { .. }
-            | Step::SeccompStrict => self.filter(step),
+            | Step::SeccompFilter { .. } => self.filter(step),
             // SAFETY: as this function.
             _ => unsafe { self.process(step) },
         }
@@ -256,7 +255,6 @@ impl Machine {
                 Ok(())
             }
             Step::SeccompFilter { flags, program } => seccomp::filter(flags, program),
-            Step::SeccompStrict => seccomp::strict(),
             _ => Err(Errno::INVAL),
         }
     }

@@ -1,11 +1,10 @@
-//! seccomp(2): strict mode and filters.
+//! seccomp(2): filters. Strict mode is never set: it would kill at the execve that follows.
 
 use linux_raw_sys::general as nr;
 
 use crate::abi::SockFilter;
 use crate::raw::{Errno, syscall};
 
-const SET_MODE_STRICT: usize = 0;
 const SET_MODE_FILTER: usize = 1;
 
 #[repr(C)]
@@ -20,12 +19,5 @@ pub(crate) fn filter(flags: u64, program: &[SockFilter]) -> Result<(), Errno> {
     let program = Program { len, filter: program.as_ptr() };
     // SAFETY: the program lives across the call; the kernel copies and checks it.
     unsafe { syscall!(nr::__NR_seccomp, SET_MODE_FILTER, flags, &raw const program) }?;
-    Ok(())
-}
-
-/// `SECCOMP_SET_MODE_STRICT` on the calling thread.
-pub(crate) fn strict() -> Result<(), Errno> {
-    // SAFETY: no memory arguments.
-    unsafe { syscall!(nr::__NR_seccomp, SET_MODE_STRICT, 0, 0) }?;
     Ok(())
 }

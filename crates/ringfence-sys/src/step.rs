@@ -273,8 +273,6 @@ pub enum Step<'a> {
         /// The program.
         program: &'a [abi::SockFilter],
     },
-    /// seccomp(2) `SECCOMP_SET_MODE_STRICT`. Nothing can follow but what strict mode allows.
-    SeccompStrict,
 
     // --- the end ---
     /// execve(2).
@@ -337,7 +335,6 @@ impl Step<'_> {
             Step::LandlockPort { .. } => "landlock_add_rule",
             Step::LandlockRestrict { .. } => "landlock_restrict_self",
             Step::SeccompFilter { .. } => "seccomp(SET_MODE_FILTER)",
-            Step::SeccompStrict => "seccomp(SET_MODE_STRICT)",
             Step::Exec { .. } => "execve",
         }
     }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod dist;
+mod matrix;
 mod tables;
 
 const HELP: &str = "\
@@ -15,15 +16,17 @@ cargo xtask COMMAND
   bench memory             memory of the supervisors while the command sleeps
   bench endurance          thousands of runs in a row, and what they leave behind
   bench compile            policy to plan, and rules to filter, in one process
+  matrix                   the tests and facts on real kernels, booted under QEMU
   tables                   generate the system call tables
 
-`cargo xtask bench --help` has the options.";
+`cargo xtask bench --help` and `cargo xtask matrix --help` have the options.";
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+        Some("matrix") => matrix::run(args),
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

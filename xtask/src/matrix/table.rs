@@ -1,0 +1,159 @@
+//! The results of a run: a line while it goes on, a table at its end, and the table as Markdown.
+
+use super::suite::{BUILTINS, Purpose, Row, RowSeen, well};
+use super::verdict::{Count, Verdict};
+use ringfence_matrix::frame::End;
+
+/// One line as a boot ends.
+pub(super) fn progress(row: &Row, seen: &RowSeen) -> String {
+    let mut text = format!("{} lsm={} {}: ", row.kernel.series, row.lsm, row.append);
+    match &seen.boot {
+        Ok(boot) => text += &format!("{} in {:.1} s", words(&boot.verdict), boot.seconds),
+        Err(error) => text += &format!("not booted: {error:#}"),
+    }
+    for failure in seen.failures() {
+        text += &format!("\n  failed as {failure}");
+    }
+    for (who, root) in [("root", true), ("user", false)] {
+        if let Some(Err(why)) = seen.count(root) {
+            text += &format!("\n  not believed as {who}: {why}");
+        }
+    }
+    text
+}
+
+/// The table for people.
+pub(super) fn human(results: &[(Row, RowSeen)], missing: &[String]) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
+    rows.extend(results.iter().map(|(row, seen)| cells(row, seen)));
+    rows.extend(missing.iter().map(|series| absent(series)));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+const HEAD: [&str; 8] = [
+    "kernel",
+    "command line",
+    "boot",
+    "Landlock",
+    "policies, root",
+    "policies, user",
+    "tests, root",
+    "tests, user",
+];
+
+fn cells(row: &Row, seen: &RowSeen) -> Vec<String> {
+    let verdict = match &seen.boot {
+        Ok(boot) if boot.verdict == Verdict::Complete => {
+            boot.ready.map_or_else(|| "?".to_owned(), |ready| format!("{:.1} s", ready as f64 / 1000.0))
+        }
+        Ok(boot) => words(&boot.verdict),
+        Err(error) => format!("{error:#}"),
+    };
+    let release = seen.boot.as_ref().ok().and_then(|boot| boot.release.clone());
+    vec![
+        release.unwrap_or_else(|| row.kernel.series.to_string()),
+        format!("lsm={} {}", row.lsm, row.append).trim_end().to_owned(),
+        verdict,
+        landlock(seen),
+        policies(seen, true),
+        policies(seen, false),
+        tests(seen.count(true)),
+        tests(seen.count(false)),
+    ]
+}
+
+fn absent(series: &str) -> Vec<String> {
+    let mut cells = vec![String::new(); HEAD.len()];
+    series.clone_into(&mut cells[0]);
+    "not offered".clone_into(&mut cells[2]);
+    cells
+}
+
+/// From `ringfence host` in the guest.
+fn landlock(seen: &RowSeen) -> String {
+    let text = [true, false].into_iter().find_map(|root| seen.lines(root, &Purpose::Host));
+    let Some((lines, End::Exited(0))) = text else { return "?".to_owned() };
+    let Ok(host) = serde_json::from_str::<serde_json::Value>(&lines.join("\n")) else {
+        return "?".to_owned();
+    };
+    match host["landlock"]["abi"].as_u64() {
+        Some(0) => "none".to_owned(),
+        Some(abi) => format!("ABI {abi}"),
+        None => "?".to_owned(),
+    }
+}
+
+/// Which builtins ran a command, and which were refused; anything else is said by its name.
+fn policies(seen: &RowSeen, root: bool) -> String {
+    let mut words = Vec::new();
+    for builtin in BUILTINS {
+        let check = seen.lines(root, &Purpose::Check(builtin)).map(|(_, end)| end);
+        let run = seen.lines(root, &Purpose::Run(builtin)).map(|(_, end)| end);
+        match (check, run) {
+            (None, None) => return String::new(),
+            (Some(End::Exited(0)), Some(End::Exited(0))) => words.push(builtin.to_owned()),
+            (Some(End::Exited(2)), Some(End::Exited(125))) => words.push(format!("({builtin})")),
+            (check, run) => words.push(format!("{builtin}: check {check:?}, run {run:?}")),
+        }
+    }
+    words.join(" ")
+}
+
+fn tests(count: Option<Result<Count, String>>) -> String {
+    match count {
+        None => String::new(),
+        Some(Ok(Count { passed, failed, skipped })) => format!("{passed}/{failed}/{skipped}"),
+        Some(Err(_)) => "not believed".to_owned(),
+    }
+}
+
+fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Complete => "complete".to_owned(),
+        Verdict::Panicked(line) => format!("panicked: {line}"),
+        Verdict::Hung(last) => format!("hung: {last}"),
+        Verdict::Killed(how) => format!("killed: {how}"),
+        Verdict::NotReady(why) => format!("not ready: {why}"),
+        Verdict::Short(last) => format!("ended early: {last}"),
+        Verdict::Forged(lines) => format!("forged: {lines} lines that init did not write"),
+    }
+}
+
+/// The table as a page.
+pub(super) fn markdown(results: &[(Row, RowSeen)], missing: &[String]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let mut text = line(&HEAD.map(str::to_owned));
+    text += &line(&HEAD.map(|_| "---".to_owned()));
+    for (row, seen) in results {
+        text += &line(&cells(row, seen));
+    }
+    for series in missing {
+        text += &line(&absent(series));
+    }
+    text += "\nKernels are the packages ";
+    let mut origins: Vec<&str> = results.iter().map(|(row, _)| row.kernel.origin.as_str()).collect();
+    origins.dedup();
+    text + &origins.join(", ") + ".\n"
+}
+
+/// `N passed, N failed, N skipped` over all boots; one that ended badly is a failure.
+pub(super) fn total(results: &[(Row, RowSeen)]) -> String {
+    let mut sum = Count::default();
+    for (_, seen) in results {
+        for count in [true, false].into_iter().filter_map(|root| seen.count(root)).flatten() {
+            sum += count;
+        }
+        sum += if well(seen) {
+            Count { passed: 1, ..Count::default() }
+        } else {
+            Count { failed: 1, ..Count::default() }
+        };
+    }
+    format!("boots and tests: {} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped)
+}

@@ -9,6 +9,7 @@ pub mod abi;
 mod capability;
 mod init;
 pub mod janitor;
+mod label;
 mod landlock;
 mod mount;
 mod namespace;

@@ -10,7 +10,7 @@ use rustix::fd::{FromRawFd, OwnedFd};
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
-use crate::{capability, init, landlock, mount, namespace, seccomp, terminal};
+use crate::{capability, init, label, landlock, mount, namespace, seccomp, terminal};
 
 const AT_FDCWD: i32 = -100;
 const SIGKILL: usize = 9;
@@ -204,6 +204,8 @@ impl Machine {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+            | Step::OpenDirectory { .. }
+            | Step::ExecLabel { .. }
             | Step::SeccompFilter { .. } => self.filter(step),
             // SAFETY: as this function.
             _ => unsafe { self.process(step) },
@@ -252,6 +254,12 @@ impl Machine {
             Step::LandlockRestrict { ruleset, flags } => {
                 landlock::restrict(self.slot(ruleset)?, flags)?;
                 self.take(ruleset);
+                Ok(())
+            }
+            Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
+            Step::ExecLabel { proc, file, text } => {
+                label::set(self.slot(proc)?, file, text)?;
+                self.take(proc);
                 Ok(())
             }
             Step::SeccompFilter { flags, program } => seccomp::filter(flags, program),

@@ -28,14 +28,13 @@ impl std::fmt::Display for Failed {
     }
 }
 
-/// File system, target, options; those of the second list may be absent from a kernel.
-const NEEDED: [(&str, &str, &str); 7] = [
+/// File system, target, options. None on /tmp: what a run brings along may lie there. Those of the second list may be absent from a kernel.
+const NEEDED: [(&str, &str, &str); 6] = [
     ("proc", "/proc", ""),
     ("sysfs", "/sys", ""),
     ("devtmpfs", "/dev", "mode=755"),
     ("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666"),
     ("tmpfs", "/dev/shm", "mode=1777"),
-    ("tmpfs", "/tmp", "mode=1777"),
     ("tmpfs", "/run", "mode=755"),
 ];
 const WHERE_BUILT_IN: [(&str, &str, &str); 5] = [

@@ -94,7 +94,7 @@ pub(super) fn run(words: Vec<String>) -> Result<()> {
     let name = binary.file_name().and_then(|name| name.to_str()).context("a program's name")?.to_owned();
     let mut tree = Tree::default();
     let inside = format!("/guest/test/{name}");
-    guest::place(&mut tree, &binary, &inside)?;
+    guest::place(&mut tree, &suite::stripped(&binary)?, &inside)?;
     let mut image = std::fs::read(given("RINGFENCE_MATRIX_IMAGE")?)?;
     image.extend(tree.write());
     let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| "/tmp".into());

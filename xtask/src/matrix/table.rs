@@ -82,23 +82,27 @@ fn landlock(seen: &RowSeen) -> String {
     let Ok(host) = serde_json::from_str::<serde_json::Value>(&lines.join("\n")) else {
         return "?".to_owned();
     };
-    match host["landlock"]["abi"].as_u64() {
+    let facts = host["facts"].as_array();
+    let abi = facts.and_then(|facts| facts.iter().find(|fact| fact["id"] == "landlock.abi"));
+    match abi.and_then(|abi| abi["value"].as_u64()) {
         Some(0) => "none".to_owned(),
         Some(abi) => format!("ABI {abi}"),
         None => "?".to_owned(),
     }
 }
 
-/// Which builtins ran a command, and which were refused; anything else is said by its name.
+/// Which builtins ran a command, and, in brackets, which this kernel was said not to hold; anything
+/// else by its end.
 fn policies(seen: &RowSeen, root: bool) -> String {
     let mut words = Vec::new();
     for builtin in BUILTINS {
-        let check = seen.lines(root, &Purpose::Check(builtin)).map(|(_, end)| end);
-        let run = seen.lines(root, &Purpose::Run(builtin)).map(|(_, end)| end);
+        let check = seen.lines(root, &Purpose::Check(builtin));
+        let run = seen.lines(root, &Purpose::Run(builtin));
+        let (Some((said, check)), Some((_, run))) = (check, run) else { continue };
+        let refused = said.iter().any(|line| line.contains("this host cannot give"));
         match (check, run) {
-            (None, None) => return String::new(),
-            (Some(End::Exited(0)), Some(End::Exited(0))) => words.push(builtin.to_owned()),
-            (Some(End::Exited(2)), Some(End::Exited(125))) => words.push(format!("({builtin})")),
+            (End::Exited(0), End::Exited(0)) => words.push(builtin.to_owned()),
+            (End::Exited(2), End::Exited(125)) if refused => words.push(format!("({builtin})")),
             (check, run) => words.push(format!("{builtin}: check {check:?}, run {run:?}")),
         }
     }

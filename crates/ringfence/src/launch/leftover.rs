@@ -14,7 +14,9 @@ use rustix::io::Errno;
 
 use super::cgroup::{self, Cgroups};
 use super::janitor::{Janitor, Leftover};
+use super::profile::Loaded;
 use crate::control::limit::cgroup::Request;
+use crate::control::lsm::Profile;
 use crate::host::Process;
 use crate::policy::Origin;
 
@@ -26,6 +28,7 @@ pub struct Leftovers {
     locks: Vec<File>,
     cgroups: Option<Cgroups>,
     janitor: Option<Janitor>,
+    profile: Option<Loaded>,
 }
 
 /// What could not be made.
@@ -63,7 +66,7 @@ impl Leftovers {
             |source| Error { doing, source, at: None }
         };
         let janitor = Janitor::start(&janitors).map_err(failed("start the janitor"))?;
-        let mut made = Self { locks: Vec::new(), cgroups: None, janitor: Some(janitor) };
+        let mut made = Self { janitor: Some(janitor), ..Self::default() };
         for path in placeholders {
             made.locks.push(place(path).map_err(failed(&format!("mkdir {}", path.display())))?);
         }
@@ -71,6 +74,15 @@ impl Leftovers {
         made.cgroups =
             cgroups.map_err(|error| Error { doing: error.doing, source: error.source, at: error.at })?;
         Ok(made)
+    }
+
+    /// Loads a generated AppArmor profile.
+    ///
+    /// # Errors
+    /// It does not compile, or the kernel does not take it.
+    pub(super) fn load(&mut self, profile: &Profile) -> Result<(), Error> {
+        self.profile = Some(Loaded::load(profile)?);
+        Ok(())
     }
 
     /// The cgroup of version 2, for `CLONE_INTO_CGROUP`.
@@ -84,15 +96,16 @@ impl Leftovers {
     /// # Errors
     /// The janitor is gone: nothing would hold denied paths once this process is killed.
     pub fn name_init(&self, pid: i32) -> Result<(), Error> {
-        let Some(janitor) = &self.janitor else { return Ok(()) };
-        let doing = || "tell the janitor".to_owned();
-        janitor.name_init(pid).map_err(|source| Error { doing: doing(), source, at: None })
+        let failed = |source| Error { doing: "tell the janitor".to_owned(), source, at: None };
+        self.profile.as_ref().map_or(Ok(()), |profile| profile.name_init(pid)).map_err(failed)?;
+        self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pid)).map_err(failed)
     }
 
     /// Removes it all, and returns how many things could not be removed.
     pub fn remove(mut self) -> u8 {
         self.locks.clear();
-        self.janitor.take().map_or(0, Janitor::finish)
+        let profile = self.profile.take().map_or(0, Loaded::unload);
+        profile.saturating_add(self.janitor.take().map_or(0, Janitor::finish))
     }
 }
 

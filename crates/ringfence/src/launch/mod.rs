@@ -12,6 +12,7 @@ mod cgroup;
 mod idmap;
 mod janitor;
 pub mod leftover;
+mod profile;
 mod relay;
 
 use ringfence_sys::run::{self, Failure, SingleThreaded};
@@ -84,7 +85,10 @@ pub fn start(plan: &Plan<'_>, options: Options) -> Outcome {
 
 fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<Outcome, Error> {
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-    let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders)?;
+    let mut leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders)?;
+    if let Some(profile) = &plan.profile {
+        leftovers.load(profile)?;
+    }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };

@@ -11,7 +11,10 @@ use crate::host::path::Resolver;
 use crate::host::{Host, command};
 use crate::policy::model::{DevView, Namespace};
 
-use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
+use super::{
+    Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
+    syscalls,
+};
 
 /// Compiles a policy for this host and command.
 ///
@@ -66,20 +69,22 @@ impl<'a> Build<'_, 'a> {
         let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
-        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
+        let token = fresh_token().map_err(token_refusal)?;
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), token);
+        let labels = lsm::compile(&labels, host, arena)?;
+        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
         self.parts.push(limits.compiled);
-        self.parts.push(lsm::compile(&lsm::Model::of(policy), host));
+        self.parts.push(labels.compiled);
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
         if let Some(model) = syscalls::landlock(policy, files.rules, files.view.is_some()) {
             self.parts.push(landlock::compile(&model, host, arena)?);
         }
-        let token = fresh_token().map_err(token_refusal)?;
         let shared_terminal = self.request.terminal != 0 && in_place;
         self.parts.push(seccomp::compile(&syscalls::seccomp(policy, shared_terminal, token), host, arena)?);
         let terminal = self.terminal(in_place);
@@ -100,6 +105,7 @@ impl<'a> Build<'_, 'a> {
             wall: limits.wall,
             terminal,
             placeholders: files.placeholders,
+            profile: labels.profile,
             program,
         })
     }

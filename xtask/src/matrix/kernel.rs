@@ -50,6 +50,13 @@ impl FromStr for Series {
     }
 }
 
+impl Series {
+    /// Major and minor number.
+    pub(super) const fn version(&self) -> [u32; 2] {
+        self.version
+    }
+}
+
 impl fmt::Display for Series {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [major, minor] = self.version;

@@ -153,6 +153,8 @@ facts! {
     tried_namespaces, with_tried_namespaces: TriedNamespaces = namespace::tried, namespace::synthetic_tried;
     /// The mounts of the caller's mount namespace.
     mounts, with_mounts: Reading<Vec<Mount>> = mounts::read, mounts::synthetic;
+    /// Whether attributes of mounts can be set before they are attached: Linux 5.12.
+    mount_setattr, with_mount_setattr: bool = mounts::setattr, mounts::synthetic_setattr;
     /// The present `/proc`.
     proc_mount, with_proc_mount: ProcMount = mounts::proc_mount, mounts::synthetic_proc_mount;
     /// cgroups.

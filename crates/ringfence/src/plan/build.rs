@@ -60,6 +60,9 @@ impl<'a> Build<'_, 'a> {
         let (policy, host, arena) = (self.request.policy, self.host, self.arena);
         let mut resolver = Resolver::new(self.request.surroundings);
         let files = fs::files(policy, host, &mut resolver, &mut self.refused);
+        if files.view.is_some() {
+            self.refused.extend(fs::without_view(policy, host));
+        }
         let who = who::who(policy, host, &mut self.refused);
         let limits = limit::compile(&limit::Model::of(policy), host, arena)?;
         let wanted = process::wanted_directory(policy, &mut resolver, &mut self.refused);

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::HELP;
 use super::kernel::{SERIES, Series};
+use super::suite;
 
 /// The LSMs of a boot that asks for none in particular.
 pub(super) const LSM: &str = "landlock,lockdown,yama,apparmor,bpf";
@@ -35,6 +36,8 @@ pub(super) struct Args {
     pub(super) lsms: Vec<String>,
     pub(super) append: String,
     pub(super) user: User,
+    /// Test binaries by name; empty: all that say something about a kernel.
+    pub(super) tests: Vec<String>,
     pub(super) smoke: bool,
     pub(super) all: bool,
     pub(super) table: Option<PathBuf>,
@@ -65,6 +68,7 @@ impl Args {
                         other => bail!("--user {other}: root, ordinary or both"),
                     }
                 }
+                "--test" => args.tests.extend(value()?.split(',').map(str::to_owned)),
                 "--smoke" => args.smoke = true,
                 "--all" => args.all = true,
                 "--list" => args.what = What::List,
@@ -83,6 +87,9 @@ impl Args {
 
     fn check(mut self) -> Result<Self> {
         ensure!(self.parallel > 0, "--parallel 0 boots nothing");
+        for name in &self.tests {
+            ensure!(suite::is_test(name), "--test {name}: one of {}", suite::test_names());
+        }
         ensure!(!(self.smoke && self.all), "--smoke and --all exclude each other");
         ensure!(
             !(self.all && !(self.kernels.is_empty() && self.lsms.is_empty() && self.append.is_empty())),
@@ -109,6 +116,7 @@ impl Default for Args {
             lsms: Vec::new(),
             append: String::new(),
             user: User::Both,
+            tests: Vec::new(),
             smoke: false,
             all: false,
             table: None,
@@ -163,6 +171,7 @@ mod tests {
             "--smoke --all",
             "--all --kernel 6.1",
             "--user me",
+            "--test no",
             "6.1",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -51,6 +51,11 @@ impl FromStr for Series {
 }
 
 impl Series {
+    /// Not made for clouds.
+    pub(super) const fn is_generic(&self) -> bool {
+        self.generic
+    }
+
     /// Major and minor number.
     pub(super) const fn version(&self) -> [u32; 2] {
         self.version

@@ -34,6 +34,7 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --append WORDS        more words for the kernel's command line
   --user root|ordinary|both
                         who runs the tests (default: both)
+  --test NAME,…         of spawn, ringfence, label, bad_input and hold (default: all of them)
   --smoke               one short boot of each kernel, no test binaries
   --all                 every kernel, every row of the table, every test
   --table FILE          write the table, as Markdown
@@ -78,7 +79,7 @@ fn list(archive: &Archive, args: &Args) -> Result<()> {
 fn whole(archive: &Archive, args: &Args) -> Result<()> {
     boot::require()?;
     let (kernels, missing) = kernels(archive, args)?;
-    let image = suite::image(args.smoke)?;
+    let image = suite::image(args)?;
     let rows = suite::rows(args, &kernels);
     ensure!(!rows.is_empty(), "no kernel is left to boot");
     let jobs = suite::jobs(args);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use ringfence_matrix::frame::End;
 use ringfence_matrix::job::{Job, USER};
 
-use super::args::{Args, User};
+use super::args::{Args, LSM, User};
 use super::boot::Boot;
 use super::guest;
 use super::kernel::Kernel;
@@ -71,10 +71,10 @@ const TEST: Duration = Duration::from_secs(600);
 const START: Duration = Duration::from_secs(60);
 
 /// The file system that all boots share, as an archive.
-pub(super) fn image(smoke: bool) -> Result<Vec<u8>> {
+pub(super) fn image(args: &Args) -> Result<Vec<u8>> {
     let mut tree = guest::base()?;
     guest::place(&mut tree, &dist::build()?, RINGFENCE)?;
-    if !smoke {
+    if !args.smoke {
         for (name, path) in test_binaries()? {
             guest::place(&mut tree, &stripped(&path)?, &format!("/guest/test/{name}"))?;
         }
@@ -92,7 +92,45 @@ pub(super) fn rows(args: &Args, kernels: &[Kernel]) -> Vec<Row> {
         lsm: lsm.to_owned(),
         append: args.append.clone(),
     };
-    kernels.iter().flat_map(|kernel| args.lsms.iter().map(move |lsm| row(kernel, lsm))).collect()
+    let plain = kernels.iter().filter(|kernel| !args.all || !kernel.series.is_generic());
+    let mut rows: Vec<Row> =
+        plain.flat_map(|kernel| args.lsms.iter().map(move |lsm| row(kernel, lsm))).collect();
+    if args.all {
+        rows.extend(particular(kernels));
+    }
+    rows
+}
+
+/// What a kernel's command line changes: each on the newest kernel, but x32, which only generic 5.10
+/// has and leaves off. Settings of sysctl(8) are `sysctl.` parameters.
+const PARTICULAR: [(&str, &str); 11] = [
+    ("landlock,lockdown,yama,selinux,bpf", ""),
+    ("landlock,lockdown,yama,tomoyo,apparmor,bpf", ""),
+    ("lockdown,yama,apparmor,bpf", ""),
+    (LSM, "lockdown=integrity"),
+    (LSM, "lockdown=confidentiality"),
+    (LSM, "sysctl.user.max_user_namespaces=0"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=1"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=2"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=3"),
+    (LSM, "ia32_emulation=0"),
+    (LSM, "cgroup_no_v1=all"),
+];
+const X32: (&str, &str) = ("lockdown,yama,apparmor,bpf", "syscall.x32=y");
+
+fn particular(kernels: &[Kernel]) -> Vec<Row> {
+    let row = |kernel: &Kernel, (lsm, append): (&str, &str)| Row {
+        kernel: kernel.clone(),
+        lsm: lsm.to_owned(),
+        append: append.to_owned(),
+    };
+    let newest = kernels
+        .iter()
+        .filter(|kernel| !kernel.series.is_generic())
+        .max_by_key(|kernel| kernel.series.version());
+    let generic = kernels.iter().filter(|kernel| kernel.series.is_generic());
+    let newest = newest.into_iter().flat_map(|kernel| PARTICULAR.map(|line| row(kernel, line)));
+    newest.chain(generic.map(|kernel| row(kernel, X32))).collect()
 }
 
 /// What is run on each of them.
@@ -109,10 +147,26 @@ pub(super) fn jobs(args: &Args) -> Vec<Task> {
         }
         // Root's run has each test twice: as root, and as the ordinary user that root becomes.
         if !args.smoke && (root || args.all || args.user == User::Ordinary) {
-            tasks.extend(TESTS.iter().map(|(_, name, words)| test(root, name, words)));
+            tasks.extend(chosen(args).map(|(_, name, words)| test(root, name, words)));
         }
     }
     tasks
+}
+
+fn chosen(
+    args: &Args,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static [&'static str])> {
+    TESTS.iter().filter(|(_, name, _)| args.tests.is_empty() || args.tests.iter().any(|test| test == name))
+}
+
+/// Whether a test binary of this name is run in guests.
+pub(super) fn is_test(name: &str) -> bool {
+    TESTS.iter().any(|(_, test, _)| *test == name)
+}
+
+/// All of them.
+pub(super) fn test_names() -> String {
+    TESTS.map(|(_, name, _)| name).join(", ")
 }
 
 fn users(user: User) -> Vec<bool> {

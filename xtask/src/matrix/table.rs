@@ -36,11 +36,13 @@ pub(super) fn human(results: &[(Row, RowSeen)], missing: &[String]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-const HEAD: [&str; 8] = [
+const HEAD: [&str; 10] = [
     "kernel",
     "command line",
     "boot",
-    "Landlock",
+    "LSMs, in order",
+    "Landlock ABI",
+    "gate",
     "policies, root",
     "policies, user",
     "tests, root",
@@ -60,7 +62,9 @@ fn cells(row: &Row, seen: &RowSeen) -> Vec<String> {
         release.unwrap_or_else(|| row.kernel.series.to_string()),
         format!("lsm={} {}", row.lsm, row.append).trim_end().to_owned(),
         verdict,
+        active(seen),
         landlock(seen),
+        gate(seen),
         policies(seen, true),
         policies(seen, false),
         tests(seen.count(true)),
@@ -75,20 +79,36 @@ fn absent(series: &str) -> Vec<String> {
     cells
 }
 
-/// From `ringfence host` in the guest.
+/// What `ringfence host` said in the guest of one fact.
+fn fact(seen: &RowSeen, id: &str) -> Option<serde_json::Value> {
+    let (lines, end) = [true, false].into_iter().find_map(|root| seen.lines(root, &Purpose::Host))?;
+    let host: serde_json::Value = serde_json::from_str(&lines.join("\n")).ok()?;
+    let fact = host["facts"].as_array()?.iter().find(|fact| fact["id"] == id)?;
+    (end == End::Exited(0)).then(|| fact["value"].clone())
+}
+
 fn landlock(seen: &RowSeen) -> String {
-    let text = [true, false].into_iter().find_map(|root| seen.lines(root, &Purpose::Host));
-    let Some((lines, End::Exited(0))) = text else { return "?".to_owned() };
-    let Ok(host) = serde_json::from_str::<serde_json::Value>(&lines.join("\n")) else {
-        return "?".to_owned();
-    };
-    let facts = host["facts"].as_array();
-    let abi = facts.and_then(|facts| facts.iter().find(|fact| fact["id"] == "landlock.abi"));
-    match abi.and_then(|abi| abi["value"].as_u64()) {
+    match fact(seen, "landlock.abi").and_then(|abi| abi.as_u64()) {
         Some(0) => "none".to_owned(),
-        Some(abi) => format!("ABI {abi}"),
+        Some(abi) => abi.to_string(),
         None => "?".to_owned(),
     }
+}
+
+/// The active LSMs, in the order in which they are asked.
+fn active(seen: &RowSeen) -> String {
+    let names = fact(seen, "lsm.active").and_then(|names| {
+        let names: Option<Vec<String>> =
+            names.as_array()?.iter().map(|name| Some(name.as_str()?.into())).collect();
+        names
+    });
+    names.map_or_else(|| "?".to_owned(), |names| names.join(" "))
+}
+
+/// The ways through the gate that a process found open.
+fn gate(seen: &RowSeen) -> String {
+    let open = |abi: &str| fact(seen, &format!("gate.{abi}")).is_some_and(|value| value == true);
+    ["x86_64", "i386", "x32"].into_iter().filter(|abi| open(abi)).collect::<Vec<_>>().join(" ")
 }
 
 /// Which builtins ran a command, and, in brackets, which this kernel was said not to hold; anything

@@ -53,14 +53,14 @@ both! {
         let file = ground.file("home/work/file", "text\n");
         let flags = format!("--fs-write {}", ground.work().display());
         let with = format!("{flags} --lsm-selinux u:r:box_t");
-        let write = format!("echo more >>{}", file.display());
-        ground.shell(&flags, &write).go().passes();
-        let denied = ground.shell(&with, &write).go();
+        let write = |text: &str| format!("echo {text} >{}", file.display());
+        ground.shell(&flags, &write("outside")).go().passes();
+        let denied = ground.shell(&with, &write("inside")).go();
         assert!(denied.status != 0, "{denied}");
         denied.complains("Permission denied");
         let own = ground.ringfence(&with, &["cat", OWN]).go();
         assert_eq!(own.passes().out.trim_end_matches(['\n', '\0']), "u:r:box_t");
-        assert_eq!(fs::read_to_string(&file).unwrap(), "text\nmore\n");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "outside\n");
     }
 
     fn a_transition_that_is_not_allowed_starts_nothing(ground: &Ground) {
@@ -72,7 +72,7 @@ both! {
             let run = ground.ringfence(&format!("--lsm-selinux {context}"), &["echo", "started"]).go();
             assert!(run.status >= 125, "{run}");
             assert_eq!(run.out, "", "{run}");
-            run.complains("selinux");
+            run.complains("lsm.selinux");
         }
     }
 

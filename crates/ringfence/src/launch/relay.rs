@@ -4,7 +4,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use ringfence_sys::terminal;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -18,11 +20,16 @@ use super::Error;
 const CHUNK: usize = 4096;
 /// What is still carried after the command has ended: a bound, should something keep writing.
 const LAST_CHUNKS: usize = 256;
+/// How often a relay in the background asks whether it has come to the foreground: a shell does not
+/// tell a job that runs already.
+const ASK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 /// One relay between the user's terminal and the master of the command's.
 pub(super) struct Relay {
     master: OwnedFd,
+    /// Kept open, so that the command may close its terminal and open it again.
+    _slave: OwnedFd,
     /// Which of the standard descriptors are the terminal.
     fds: u8,
     before: Option<Termios>,
@@ -35,7 +42,11 @@ pub(super) struct Relay {
 impl Relay {
     /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
     pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
+        let failed =
+            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
+        let slave = terminal::slave(master.as_fd());
         let mut relay = Self {
+            _slave: slave.map_err(|errno| failed(Errno::from_raw_os_error(errno.0.into())))?,
             master,
             fds,
             before: None,
@@ -44,8 +55,6 @@ impl Relay {
             master_open: true,
             to_master: Vec::new(),
         };
-        let failed =
-            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
         rustix::fs::fcntl_setfl(&relay.master, flags | OFlags::NONBLOCK).map_err(failed)?;
         let terminal = relay.terminal();
@@ -62,12 +71,21 @@ impl Relay {
         if let Ok(size) = tcgetwinsize(terminal) {
             let _ = tcsetwinsize(&self.master, size);
         }
-        let foreground = tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp());
-        if let (true, false, Some(modes)) = (foreground && self.fds & 1 != 0, self.raw, &self.before) {
+        // Also where they were set before: whoever had the terminal meanwhile has set others.
+        if let (true, Some(modes)) = (self.foreground() && self.fds & 1 != 0, &self.before) {
             let mut raw = modes.clone();
             raw.make_raw();
             self.raw = tcsetattr(terminal, OptionalActions::Drain, &raw).is_ok();
         }
+    }
+
+    /// When to [`Self::refresh`] at the latest, where nothing else happens.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (self.input_open && !self.raw).then_some(ASK)
+    }
+
+    fn foreground(&self) -> bool {
+        tcgetpgrp(self.terminal()).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 
     /// Puts what this relay waits for into `fds`, and says how many: the master, and the input
@@ -128,6 +146,8 @@ impl Relay {
     fn input(&mut self) {
         let mut bytes = [0u8; CHUNK];
         match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+            // What is typed is for somebody else now.
+            Err(Errno::IO) if !self.foreground() => self.raw = false,
             Ok(0) | Err(Errno::IO) => self.input_open = false,
             Ok(count) => {
                 self.to_master.extend_from_slice(&bytes[..count]);

@@ -9,14 +9,15 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use linux_raw_sys::general::{
-    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock,
+    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_fcntl, __NR_flock,
     __NR_getdents64, __NR_nanosleep, __NR_newfstatat, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal,
     __NR_poll, __NR_prctl, __NR_pread64, __NR_rt_sigprocmask, __NR_sendto, __NR_setsid, __NR_unlinkat,
-    __NR_wait4, __NR_write, AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, DT_DIR, O_CLOEXEC,
-    O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, POLLIN, SIG_SETMASK, SIGKILL, pollfd, stat,
+    __NR_wait4, __NR_write, AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, DT_DIR,
+    F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, POLLIN, SIG_SETMASK, SIGKILL,
+    pollfd, stat,
 };
 use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
-use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{self, Errno};
 use crate::spawn::channel;
@@ -96,6 +97,19 @@ impl Word {
         message[0] = TERMINAL;
         message[1..].copy_from_slice(before.as_bytes());
         self.send(&message, terminal)
+    }
+
+    /// Another copy: fcntl(2) `F_DUPFD_CLOEXEC`.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn try_clone(&self) -> Result<Self, Errno> {
+        let fd = self.0.as_raw_fd() as usize;
+        // SAFETY: numbers only; it gives a new descriptor.
+        unsafe {
+            ask(__NR_fcntl, [fd, F_DUPFD_CLOEXEC as usize, 0, 0, 0])
+                .map(|fd| Self(OwnedFd::from_raw_fd(fd as i32)))
+        }
     }
 
     /// All went well: nothing of the containment lives any more, and the terminal is as it was.

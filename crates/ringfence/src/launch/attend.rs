@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use ringfence_sys::janitor::Word;
 use ringfence_sys::signal::{self, Blocked};
 use ringfence_sys::spawn::{self, Child, Ended, Handle, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -78,12 +79,7 @@ impl Starting<'_, '_> {
         }
         let relay = match self.plan.terminal {
             None => None,
-            Some(fds) => {
-                if fds & 1 != 0 {
-                    self.leftovers.remember(rustix::stdio::stdin())?;
-                }
-                Some(terminal(child, fds)?)
-            }
+            Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
         let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
         let mut watch = Watch { signals: self.signals.as_fd(), relay, deadline };
@@ -207,10 +203,10 @@ impl Deadline {
     }
 }
 
-fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
+fn terminal(child: &mut Child<'_>, fds: u8, janitor: Option<Word>) -> Result<Relay, Error> {
     match child.report(true) {
         Some(Report::Terminal(master)) => {
-            let relay = Relay::start(master, fds)?;
+            let relay = Relay::start(master, fds, janitor)?;
             let _ = child.go_on();
             Ok(relay)
         }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use ringfence_sys::Errno;
 use ringfence_sys::janitor::{self as sys, Leftover as Raw, Word};
-use ringfence_sys::terminal::Modes;
 
 /// One thing that a containment leaves, by its absolute path. It need not exist yet: a janitor is
 /// started before it is made.
@@ -64,12 +63,12 @@ impl Janitor {
         self.word.as_ref().map_or(Ok(()), |word| word.init(pidfd)).map_err(failed)
     }
 
-    /// Gives the terminal these modes back, should this process be killed while it is raw.
+    /// Another way to tell it. All of them are gone when [`Self::finish`] is called, or do no harm.
     ///
     /// # Errors
-    /// `EPIPE` where the janitor is gone.
-    pub(super) fn remember(&self, terminal: BorrowedFd<'_>, modes: &Modes) -> io::Result<()> {
-        self.word.as_ref().map_or(Ok(()), |word| word.terminal(terminal, modes)).map_err(failed)
+    /// Those of fcntl(2) `F_DUPFD_CLOEXEC`.
+    pub(super) fn word(&self) -> io::Result<Option<Word>> {
+        self.word.as_ref().map(Word::try_clone).transpose().map_err(failed)
     }
 
     /// Lets the janitor do its work and waits for it. Nothing of the containment may live any more.

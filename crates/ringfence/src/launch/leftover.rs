@@ -8,8 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringfence_sys::janitor::PLACEHOLDER_MODE;
-use ringfence_sys::terminal::Modes;
+use ringfence_sys::janitor::{PLACEHOLDER_MODE, Word};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
@@ -94,24 +93,17 @@ impl Leftovers {
     /// # Errors
     /// The janitor is gone: nothing would hold denied paths once this process is killed.
     pub fn name_init(&self, pidfd: BorrowedFd<'_>) -> Result<(), Error> {
-        self.tell(|janitor| janitor.name_init(pidfd))
+        let said = self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pidfd));
+        said.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
     }
 
-    /// Lets the janitor know the modes of a terminal, before they change.
+    /// A way to tell the janitor of a terminal whose modes are about to change.
     ///
     /// # Errors
-    /// `ENOTTY`, or the janitor is gone: nobody would give the modes back once this process is killed.
-    pub fn remember(&self, terminal: BorrowedFd<'_>) -> Result<(), Error> {
-        self.tell(|janitor| {
-            let modes = Modes::of(terminal);
-            let modes = modes.map_err(|errno| io::Error::from_raw_os_error(errno.0.into()))?;
-            janitor.remember(terminal, &modes)
-        })
-    }
-
-    fn tell(&self, say: impl FnOnce(&Janitor) -> io::Result<()>) -> Result<(), Error> {
-        let said = self.janitor.as_ref().map_or(Ok(()), say);
-        said.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
+    /// `EMFILE`, `ENFILE`.
+    pub fn word(&self) -> Result<Option<Word>, Error> {
+        let word = self.janitor.as_ref().map_or(Ok(None), Janitor::word);
+        word.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
     }
 
     /// Removes it all, and returns how many things could not be removed.

@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use ringfence_sys::terminal;
+use ringfence_sys::janitor::Word;
+use ringfence_sys::terminal::{self, Modes};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -32,6 +33,8 @@ pub(super) struct Relay {
     _slave: OwnedFd,
     /// Which of the standard descriptors are the terminal.
     fds: u8,
+    /// Told of the modes that the terminal had, before they change.
+    janitor: Option<Word>,
     before: Option<Termios>,
     raw: bool,
     input_open: bool,
@@ -40,8 +43,9 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
-    pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
+    /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change. In
+    /// the background its modes are somebody else's, and the command's are the kernel's default.
+    pub(super) fn start(master: OwnedFd, fds: u8, janitor: Option<Word>) -> Result<Self, Error> {
         let failed =
             |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let slave = terminal::slave(master.as_fd());
@@ -49,6 +53,7 @@ impl Relay {
             _slave: slave.map_err(|errno| failed(Errno::from_raw_os_error(errno.0.into())))?,
             master,
             fds,
+            janitor,
             before: None,
             raw: false,
             input_open: fds & 1 != 0,
@@ -57,10 +62,10 @@ impl Relay {
         };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
         rustix::fs::fcntl_setfl(&relay.master, flags | OFlags::NONBLOCK).map_err(failed)?;
-        let terminal = relay.terminal();
-        let modes = tcgetattr(terminal).map_err(failed)?;
-        tcsetattr(&relay.master, OptionalActions::Now, &modes).map_err(failed)?;
-        relay.before = Some(modes);
+        if relay.foreground() {
+            let modes = tcgetattr(relay.terminal()).map_err(failed)?;
+            tcsetattr(&relay.master, OptionalActions::Now, &modes).map_err(failed)?;
+        }
         relay.refresh();
         Ok(relay)
     }
@@ -71,8 +76,21 @@ impl Relay {
         if let Ok(size) = tcgetwinsize(terminal) {
             let _ = tcsetwinsize(&self.master, size);
         }
-        // Also where they were set before: whoever had the terminal meanwhile has set others.
-        if let (true, Some(modes)) = (self.foreground() && self.fds & 1 != 0, &self.before) {
+        if self.foreground() && self.fds & 1 != 0 {
+            self.make_raw(terminal);
+        }
+    }
+
+    /// Also where it was raw before: whoever had the terminal meanwhile has set other modes.
+    fn make_raw(&mut self, terminal: BorrowedFd<'_>) {
+        if self.before.is_none() {
+            self.before = tcgetattr(terminal).ok();
+            if let (Some(janitor), Ok(modes)) = (&self.janitor, Modes::of(terminal)) {
+                // Where the janitor is gone, a kill leaves the terminal raw.
+                let _ = janitor.terminal(terminal, &modes);
+            }
+        }
+        if let Some(modes) = &self.before {
             let mut raw = modes.clone();
             raw.make_raw();
             self.raw = tcsetattr(terminal, OptionalActions::Drain, &raw).is_ok();

@@ -2,6 +2,7 @@
 //! `[lsm]`, `[net]` and the files become Landlock's.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ringfence_bpf::filter::{AbiSet, Action};
 use ringfence_bpf::rule::{Rule, Target};
@@ -108,8 +109,19 @@ fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network:
         needed.insert(Right::ScopeSignal);
     }
     // The filter leaves no Unix socket where the policy names none.
-    if !own_network && (!filtered || !policy.net.unix.is_empty()) {
+    let unix = !filtered || !policy.net.unix.is_empty();
+    if !own_network && unix {
         needed.insert(Right::ScopeAbstractUnixSocket);
     }
+    if unix && shows_other_sockets(&model.paths) {
+        needed.insert(Right::ResolveUnix);
+    }
     needed
+}
+
+/// Whether something is visible that `net.unix` does not name: connect(2) to a socket there passes
+/// a read-only mount.
+fn shows_other_sockets(rules: &[landlock::PathRule]) -> bool {
+    let named = |path: &Path| rules.iter().any(|rule| rule.access.unix && path.starts_with(&rule.path));
+    rules.iter().any(|rule| rule.access.read && !named(&rule.path))
 }

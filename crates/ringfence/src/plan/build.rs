@@ -208,6 +208,7 @@ impl<'a> Build<'_, 'a> {
                 environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
             let found = command::find(name, search, resolver).map_err(missing_command)?;
             process::reachable(&found, view).map_err(Stop::Command)?;
+            process::speaks(&found, self.request.policy).map_err(Stop::Command)?;
             let path = process::path_to_execute(&found);
             compiled.steps.push(process::exec(path, self.request, &environment, token, self.arena)?);
             program = Some(path.to_owned());

@@ -9,6 +9,7 @@ use crate::control::{
 };
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
+use crate::policy::degrade;
 use crate::policy::model::{DevView, Namespace};
 
 use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
@@ -240,10 +241,14 @@ impl<'a> Build<'_, 'a> {
             }
             self.refused.push(Refused {
                 message: format!("this host cannot give {}: {why}", promise.requested),
-                help: format!(
-                    "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
-                    promise.name
-                ),
+                help: if degrade::is_name(promise.name) {
+                    format!(
+                        "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
+                        promise.name
+                    )
+                } else {
+                    "change the policy: this cannot be let pass".to_owned()
+                },
                 at: promise.at,
             });
         }

@@ -22,6 +22,7 @@ const SYS_ADMIN: u8 = 21;
 /// The seccomp room's model. `terminal`: the caller's own terminal reaches the program.
 pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::Model {
     let calls = &policy.syscalls;
+    let io_uring = calls.allow.iter().find(|rule| names_io_uring(&rule.value)).map(|rule| rule.at);
     seccomp::Model {
         mode: calls.mode.value,
         mode_at: Some(calls.mode.at),
@@ -31,10 +32,11 @@ pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::M
         on_deny: calls.on_deny.value,
         unknown: calls.unknown.value,
         bad_abi: Action::Errno(ENOSYS),
-        families: Some(net::families(&policy.net)),
+        // Where nothing is withheld of the host's network, io_uring opens nothing that is.
+        families: (io_uring.is_none() || !net::everything(&policy.net)).then(|| net::families(&policy.net)),
         terminal,
         nested_user_namespaces: false,
-        io_uring_at: calls.allow.iter().find(|rule| names_io_uring(&rule.value)).map(|rule| rule.at),
+        io_uring_at: io_uring,
         log: policy.audit.events.value != Events::None,
         spec_allow: false,
         permitted: restricting_is_permitted(policy),

@@ -8,8 +8,11 @@
 
 pub mod compile;
 pub mod decode;
+pub mod diagram;
 pub mod eval;
 pub mod filter;
 pub mod program;
+pub mod prove;
+pub mod relate;
 pub mod rule;
 pub mod table;

@@ -41,6 +41,7 @@ mod specify;
 mod store;
 mod term;
 mod vector;
+mod word;
 
 use crate::decode::Refusal;
 use crate::filter::{Action, FilterSpec};
@@ -48,7 +49,8 @@ use crate::program::{Program, SeccompData};
 
 pub use count::Count;
 pub use cube::{Condition, Cube, Field, Values};
-pub use part::Part;
+pub use part::{Function, Part};
+pub(crate) use word::First;
 
 use store::{Ref, Store};
 

@@ -1,23 +1,27 @@
 //! Hostile programs: an answer or a refusal, in bounded time and memory.
 
-use std::time::Instant;
-
 use ringfence_bpf::diagram::{Bound, Error, Limits, Space};
 use ringfence_bpf::program::{Insn, MAX_INSNS, Program};
 
 use crate::random::Random;
 use crate::{load, ret};
 
-/// Answers or refuses, within the bound; the time only where the build is optimised.
+/// Seconds that this thread has had a processor: others run beside it. proc_pid_schedstat, in
+/// `Documentation/scheduler/sched-stats.rst`: the first number, in nanoseconds.
+fn processor() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+/// Answers or refuses, within the bound.
 fn bounded(name: &str, insns: Vec<Insn>) -> Option<Bound> {
     assert!(insns.len() <= MAX_INSNS);
-    let start = Instant::now();
+    let start = processor();
     let mut space = Space::new(Limits::default());
     let result = space.program(&Program::new(insns));
-    let seconds = start.elapsed().as_secs_f64();
-    if !cfg!(debug_assertions) {
-        assert!(seconds < 2.0, "{name}: {seconds:.2} s");
-    }
+    let seconds = processor() - start;
+    let most = if cfg!(debug_assertions) { 5.0 } else { 2.0 };
+    assert!(seconds < most, "{name}: {seconds:.2} s");
     eprintln!("{name}: {seconds:.3} s, {} nodes, {:?}", space.nodes(), result.as_ref().err());
     match result {
         Ok(_) => None,
@@ -66,8 +70,6 @@ fn ways_that_multiply() {
             Insn::stmt(0x02, 0),
         ]
     };
-    let mut insns = vec![Insn::stmt(0x02, 0)];
-    insns.extend(filled(double, &[Insn::stmt(0x60, 0), Insn::stmt(0x16, 0)]).split_off(1));
     let mut whole = filled(double, &[Insn::stmt(0x60, 0), Insn::stmt(0x16, 0)]);
     whole.truncate(8 * 500);
     whole.splice(0..0, [Insn::stmt(0x02, 0)]);
@@ -110,7 +112,7 @@ fn long_chains_of_numbers_and_arguments() {
 /// A jump over everything that computes: bit tests in which each way goes on elsewhere.
 #[test]
 fn random_jumps() {
-    for seed in 1..12 {
+    for seed in 1..6 {
         let mut random = Random(seed);
         let jump = |_| {
             let code = *random.pick(&[0x15, 0x25, 0x35, 0x45]);
@@ -128,7 +130,7 @@ fn random_jumps() {
 /// Arithmetic of all kinds on all words.
 #[test]
 fn random_arithmetic() {
-    for seed in 1..12 {
+    for seed in 1..6 {
         let mut random = Random(seed);
         let step = |_| {
             let codes = [
@@ -149,7 +151,7 @@ fn random_arithmetic() {
 fn bounds_are_errors_that_name_them() {
     let few = Limits { nodes: 100, ..Limits::default() };
     let filter =
-        Program::new(filled(|at| vec![load(0), Insn::jump(0x15, at as u32 * 3, 0, 1), ENDS[0]], &ENDS));
+        Program::new(filled(|at| vec![load(0), Insn::jump(0x15, at as u32 * 3, 0, 1), ENDS[1]], &ENDS));
     let refused = Space::new(few).program(&filter).unwrap_err();
     assert_eq!(refused, Error::TooComplex(Bound::Nodes(100)));
     assert_eq!(refused.to_string(), "too complex for an exact answer: more than 100 nodes");

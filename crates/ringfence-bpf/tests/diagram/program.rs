@@ -178,7 +178,7 @@ fn every_operation() {
     for code in [0x04, 0x14, 0x24, 0x34, 0x44, 0x54, 0x64, 0x74, 0xa4, 0x84] {
         for with_x in [false, true] {
             for compare in [0x15, 0x25, 0x35, 0x45] {
-                for _ in 0..6 {
+                for _ in 0..3 {
                     let mut k = *random.pick(&CONSTANTS);
                     k = if code == 0x64 || code == 0x74 { k % 32 } else { k.max(1) };
                     let (second, mask) = (*random.pick(&CONSTANTS), *random.pick(&[1, 7, 0xff, 0xf0f]));
@@ -194,10 +194,10 @@ fn every_operation() {
                         Insn::stmt(0x06, 0x0005_0001),
                     ];
                     let program = Program::new(insns.to_vec());
-                    let mut space = Space::new(Limits::default());
+                    let mut space = Space::new(SMALL);
                     let Ok(diagram) = space.program(&program) else { continue };
                     answered += 1;
-                    for data in inputs(&mut random, &program, 300) {
+                    for data in inputs(&mut random, &program, 200) {
                         let expected = eval::action(program.insns(), &data).unwrap();
                         assert_eq!(space.eval(diagram, &data), expected, "{data:x?} by {program:x?}");
                     }
@@ -205,5 +205,5 @@ fn every_operation() {
             }
         }
     }
-    assert!(answered > 400, "{answered} of 480");
+    assert!(answered > 180, "{answered} of 240");
 }

@@ -8,6 +8,7 @@
 
 pub mod compile;
 pub mod decode;
+pub mod disassemble;
 pub mod eval;
 pub mod filter;
 pub mod program;

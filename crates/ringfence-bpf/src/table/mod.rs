@@ -283,3 +283,8 @@ pub fn errno(name: &str) -> Option<u16> {
     let table = errnos();
     table.binary_search_by(|entry| entry.name.cmp(name)).ok().map(|at| table[at].value as u16)
 }
+
+/// The name of an errno number: where two names share one, the older (`EAGAIN`, `EDEADLK`).
+pub fn errno_name(number: u16) -> Option<&'static str> {
+    errnos().iter().find(|entry| entry.value == i64::from(number)).map(|entry| entry.name)
+}

@@ -8,9 +8,12 @@
 
 pub mod compile;
 pub mod decode;
+pub mod diagram;
 pub mod disassemble;
 pub mod eval;
 pub mod filter;
 pub mod program;
+pub mod prove;
+pub mod relate;
 pub mod rule;
 pub mod table;

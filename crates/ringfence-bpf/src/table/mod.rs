@@ -12,10 +12,12 @@ mod constants;
 mod entries;
 mod groups;
 mod names;
+mod sibling;
 mod version;
 
 use crate::program::SeccompData;
 
+pub use sibling::{Hidden, Route, hidden, routes, with_siblings};
 pub use version::Version;
 
 /// One of the three ways through the gate.

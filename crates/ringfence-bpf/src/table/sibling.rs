@@ -148,7 +148,7 @@ const SIBLINGS: &[(&str, &str)] = &[
     // System V IPC
     ("semget", "ipc:2"),
     ("semctl", "ipc:3"),
-    ("semop", "semtimedop semtimedop_time64 ipc:1 ipc:4"),
+    ("semop", "semtimedop"),
     ("msgsnd", "ipc:11"),
     ("msgrcv", "ipc:12"),
     ("msgget", "ipc:13"),
@@ -173,7 +173,7 @@ const SIBLINGS: &[(&str, &str)] = &[
     ("timerfd_settime64", "timerfd_settime"),
     ("mq_timedsend", "mq_timedsend_time64"),
     ("mq_timedreceive", "mq_timedreceive_time64"),
-    ("semtimedop", "semtimedop_time64 ipc:4"),
+    ("semtimedop_time64", "ipc:4"),
 ];
 
 const HIDDEN: &[Hidden] = &[

@@ -12,6 +12,7 @@ pub mod diagram;
 pub mod disassemble;
 pub mod eval;
 pub mod filter;
+pub mod finding;
 pub mod program;
 pub mod prove;
 pub mod relate;

@@ -44,7 +44,7 @@ use Severity::{Low, Medium, Note};
 
 const LOW_32: u64 = u32::MAX as u64;
 
-static DANGERS: [Danger; 58] = [
+static DANGERS: [Danger; 55] = [
     any("acct", Low, "process accounting writes to a file of the host, acct(2)"),
     any(
         "add_key",
@@ -62,7 +62,6 @@ static DANGERS: [Danger; 58] = [
     ),
     any("clock_settime", Low, "changes the host's clock, clock_settime(2)"),
     any("clone3", Note, "its flags, CLONE_NEWUSER among them, are behind a pointer, clone(2)"),
-    any("create_module", Low, "loads kernel code, create_module(2)"),
     any("delete_module", Medium, "removes kernel code, delete_module(2)"),
     any("fanotify_init", Low, "watches whole file systems, fanotify(7)"),
     any("finit_module", Medium, "loads kernel code, init_module(2)"),
@@ -94,7 +93,6 @@ static DANGERS: [Danger; 58] = [
         Medium,
         "keyrings are shared with other containers of the user, keyrings(7); CVE-2016-0728",
     ),
-    any("lookup_dcookie", Low, "shows paths of the host, lookup_dcookie(2)"),
     any("migrate_pages", Low, "moves memory of other processes, migrate_pages(2)"),
     any(
         "modify_ldt",
@@ -105,10 +103,10 @@ static DANGERS: [Danger; 58] = [
     any("mount_setattr", Medium, "makes mounts writable again, mount_setattr(2)"),
     any("move_mount", Medium, "changes the view of the file system, move_mount(2)"),
     any("move_pages", Low, "moves memory of other processes, move_pages(2)"),
-    any("nfsservctl", Low, "talks to the kernel's NFS server, nfsservctl(2)"),
     any("open_by_handle_at", Medium, "opens files outside the view by number: CVE-2014-3519, `shocker`"),
     any("open_tree", Low, "clones mounts, open_tree(2)"),
     any("perf_event_open", Medium, "large and often broken: CVE-2013-2094, CVE-2023-6931"),
+    // Without the highest bit: 0xffffffff asks and changes nothing.
     // Without the highest bit: 0xffffffff asks and changes nothing.
     only(
         "personality",

@@ -8,6 +8,7 @@
 
 pub mod compile;
 pub mod decode;
+pub mod decompile;
 pub mod diagram;
 pub mod disassemble;
 pub mod eval;

@@ -44,7 +44,7 @@ use Severity::{Low, Medium, Note};
 
 const LOW_32: u64 = u32::MAX as u64;
 
-static DANGERS: [Danger; 55] = [
+static DANGERS: [Danger; 53] = [
     any("acct", Low, "process accounting writes to a file of the host, acct(2)"),
     any(
         "add_key",
@@ -166,8 +166,6 @@ static DANGERS: [Danger; 55] = [
         "stops the kernel in the middle of a copy, the helper of many exploits, userfaultfd(2)",
     ),
     any("vhangup", Low, "hangs up the terminal, vhangup(2)"),
-    any("vm86", Low, "16-bit code, vm86(2); CVE-2010-4258"),
-    any("vm86old", Low, "16-bit code, vm86(2)"),
 ];
 
 pub(super) fn find(gate: &mut Gate<'_>, findings: &mut Vec<Finding>) -> Result<(), Error> {

@@ -42,6 +42,7 @@ mod specify;
 mod store;
 mod term;
 mod vector;
+mod word;
 
 use crate::decode::Refusal;
 use crate::filter::{Action, FilterSpec};
@@ -49,16 +50,18 @@ use crate::program::{Program, SeccompData};
 
 pub use count::Count;
 pub use cube::{Condition, Cube, Field, Values};
-pub use part::Part;
+pub use part::{Function, Part};
+pub(crate) use word::First;
 
 use store::{Ref, Store};
 
 /// How far a [`Space`] goes. A bound that is hit is an error that names it, never a wrong answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The most nodes of one space, over all its functions; about 40 bytes each at the most.
+    /// The most nodes of one space, over all its functions; about 60 bytes each at the most, with the
+    /// memory of operations.
     pub nodes: usize,
-    /// The most steps of one operation: about 50 ns each.
+    /// The most steps of one operation: some 50 ns to 1 µs each, by how much memory they touch.
     pub steps: u64,
 }
 
@@ -113,9 +116,9 @@ pub struct Space {
 }
 
 impl Default for Limits {
-    /// Within 2 seconds and 500 MB on a slow machine.
+    /// Within 2 seconds and 100 MB; Docker's default profile takes a fortieth of the nodes.
     fn default() -> Self {
-        Self { nodes: 6 << 20, steps: 12 << 20 }
+        Self { nodes: 3 << 18, steps: 3 << 20 }
     }
 }
 

@@ -26,6 +26,22 @@ pub(super) const fn level(offset: u32) -> u32 {
     }
 }
 
+/// The byte offset of the word that a level below 512 is in.
+pub(super) const fn offset(level: u32) -> u32 {
+    match level {
+        0..NR => 4,
+        NR..ARGS => 0,
+        ARGS..IP => 16 + (level - ARGS) / 64 * 8 + if (level - ARGS) % 64 < WORD { 4 } else { 0 },
+        _ => {
+            if level - IP < WORD {
+                12
+            } else {
+                8
+            }
+        }
+    }
+}
+
 /// The bit at a level of an input.
 pub(super) fn bit(data: &SeccompData, level: u32) -> bool {
     let (value, bits, from) = match level {

@@ -36,8 +36,9 @@ pub(super) struct Store {
     /// The answer of each terminal; the first two are the truth values of sets.
     terminals: Vec<u32>,
     answers: HashMap<u32, Ref>,
-    /// Open addressing; a place in `nodes` plus one.
-    table: Vec<u32>,
+    /// Open addressing; a place in `nodes` plus one, and above it 32 bits of the hash, so that most
+    /// other nodes need not be looked at.
+    table: Vec<u64>,
     cache: Vec<Entry>,
     limits: Limits,
     steps: u64,
@@ -68,7 +69,7 @@ const FIRST: u32 = 4;
 /// Entries of the cache and of the table at the start: a filter of a few dozen calls fills them.
 const SMALL: usize = 1 << 12;
 /// Entries of the cache at most: 20 bytes each.
-const LARGE: usize = 1 << 22;
+const LARGE: usize = 1 << 20;
 
 impl Store {
     pub(super) fn new(limits: Limits) -> Self {
@@ -146,11 +147,14 @@ impl Store {
         }
         let node = Node { level, low, high };
         let mask = self.table.len() - 1;
-        let mut slot = hash(level, low.0, high.0) as usize & mask;
+        let hash = hash(level, low.0, high.0);
+        let mut slot = hash as usize & mask;
         loop {
             match self.table[slot] {
                 0 => break,
-                at if self.nodes[at as usize - 1] == node => return Ok(Ref(at - 1)),
+                entry if entry >> 32 == hash >> 32 && self.nodes[entry as u32 as usize - 1] == node => {
+                    return Ok(Ref(entry as u32 - 1));
+                }
                 _ => slot = (slot + 1) & mask,
             }
         }
@@ -158,7 +162,7 @@ impl Store {
             return Err(Error::TooComplex(Bound::Nodes(self.limits.nodes)));
         }
         self.nodes.push(node);
-        self.table[slot] = self.nodes.len() as u32;
+        self.table[slot] = hash >> 32 << 32 | self.nodes.len() as u64;
         if self.nodes.len() * 2 > self.table.len() {
             self.grow();
         }
@@ -169,11 +173,12 @@ impl Store {
         let len = 2 * self.table.len();
         self.table = vec![0; len];
         for (at, node) in self.nodes.iter().enumerate() {
-            let mut slot = hash(node.level, node.low.0, node.high.0) as usize & (len - 1);
+            let hash = hash(node.level, node.low.0, node.high.0);
+            let mut slot = hash as usize & (len - 1);
             while self.table[slot] != 0 {
                 slot = (slot + 1) & (len - 1);
             }
-            self.table[slot] = at as u32 + 1;
+            self.table[slot] = hash >> 32 << 32 | (at as u64 + 1);
         }
         if self.cache.len() < LARGE && self.cache.len() < self.nodes.len() {
             let old = std::mem::take(&mut self.cache);
@@ -210,9 +215,9 @@ impl Store {
     }
 }
 
-fn hash(a: u32, b: u32, c: u32) -> u32 {
+fn hash(a: u32, b: u32, c: u32) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let first = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(ODD);
     let both = (first ^ u64::from(c) ^ first >> 29).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (both >> 32) as u32
+    both ^ both >> 32
 }

@@ -35,6 +35,7 @@ mod apply;
 mod count;
 mod cube;
 mod execute;
+mod forget;
 mod order;
 mod part;
 mod specify;

@@ -20,7 +20,7 @@ mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod step;
-mod terminal;
+pub mod terminal;
 pub mod trim;
 
 pub use raw::Errno;

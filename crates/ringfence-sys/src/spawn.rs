@@ -359,7 +359,8 @@ impl Drop for Stacks {
     }
 }
 
-fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
+/// A connected pair that keeps messages apart and closes at execve(2): `SOCK_SEQPACKET`.
+pub(crate) fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (af_unix, seqpacket_cloexec) = (1, 5 | 0o2000000);
     let mut pair = [-1i32; 2];
     // SAFETY: socketpair writes two ints.

@@ -10,7 +10,7 @@ use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
-use super::{Invocation, USAGE};
+use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
 use crate::run::{FAILED, Job};
 
@@ -21,7 +21,7 @@ const RUN_FAILED: u8 = FAILED as u8;
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| job(&matches)) {
         Ok(job) => Invocation::Run(job),
-        Err(error) => explain(error, RUN_FAILED),
+        Err(error) => explain(&error, "run", RUN_FAILED),
     }
 }
 
@@ -29,7 +29,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "check", USAGE),
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "host", USAGE),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
     match command.no_binary_name(true).try_get_matches_from(args) {
         // The commands that exist are read elsewhere, so there is nothing left to match.
         Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "", USAGE),
     }
 }
 
@@ -158,17 +158,17 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     let named = policies.iter().map(|value| ("--policy", value));
     let mut all = named.chain(flags.iter().map(|flag| (flag.name.as_str(), &flag.value)));
     if let Some((name, value)) = all.find(|(_, value)| value.starts_with("--")) {
-        let message = format!("{name} has no value, or is {value} its value? No value begins with `--`\n");
+        let message =
+            format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
     let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
     Ok(Job { policies, flags, command })
 }
 
-fn explain(error: clap::Error, status: u8) -> Invocation {
-    let text = error.render().to_string();
+fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(text),
-        _ => Invocation::Usage(text, status),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),
+        _ => Invocation::Usage(mistake::text(error, command), status),
     }
 }

@@ -5,6 +5,7 @@
 //! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
 
 mod full;
+mod mistake;
 mod quick;
 
 use std::ffi::OsString;

@@ -134,4 +134,28 @@ both! {
         }
         unharmed(ground);
     }
+
+    /// The hooks of a repository, also where it has none yet; no repository is made of what is none.
+    fn a_build_leaves_no_hook(ground: &Ground) {
+        let plant = "mkdir -p .git/hooks; echo 'touch /tmp/x' >.git/hooks/pre-commit && echo planted; \
+                     mv .git elsewhere && echo moved; true";
+        let before = ground.picture();
+        let nothing = script(ground, "--policy builtin:build", "ls -A");
+        assert_eq!(nothing.out, "begun\n", "{nothing}");
+        ground.nothing_left(&before);
+        ground.directory("home/work/.git");
+        for existing in [false, true] {
+            if existing {
+                ground.directory("home/work/.git/hooks");
+            }
+            let before = ground.picture();
+            let run = script(ground, "--policy builtin:build", plant);
+            assert_eq!(run.passes().out, "begun\n", "{run}");
+            ground.nothing_left(&before);
+        }
+        // A work tree's .git is a file that names a directory elsewhere.
+        fs::remove_dir_all(ground.work().join(".git")).unwrap();
+        ground.file("home/work/.git", "gitdir: elsewhere\n");
+        script(ground, "--policy builtin:build", "cat .git").passes().prints("gitdir: elsewhere");
+    }
 }

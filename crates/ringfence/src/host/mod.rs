@@ -12,7 +12,6 @@ pub mod kernel;
 pub mod lsm;
 pub mod mounts;
 pub mod namespace;
-mod nearest;
 pub mod path;
 pub mod process;
 pub mod seccomp;

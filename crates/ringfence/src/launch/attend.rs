@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use ringfence_sys::janitor::Word;
 use ringfence_sys::signal::{self, Blocked};
 use ringfence_sys::spawn::{self, Child, Ended, Handle, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -70,7 +71,7 @@ impl Starting<'_, '_> {
             match child.report(true) {
                 Some(Report::Waiting) => {
                     idmap::write(self.plan, child.handle().pid())?;
-                    self.leftovers.name_init(child.handle().pid())?;
+                    self.leftovers.name_init(child.handle().pidfd())?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),
@@ -78,7 +79,7 @@ impl Starting<'_, '_> {
         }
         let relay = match self.plan.terminal {
             None => None,
-            Some(fds) => Some(terminal(child, fds)?),
+            Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
         let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
         let mut watch = Watch { signals: self.signals.as_fd(), relay, deadline };
@@ -156,7 +157,8 @@ impl<S: AsFd> Watch<S> {
             if let Some(relay) = &self.relay {
                 used += relay.wishes(&mut fds[2..]);
             }
-            let first = [until, self.deadline.next].into_iter().flatten().min();
+            let ask = self.relay.as_ref().and_then(Relay::patience).map(|time| Instant::now() + time);
+            let first = [until, self.deadline.next, ask].into_iter().flatten().min();
             let timeout = first.map(left);
             if poll(&mut fds[..used], timeout.as_ref()).is_ok() {
                 for (flags, fd) in ready.iter_mut().zip(&fds[..used]) {
@@ -171,6 +173,9 @@ impl<S: AsFd> Watch<S> {
         }
         if let Some(relay) = &mut self.relay {
             relay.carry(&ready[2..]);
+            if relay.patience().is_some() {
+                relay.refresh();
+            }
         }
         self.deadline.check(child);
         ended
@@ -198,10 +203,10 @@ impl Deadline {
     }
 }
 
-fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
+fn terminal(child: &mut Child<'_>, fds: u8, janitor: Option<Word>) -> Result<Relay, Error> {
     match child.report(true) {
         Some(Report::Terminal(master)) => {
-            let relay = Relay::start(master, fds)?;
+            let relay = Relay::start(master, fds, janitor)?;
             let _ = child.go_on();
             Ok(relay)
         }

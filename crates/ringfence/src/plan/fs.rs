@@ -66,6 +66,7 @@ pub(super) fn files(
     denied(fs, own_mounts, resolver, refused, &mut view, &mut files);
     if own_mounts {
         special(fs, host, resolver, &mut view, &mut files.rules);
+        files.rules.extend(root_listing(&view, &files.rules));
         files.view = Some(view);
     }
     files
@@ -171,6 +172,19 @@ fn denied(
         let kind = if found.exists() { kinds(&found).0 } else { mount::Kind::Directory };
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
+}
+
+/// `ls /` in a view of its own: Landlock's rights hold for all that lies below, so listing the root
+/// means listing every directory of the view. All of them can be listed anyway, but for those of
+/// `net.unix`: where there is one, the root stays closed. The rule is on the view's own root: a
+/// descriptor of a directory outside gains nothing from it.
+fn root_listing(view: &mount::Model, rules: &[landlock::PathRule]) -> Option<landlock::PathRule> {
+    let root = Path::new("/");
+    let readable = |path: &Path| rules.iter().any(|rule| rule.access.read && path.starts_with(&rule.path));
+    let mut places = view.places.iter().filter(|place| place.kind == mount::Kind::Directory);
+    let listed = places.all(|place| place.path != root && readable(&place.path));
+    let (kind, access) = (landlock::Kind::Directory, landlock::Access::LIST);
+    listed.then(|| landlock::PathRule { path: root.to_owned(), kind, access, at: None })
 }
 
 /// `/proc` and `/dev`.

@@ -24,7 +24,7 @@ use crate::policy::{Origin, Policy};
 
 pub use build::compile;
 pub use explain::{Explained, explain};
-pub use print::{control_name, detail, human, namespace_names, place};
+pub use print::{control_name, detail, human, namespace_names, place, quoted};
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]

@@ -5,12 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
+use ringfence_bpf::table::Abi;
 use ringfence_sys::abi::Vector;
 use ringfence_sys::step::Step;
 
 use crate::control::{Control, Planned, Refusal, Stage, arena, mount};
-use crate::host::command::{Command, Format};
+use crate::host::command::{Command, Format, Machine};
 use crate::host::path::{Absent, Resolver};
+use crate::policy::model::SyscallMode;
 use crate::policy::{Origin, Policy};
 
 use super::{Refused, Request};
@@ -172,6 +174,27 @@ pub(super) fn reachable(found: &Command, view: Option<&mount::Model>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether the filter lets a program of another ABI through the gate. Else it would be started, and
+/// its first system call denied.
+pub(super) fn speaks(found: &Command, policy: &Policy) -> Result<(), super::Failure> {
+    let abi = match &found.format {
+        Format::Script { interpreter, .. } => return speaks(interpreter, policy),
+        Format::Elf { machine: Machine::I386, .. } => Abi::I386,
+        Format::Elf { machine: Machine::X32, .. } => Abi::X32,
+        _ => return Ok(()),
+    };
+    let filtered = policy.syscalls.mode.value != SyscallMode::Off;
+    if !filtered || policy.syscalls.abis.iter().any(|allowed| allowed.value == abi) {
+        return Ok(());
+    }
+    let (program, name) = (found.resolved.real.display(), abi.name());
+    Err(super::Failure::Command {
+        message: format!("`{program}` is a program of the {name} ABI, which the policy does not allow"),
+        help: format!("name both in syscalls.abis: --syscalls-abis=x86_64 --syscalls-abis={name}"),
+        status: 126,
+    })
 }
 
 /// A script is executed by the name under which its interpreter shall find it, anything else by

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::variable::VARIABLES;
 use super::{Kind, Link, Object, PLACEHOLDER_MODE, Resolved};
-use crate::host::nearest::nearest;
+use crate::policy::nearest;
 
 /// `MAXSYMLINKS` of include/linux/namei.h.
 const MOST_LINKS: usize = 40;

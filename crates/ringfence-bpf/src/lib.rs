@@ -8,8 +8,14 @@
 
 pub mod compile;
 pub mod decode;
+pub mod decompile;
+pub mod diagram;
+pub mod disassemble;
 pub mod eval;
 pub mod filter;
+pub mod finding;
 pub mod program;
+pub mod prove;
+pub mod relate;
 pub mod rule;
 pub mod table;

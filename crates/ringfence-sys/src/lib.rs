@@ -13,6 +13,7 @@ mod landlock;
 mod mount;
 mod namespace;
 pub mod probe;
+pub mod ptrace;
 pub mod raw;
 pub mod run;
 mod seccomp;

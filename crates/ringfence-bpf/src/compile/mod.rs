@@ -9,6 +9,7 @@
 mod condition;
 mod emit;
 mod graph;
+mod optimise;
 mod search;
 
 use crate::filter::{Action, FilterSpec};
@@ -19,6 +20,8 @@ use crate::table::{self, Abi, CallId, X32_BIT};
 use condition::Subject;
 use graph::{Graph, Load, NodeId, Op};
 use search::Range;
+
+pub use optimise::optimise;
 
 /// Why a specification has no program.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum Error {
         /// Index into [`FilterSpec::allow`].
         index: usize,
     },
+    /// An exact answer needs more than a bound allows.
+    #[error(transparent)]
+    Diagram(#[from] crate::diagram::Error),
 }
 
 /// The most nodes of the graph: each becomes an instruction at least, if it is reachable.

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::control::{Planned, Promise, limit, namespace};
+use crate::control::{Planned, Promise, Refusal, limit, namespace, seccomp};
 use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
@@ -108,6 +108,15 @@ pub struct Refused {
     pub help: String,
     /// The policy line.
     pub at: Option<Origin>,
+}
+
+/// What a policy permits at the gate, whatever the host; `None` where it filters nothing. Left out is
+/// what depends on the launch: the guard of a shared terminal, and the launch's own execve(2).
+///
+/// # Errors
+/// The policy contradicts itself.
+pub fn gate(policy: &Policy) -> Result<Option<seccomp::Specified>, Refusal> {
+    seccomp::specify(&syscalls::seccomp(policy, false, 0))
 }
 
 impl Plan<'_> {

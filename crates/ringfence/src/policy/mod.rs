@@ -15,7 +15,7 @@ mod flag;
 mod layer;
 #[cfg(test)]
 mod mutation;
-mod nearest;
+pub(crate) mod nearest;
 mod syntax;
 #[cfg(test)]
 mod testing;

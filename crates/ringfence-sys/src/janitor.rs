@@ -235,15 +235,17 @@ fn listen() -> bool {
     if let (false, Some((fd, Some(before)))) = (done, seat) {
         before.restore(fd);
     }
-    let mut poll = pollfd { fd: init, events: POLLIN as i16, revents: 0 };
-    // SAFETY: one live `struct pollfd`; no signal but SIGKILL reaches this process.
-    while !done
-        && init >= 0
-        && unsafe { ask(__NR_poll, [&raw mut poll as usize, 1, usize::MAX, 0, 0]) }.is_err()
-    {}
+    while !done && init >= 0 && !has_ended(init) {}
     // SAFETY: this process's own descriptors, which nothing uses any more.
     let _ = unsafe { ask(__NR_close_range, [0, u32::MAX as usize, 0, 0, 0]) };
     done
+}
+
+/// Waits until a pidfd's process has ended; `false` where something came between.
+fn has_ended(pidfd: i32) -> bool {
+    let mut poll = pollfd { fd: pidfd, events: POLLIN as i16, revents: 0 };
+    // SAFETY: one live `struct pollfd`; no signal but SIGKILL reaches this process.
+    unsafe { ask(__NR_poll, [&raw mut poll as usize, 1, usize::MAX, 0, 0]) }.is_ok()
 }
 
 /// rmdir(2) until it is gone, for as long as it is busy; `meanwhile` runs before each new try.

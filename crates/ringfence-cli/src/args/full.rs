@@ -43,7 +43,22 @@ pub(super) fn host(args: &[OsString]) -> Invocation {
 
 /// No command, an unknown one, or a question about ringfence itself.
 pub(super) fn top(args: &[OsString]) -> Invocation {
-    let command = Command::new("ringfence")
+    let names = [
+        Command::new("run").about(RUN),
+        Command::new("check").about(CHECK),
+        Command::new("host").about(HOST),
+    ];
+    let command = ringfence().subcommands(names);
+    match command.no_binary_name(true).try_get_matches_from(args) {
+        // The commands that exist are read elsewhere, so there is nothing left to match.
+        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
+        Err(error) => explain(&error, "", USAGE),
+    }
+}
+
+/// ringfence itself, without its commands.
+fn ringfence() -> Command {
+    Command::new("ringfence")
         .bin_name("ringfence")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Contains a program behind every control that Linux offers, from one policy")
@@ -53,13 +68,12 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         .after_help(
             "`ringfence COMMAND --help` says more about each. docs/policy.md is the language of policies.",
         )
-        .subcommands([Command::new("run").about(RUN), Command::new("check").about(CHECK)])
-        .subcommand(Command::new("host").about(HOST));
-    match command.no_binary_name(true).try_get_matches_from(args) {
-        // The commands that exist are read elsewhere, so there is nothing left to match.
-        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
-        Err(error) => explain(&error, "", USAGE),
-    }
+}
+
+/// All of it at once, for the manual.
+#[cfg(test)]
+pub(super) fn whole() -> Command {
+    ringfence().subcommands([run_command(), check_command(), host_command()])
 }
 
 const RUN: &str = "Runs a command contained";

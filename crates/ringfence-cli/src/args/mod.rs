@@ -5,6 +5,8 @@
 //! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
 
 mod full;
+#[cfg(test)]
+mod manual;
 mod mistake;
 mod quick;
 

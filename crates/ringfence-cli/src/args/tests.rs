@@ -117,9 +117,9 @@ fn mistakes_say_what_is_wrong_and_what_to_do() {
         ringfence: error: `more` is a word too many
           help: `ringfence host` takes flags only
         ringfence: error: `xml` is no value of `--format`
-          help: it takes one of: human, json
+          help: it takes human, json
         ringfence: error: `--format` has no value
-          help: it takes one of: human, json; `--format=` gives it an empty one
+          help: it takes human, json
     "#]]
     .assert_eq(&shown);
 }

@@ -158,4 +158,22 @@ both! {
         ground.file("home/work/.git", "gitdir: elsewhere\n");
         script(ground, "--policy builtin:build", "cat .git").passes().prints("gitdir: elsewhere");
     }
+
+    /// A link cannot be held in its place: nothing can be mounted on it.
+    fn a_denied_link_that_could_be_replaced_is_refused(ground: &Ground) {
+        ground.directory("home/work/.git");
+        ground.directory("home/work/evil");
+        for target in ["../evil", "../nowhere", "/nowhere", "/tmp"] {
+            let link = ground.work().join(".git/hooks");
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let attempt = "rm .git/hooks && mkdir .git/hooks && echo x >.git/hooks/pre-commit && echo planted";
+            let run = ground.shell("--policy builtin:build", attempt).go();
+            run.exits(125).complains("is a symbolic link in a place that may be written");
+            fs::remove_file(&link).unwrap();
+        }
+        // Where it cannot be replaced, what it leads to is denied.
+        std::os::unix::fs::symlink("evil", ground.work().join("link")).unwrap();
+        let run = ground.shell("--fs-deny=link", "ls link evil; echo end").go();
+        assert_eq!(run.passes().out, "end\n", "{run}");
+    }
 }

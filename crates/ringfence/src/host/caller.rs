@@ -63,11 +63,13 @@ pub struct SubordinateIds {
 /// What ids a user namespace of the caller's may have beside its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdMaps {
-    /// User ids: with CAP_SETUID and CAP_SETGID, those of the caller's own user namespace;
-    /// otherwise those of subuid(5).
-    pub uids: Vec<IdRange>,
+    /// Whether the caller has CAP_SETUID and CAP_SETGID, and so writes such maps itself.
+    pub own: bool,
+    /// User ids: where it does, those of the caller's own user namespace (first and third column of
+    /// `/proc/self/uid_map`); otherwise those of subuid(5).
+    pub uids: Reading<Vec<IdRange>>,
     /// Group ids, likewise.
-    pub gids: Vec<IdRange>,
+    pub gids: Reading<Vec<IdRange>>,
     /// Whether newuidmap(1) and newgidmap(1) are there and have the privilege that they need.
     pub helper: bool,
 }
@@ -220,18 +222,22 @@ const CAP_SETUID: u32 = 7;
 pub(super) fn id_maps(host: &Host) -> Fact<IdMaps> {
     let caller = &host.caller().value;
     if caller.has(CAP_SETUID) && caller.has(CAP_SETGID) {
-        let own = |path| kernel::read_small(path).map_or_else(|_| Vec::new(), |text| parse_map(&text));
-        let (uids, gids) = (own("/proc/self/uid_map"), own("/proc/self/gid_map"));
-        return Fact::new(IdMaps { uids, gids, helper: false }, "/proc/self/uid_map, /proc/self/gid_map");
+        let map = |path| match kernel::read_small(path) {
+            Ok(text) => Reading::Known(parse_map(&text)),
+            Err(error) => Reading::Unknown(format!("{path}: {error}")),
+        };
+        let (uids, gids) = (map("/proc/self/uid_map"), map("/proc/self/gid_map"));
+        let ids = IdMaps { own: true, uids, gids, helper: false };
+        return Fact::new(ids, "/proc/self/uid_map, /proc/self/gid_map");
     }
-    let ids = host.subordinate_ids();
-    let list = |ranges: &Reading<Vec<IdRange>>| ranges.known().cloned().unwrap_or_default();
-    let helper = ids.value.newuidmap.known().is_some() && ids.value.newgidmap.known().is_some();
-    Fact::new(IdMaps { uids: list(&ids.value.uids), gids: list(&ids.value.gids), helper }, ids.from)
+    let SubordinateIds { uids, gids, newuidmap, newgidmap } = host.subordinate_ids().value.clone();
+    let helper = newuidmap.known().is_some() && newgidmap.known().is_some();
+    Fact::new(IdMaps { own: false, uids, gids, helper }, host.subordinate_ids().from)
 }
 
 pub(super) fn synthetic_id_maps() -> IdMaps {
-    IdMaps { uids: Vec::new(), gids: Vec::new(), helper: false }
+    let none = || Reading::Known(Vec::new());
+    IdMaps { own: false, uids: none(), gids: none(), helper: false }
 }
 
 /// First id inside, first id outside, count: user_namespaces(7).

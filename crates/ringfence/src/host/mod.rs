@@ -7,7 +7,6 @@ pub mod caller;
 pub mod cgroup;
 pub mod command;
 pub mod cpu;
-pub mod idmap;
 pub mod kernel;
 pub mod lsm;
 pub mod mounts;

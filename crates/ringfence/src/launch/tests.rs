@@ -1,6 +1,7 @@
 //! What is left behind when a launcher ends well, fails, or is killed: nothing. A launcher that is
 //! to be killed is this test program again, with a role in its environment.
 
+use std::ffi::CStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -11,6 +12,10 @@ use super::*;
 use crate::control::limit::cgroup::{Group, Setting, name};
 use crate::host::cgroup::Controller;
 use crate::host::{Host, process};
+use ringfence_sys::abi::Vector;
+use ringfence_sys::signal::Blocked;
+use ringfence_sys::spawn::{self, Ended};
+use ringfence_sys::step::Step;
 
 /// Names the directory that the role works in.
 const ROLE: &str = "RINGFENCE_TEST_LEFTOVER";
@@ -320,6 +325,39 @@ fn a_cgroup_of_version_2_is_one_to_clone_into() {
     assert_eq!(made.remove(), 0);
     assert_eq!(child.wait().unwrap().signal(), Some(9), "who is left is killed");
     assert!(!group.path.exists());
+}
+
+/// clone3(2) puts the child there, and a namespace that it makes begins there.
+#[test]
+fn a_cloned_child_is_in_the_cgroup_of_version_2_and_its_namespace_begins_there() {
+    let host = Host::live();
+    let hierarchies = &host.cgroup().value.hierarchies;
+    let own_path = hierarchies.iter().find(|found| found.v2).and_then(|found| found.own.clone());
+    let may = |path: &PathBuf| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    let Some(parent) = own_path.filter(may) else {
+        println!("skipped: no cgroup of version 2 may be made here");
+        return;
+    };
+    let path = parent.join(name(own(), 7));
+    let group = Group { path: path.clone(), v2: true, settings: Vec::new() };
+    let made = make(Some((&Request { groups: vec![group] }, own())), &[]).unwrap();
+    let run = |script: &CStr, namespaces: u64| {
+        let (mut argv, mut envp) = ([std::ptr::null(); 4], [std::ptr::null(); 1]);
+        let words = [c"sh", c"-c", script];
+        let argv = Vector::fill(&words, &mut argv).unwrap();
+        let envp = Vector::fill(&[], &mut envp).unwrap();
+        let exec = Step::Exec { path: c"/bin/sh", argv, envp, token: 0 };
+        let steps = [Step::DieWithParent, Step::Supervise, Step::ResetSignals, exec];
+        let request = spawn::Request { namespaces, cgroup: made.cgroup() };
+        let _blocked = Blocked::all().unwrap();
+        spawn::with_child(&steps, &request, |child| child.handle().wait(true)).unwrap().0
+    };
+    let (user, cgroup) = (0x1000_0000, 0x0200_0000);
+    let inside = c"grep -q '^0::.*/ringfence-[^/]*-7$' /proc/self/cgroup";
+    assert_eq!(run(inside, user), Some(Ended::Exited(0)));
+    assert_eq!(run(c"grep -qx 0::/ /proc/self/cgroup", user | cgroup), Some(Ended::Exited(0)));
+    assert_eq!(made.remove(), 0);
+    assert!(!path.exists());
 }
 
 #[test]

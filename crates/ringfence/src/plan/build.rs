@@ -64,7 +64,8 @@ impl<'a> Build<'_, 'a> {
         let mode = self.mode(&limits, who::parent_maps(policy, &who));
         let in_place = mode == Mode::InPlace;
 
-        let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
+        let spaces =
+            who::namespaces(policy, host, &who, (in_place, limits.cgroup.is_some()), &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();

@@ -150,6 +150,19 @@ fn denied(
                 continue;
             }
         };
+        if let Some(link) = writable_link(&found, view) {
+            refused.push(Refused {
+                message: format!(
+                    "`{}` is denied, but `{}` is a symbolic link in a place that may be written: the program could put \
+                     something else there",
+                    spec.value.text,
+                    link.display()
+                ),
+                help: "deny what it leads to, or replace the link, or write less".into(),
+                at: Some(spec.at),
+            });
+            continue;
+        }
         if !view.places.iter().any(|place| lies_in(&found.real, &place.path)) {
             continue;
         }
@@ -173,6 +186,13 @@ fn denied(
         let kind = if found.exists() { kinds(&found).0 } else { mount::Kind::Directory };
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
+}
+
+/// A link on the way to a denied path that the program could remove: nothing can be mounted on it.
+fn writable_link<'f>(found: &'f Resolved, view: &mount::Model) -> Option<&'f Path> {
+    let writable =
+        |path: &Path| view.places.iter().any(|place| place.access.write && path.starts_with(&place.path));
+    found.links.iter().map(|link| link.at.as_path()).find(|at| writable(at))
 }
 
 /// `ls /` in a view of its own: Landlock's rights hold for all that lies below, so listing the root

@@ -12,6 +12,7 @@ use ringfence_sys::step::Step;
 use crate::control::{Control, Planned, Refusal, Stage, arena, mount};
 use crate::host::command::{Command, Format, Machine};
 use crate::host::path::{Absent, Resolver};
+use crate::host::process::is_directory;
 use crate::policy::model::SyscallMode;
 use crate::policy::{Origin, Policy};
 
@@ -132,6 +133,17 @@ pub(super) fn descriptors<'a>(policy: &Policy, refused: &mut Vec<Refused>) -> Ve
         }
         first = fd + 1;
         let Ok(number) = i32::try_from(fd) else { continue };
+        if is_directory(fd) {
+            refused.push(Refused {
+                message: format!(
+                    "descriptor {fd} is a directory: what lies below it would be reached past the view"
+                ),
+                help: "redirect it from a file, or remove it from `process.fds`; a directory that is meant gets a \
+                       number above 2"
+                    .into(),
+                at,
+            });
+        }
         if fd > 2 {
             if !Path::new(&format!("/proc/self/fd/{fd}")).exists() {
                 refused.push(Refused {

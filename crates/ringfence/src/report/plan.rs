@@ -64,7 +64,7 @@ pub fn json(plan: &Plan<'_>, policy: &Policy) -> String {
         kind: "ringfence.plan",
         mode,
         mode_because: because,
-        namespaces: plan::namespace_names(plan.clone_flags),
+        namespaces: plan::namespace_names(plan.namespaces()),
         program: plan.program.as_ref().map(|path| path.to_string_lossy().into_owned()),
         wall_ms: plan.wall.map(|wall| wall.as_millis()),
         placeholders: plan.placeholders.iter().map(|path| path.to_string_lossy().into_owned()).collect(),

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod host;
 mod run;
+mod surface;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Invocation::Run(job) => status(run::run(&job)),
         Invocation::Check(job, format) => status(check::check(&job, format)),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::Surface(job) => status(surface::run(&job)),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

@@ -6,6 +6,7 @@ mod args;
 mod check;
 mod host;
 mod run;
+mod surface;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, Write as _};
@@ -32,6 +33,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Run(job) => return run::run(&job),
         Invocation::Check(job, format) => check::check(&job, format),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::Surface(job) => surface::run(&job),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

@@ -14,6 +14,7 @@ use std::ffi::OsString;
 
 use crate::check::Format;
 use crate::run::Job;
+use crate::surface;
 
 /// What the user wants.
 #[derive(Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub(crate) enum Invocation {
     Check(Job, Format),
     /// `host`.
     Host(Format),
+    /// `surface`.
+    Surface(surface::Job),
     /// Help or the version, for standard output.
     Show(String),
     /// A mistake, for standard error, and the exit status.
@@ -42,6 +45,7 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
+        [first, rest @ ..] if first == "surface" => full::surface(rest),
         _ => full::top(args),
     }
 }

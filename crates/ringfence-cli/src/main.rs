@@ -3,6 +3,7 @@
 
 mod args;
 mod check;
+mod gate;
 mod host;
 mod run;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Invocation::Run(job) => status(run::run(&job)),
         Invocation::Check(job, format) => status(check::check(&job, format)),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::Gate(job) => status(gate::run(&job)),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

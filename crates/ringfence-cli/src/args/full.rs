@@ -54,7 +54,8 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
             "`ringfence COMMAND --help` says more about each. docs/policy.md is the language of policies.",
         )
         .subcommands([Command::new("run").about(RUN), Command::new("check").about(CHECK)])
-        .subcommand(Command::new("host").about(HOST));
+        .subcommand(Command::new("host").about(HOST))
+        .subcommands(super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about)));
     match command.no_binary_name(true).try_get_matches_from(args) {
         // The commands that exist are read elsewhere, so there is nothing left to match.
         Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
@@ -114,7 +115,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
-fn format_flag() -> Arg {
+pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
         .long("format")
@@ -131,11 +132,11 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
-fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
-fn format(matches: &ArgMatches) -> Format {
+pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
         _ => Format::Human,
@@ -165,7 +166,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command })
 }
 
-fn explain(error: clap::Error, status: u8) -> Invocation {
+pub(super) fn explain(error: clap::Error, status: u8) -> Invocation {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(text),

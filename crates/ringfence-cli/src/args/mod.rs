@@ -5,6 +5,7 @@
 //! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
 
 mod full;
+mod gate;
 mod quick;
 
 use std::ffi::OsString;
@@ -21,6 +22,8 @@ pub(crate) enum Invocation {
     Check(Job, Format),
     /// `host`.
     Host(Format),
+    /// `syscalls`, `diff`, `import`, `export`.
+    Gate(Box<crate::gate::Job>),
     /// Help or the version, for standard output.
     Show(String),
     /// A mistake, for standard error, and the exit status.
@@ -39,6 +42,9 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
+        [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {
+            gate::parse(&first.to_string_lossy(), rest)
+        }
         _ => full::top(args),
     }
 }

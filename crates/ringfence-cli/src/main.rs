@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod gate;
 mod host;
 mod run;
 mod surface;
@@ -34,6 +35,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Check(job, format) => check::check(&job, format),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::Surface(job) => surface::run(&job),
+        Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

@@ -65,7 +65,8 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         Command::new("host").about(HOST),
         Command::new("surface").about(SURFACE),
     ];
-    let command = ringfence().subcommands(names);
+    let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
+    let command = ringfence().subcommands(names).subcommands(gate);
     match command.no_binary_name(true).try_get_matches_from(args) {
         // The commands that exist are read elsewhere, so there is nothing left to match.
         Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
@@ -90,7 +91,9 @@ fn ringfence() -> Command {
 /// All of it at once, for the manual.
 #[cfg(test)]
 pub(super) fn whole() -> Command {
-    ringfence().subcommands([run_command(), check_command(), host_command(), surface_command()])
+    ringfence()
+        .subcommands([run_command(), check_command(), host_command(), surface_command()])
+        .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
@@ -169,7 +172,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
-fn format_flag() -> Arg {
+pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
         .long("format")
@@ -186,11 +189,11 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
-fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
-fn format(matches: &ArgMatches) -> Format {
+pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
         _ => Format::Human,
@@ -221,7 +224,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command })
 }
 
-fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
+pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),
         _ => Invocation::Usage(mistake::text(error, command), status),

@@ -7,6 +7,8 @@
 
 pub mod abi;
 mod capability;
+pub mod entry;
+pub mod heap;
 mod init;
 pub mod janitor;
 mod landlock;
@@ -22,5 +24,6 @@ pub mod spawn;
 pub mod step;
 pub mod terminal;
 pub mod trim;
+mod word;
 
 pub use raw::Errno;

@@ -5,7 +5,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ringfence::policy::{key, nearest};
 
 /// The commands that there are.
-pub(super) const COMMANDS: [&str; 3] = ["run", "check", "host"];
+pub(super) const COMMANDS: [&str; 8] =
+    ["run", "check", "host", "surface", "syscalls", "diff", "import", "export"];
+
+/// Those whose arguments are the keys of a policy; of the others, clap says it well.
+const OWN: [&str; 4] = ["run", "check", "host", ""];
 
 /// What clap found wrong with the arguments of `command` (empty: of ringfence itself).
 pub(super) fn text(error: &Error, command: &str) -> String {
@@ -15,6 +19,9 @@ pub(super) fn text(error: &Error, command: &str) -> String {
         _ => "",
     };
     let argument = word(ContextKind::InvalidArg);
+    if !OWN.contains(&command) {
+        return format!("ringfence: {}", error.render());
+    }
     let (message, help) = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => no_flag(argument, command),
         ErrorKind::UnknownArgument => {

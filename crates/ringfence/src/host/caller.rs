@@ -20,7 +20,6 @@ pub struct Caller {
     pub groups: Vec<u32>,
     pub effective: u64,
     pub permitted: u64,
-    pub bounding: u64,
     pub no_new_privs: bool,
 }
 
@@ -100,10 +99,9 @@ fn parse_account(passwd: &str, uid: u32) -> Option<Account> {
     })
 }
 
-pub(super) fn read(host: &Host) -> Fact<Caller> {
+pub(super) fn read(_: &Host) -> Fact<Caller> {
     let sets = rustix::thread::capabilities(None).ok();
     let raw = |ids: Vec<rustix::process::Gid>| ids.into_iter().map(rustix::process::Gid::as_raw).collect();
-    let last = host.last_capability().value;
     let caller = Caller {
         uid: rustix::process::getuid().as_raw(),
         euid: rustix::process::geteuid().as_raw(),
@@ -112,7 +110,6 @@ pub(super) fn read(host: &Host) -> Fact<Caller> {
         groups: rustix::process::getgroups().map(raw).unwrap_or_default(),
         effective: sets.map_or(0, |sets| sets.effective.bits()),
         permitted: sets.map_or(0, |sets| sets.permitted.bits()),
-        bounding: (0..=last).filter(|n| probe::bounding(*n) == Some(true)).fold(0, |set, n| set | 1 << n),
         no_new_privs: rustix::thread::no_new_privs().unwrap_or(false),
     };
     Fact::new(caller, "getuid(2), getgroups(2), capget(2), prctl(2)")
@@ -127,9 +124,19 @@ pub(super) fn synthetic() -> Caller {
         groups: vec![1000],
         effective: 0,
         permitted: 0,
-        bounding: (1 << 41) - 1,
         no_new_privs: false,
     }
+}
+
+/// One question for each capability: only who shows it asks.
+pub(super) fn bounding(host: &Host) -> Fact<u64> {
+    let all = 0..=host.last_capability().value;
+    let set = all.filter(|n| probe::bounding(*n) == Some(true)).fold(0, |set, n| set | 1 << n);
+    Fact::new(set, "prctl(PR_CAPBSET_READ)")
+}
+
+pub(super) fn synthetic_bounding() -> u64 {
+    (1 << 41) - 1
 }
 
 /// The bounding set answers for every capability that exists: six questions find the last one.
@@ -303,7 +310,7 @@ mod tests {
         assert_eq!(caller.egid.to_string(), field("Gid:")[1]);
         assert_eq!(caller.effective, hex("CapEff:"));
         assert_eq!(caller.permitted, hex("CapPrm:"));
-        assert_eq!(caller.bounding, hex("CapBnd:"));
+        assert_eq!(host.bounding().value, hex("CapBnd:"));
         assert_eq!(u8::from(caller.no_new_privs).to_string(), field("NoNewPrivs:")[0]);
         let groups: Vec<String> = caller.groups.iter().map(u32::to_string).collect();
         assert_eq!(groups, field("Groups:"));

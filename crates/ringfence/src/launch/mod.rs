@@ -87,7 +87,7 @@ fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<O
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
     let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
-    let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
+    let signals = attend::Signals::new(plan, options, blocked)?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child));
@@ -96,7 +96,7 @@ fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<O
         (attend::Seen::Ended(status), _) => Ok(Outcome::Ended(status)),
         (attend::Seen::Started { relay, deadline }, Some(child)) => {
             let watch = attend::Watch { signals, relay, deadline };
-            Ok(Outcome::Running(Running::new(child, watch, leftovers, blocked, options)))
+            Ok(Outcome::Running(Running::new(child, watch, leftovers, options)))
         }
         (attend::Seen::Started { .. }, None) => Err(Error::Died(Ended::Signaled(9))),
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::control::tree::lies_in;
 use crate::control::{landlock, mount};
 use crate::host::Host;
 use crate::host::path::{Absent, Resolved, Resolver};
@@ -162,7 +163,7 @@ fn denied(
             });
             continue;
         }
-        if !view.places.iter().any(|place| found.real.starts_with(&place.path)) {
+        if !view.places.iter().any(|place| lies_in(&found.real, &place.path)) {
             continue;
         }
         if !own_mounts {

@@ -22,7 +22,6 @@ fn root() -> Caller {
         groups: vec![0],
         effective: EVERY,
         permitted: EVERY,
-        bounding: EVERY,
         no_new_privs: false,
     }
 }

@@ -7,6 +7,8 @@
 
 pub mod abi;
 mod capability;
+pub mod entry;
+pub mod heap;
 mod init;
 pub mod janitor;
 mod label;
@@ -14,13 +16,15 @@ mod landlock;
 mod mount;
 mod namespace;
 pub mod probe;
+pub mod ptrace;
 pub mod raw;
 pub mod run;
 mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod step;
-mod terminal;
+pub mod terminal;
 pub mod trim;
+mod word;
 
 pub use raw::Errno;

@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -43,8 +44,8 @@ impl Loaded {
     ///
     /// # Errors
     /// The janitor is gone: nothing would unload the profile once this process is killed.
-    pub(super) fn name_init(&self, pid: i32) -> io::Result<()> {
-        self.janitor.name_init(pid)
+    pub(super) fn name_init(&self, pidfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.janitor.name_init(pidfd)
     }
 
     /// Unloads it: 1 where that could not be done.

@@ -15,7 +15,7 @@ mod flag;
 mod layer;
 #[cfg(test)]
 mod mutation;
-mod nearest;
+pub(crate) mod nearest;
 mod syntax;
 #[cfg(test)]
 mod testing;
@@ -26,6 +26,7 @@ use std::io;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use model::Policy;
+pub use nearest::nearest;
 pub use source::{At, Origin, Place, Source};
 pub use value::path::{Part, VARIABLES};
 

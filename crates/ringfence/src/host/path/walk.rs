@@ -1,8 +1,9 @@
 //! The walk along a path, component by component, as the kernel does it. path_resolution(7).
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, major, readlink, statfs};
@@ -10,7 +11,7 @@ use rustix::io::Errno;
 
 use super::variable::VARIABLES;
 use super::{Kind, Link, Object, PLACEHOLDER_MODE, Resolved};
-use crate::host::nearest::nearest;
+use crate::policy::nearest;
 
 /// `MAXSYMLINKS` of include/linux/namei.h.
 const MOST_LINKS: usize = 40;
@@ -121,9 +122,37 @@ enum Node {
     Failed(Fault),
 }
 
-/// What was looked at already, by path: as bytes, which compare faster than paths do.
+/// What was looked at already, by path. Never walked through in order.
 #[derive(Debug)]
-pub(super) struct Seen(BTreeMap<OsString, Node>);
+pub(super) struct Seen(HashMap<OsString, Node, BuildHasherDefault<PathHasher>>);
+
+/// Multiply and rotate, eight bytes at once. The paths are those of the caller's own policy, so
+/// that collisions chosen to be many would only slow down who chose them.
+#[derive(Debug, Default)]
+pub(super) struct PathHasher(u64);
+
+impl Hasher for PathHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its bucket from the low bits, the product is best in the high ones.
+        self.0.rotate_left(26)
+    }
+}
 
 /// One walk: where it is, what that is, and what is still to go, the next component last.
 struct Walk {
@@ -135,17 +164,14 @@ struct Walk {
 
 impl Seen {
     pub(super) const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(HashMap::with_hasher(BuildHasherDefault::new()))
     }
 
     pub(super) fn walk(&mut self, path: &Path) -> Result<Resolved, Fault> {
-        let mut walk = Walk {
-            real: PathBuf::from("/"),
-            here: self.root()?,
-            links: Vec::new(),
-            ahead: Vec::with_capacity(16),
+        let mut walk = match self.known_directory(path) {
+            Some(walk) => walk,
+            None => Walk::from_root(self.root()?, path),
         };
-        walk.push(path);
         while let Some(name) = walk.ahead.pop() {
             if walk.here.kind != Kind::Dir {
                 return Err(Fault::NotDirectory(walk.real));
@@ -167,8 +193,9 @@ impl Seen {
                     self.follow(&mut walk, target)?;
                 }
                 Node::Missing => {
+                    let here = walk.here;
                     let mut resolved = walk.end_at_missing(name)?;
-                    resolved.placeholders = self.placeholders(&resolved);
+                    resolved.placeholders = self.placeholders(&resolved, here);
                     return Ok(resolved);
                 }
             }
@@ -183,17 +210,40 @@ impl Seen {
             missing: Vec::new(),
             placeholders: Vec::new(),
         };
-        resolved.placeholders = self.placeholders(&resolved);
+        resolved.placeholders = self.placeholders(&resolved, here);
         Ok(resolved)
     }
 
-    fn placeholders(&mut self, resolved: &Resolved) -> Vec<PathBuf> {
-        let is_one = |seen: &mut Self, path: &Path| {
-            seen.object(path).is_ok_and(|object| object.kind == Kind::Dir && object.mode == PLACEHOLDER_MODE)
-        };
-        let mut found: Vec<PathBuf> =
-            resolved.existing.ancestors().take_while(|path| is_one(self, path)).map(Path::to_owned).collect();
-        found.reverse();
+    /// Where all of `path` but its name is a directory that was looked at already, a walk that has
+    /// come that far: what was looked at has no link in its directory, and this is no link itself.
+    fn known_directory(&self, path: &Path) -> Option<Walk> {
+        let text = path.as_os_str().as_bytes();
+        let slash = text.iter().rposition(|byte| *byte == b'/')?;
+        let (directory, name) = (OsStr::from_bytes(&text[..slash]), OsStr::from_bytes(&text[slash + 1..]));
+        if name.is_empty() || name == "." || name == ".." {
+            return None;
+        }
+        let Node::Object(here) = self.0.get(directory)? else { return None };
+        let mut real = PathBuf::with_capacity(text.len());
+        real.push(directory);
+        (here.kind == Kind::Dir).then(|| Walk {
+            real,
+            here: *here,
+            links: Vec::new(),
+            ahead: vec![name.to_owned()],
+        })
+    }
+
+    /// `deepest` is what the part that exists leads to.
+    fn placeholders(&mut self, resolved: &Resolved, deepest: Object) -> Vec<PathBuf> {
+        let stands_for_one = |object: Object| object.kind == Kind::Dir && object.mode == PLACEHOLDER_MODE;
+        let mut found = Vec::new();
+        if stands_for_one(deepest) {
+            let is_one = |seen: &mut Self, path: &Path| seen.object(path).is_ok_and(stands_for_one);
+            let parts = resolved.existing.ancestors().take_while(|path| is_one(self, path));
+            found.extend(parts.map(Path::to_owned));
+            found.reverse();
+        }
         let mut path = resolved.existing.clone();
         for name in &resolved.missing {
             path.push(name);
@@ -242,6 +292,13 @@ impl Seen {
 }
 
 impl Walk {
+    fn from_root(root: Object, path: &Path) -> Self {
+        let mut walk =
+            Self { real: PathBuf::from("/"), here: root, links: Vec::new(), ahead: Vec::with_capacity(16) };
+        walk.push(path);
+        walk
+    }
+
     /// Puts the components of a path ahead. A trailing slash demands a directory: `.` says so.
     fn push(&mut self, path: &Path) {
         let text = path.as_os_str().as_encoded_bytes();

@@ -61,8 +61,16 @@ fn put(load: &Path, blob: &[u8]) -> io::Result<()> {
 }
 
 /// Text to what the kernel loads: nothing is loaded, no cache read or written.
+///
+/// The text is read as of this kernel's features. Without them the parser takes those of an old
+/// kernel, and leaves sockets out of a profile that does not mention an ABI: they would not be held.
 fn compile(profile: &Profile) -> io::Result<Vec<u8>> {
-    let mut child = Command::new(&profile.parser)
+    let features = Path::new(DIRECTORY).join("features");
+    let mut command = Command::new(&profile.parser);
+    if features.exists() {
+        command.arg("--policy-features").arg(features);
+    }
+    let mut child = command
         .args(["--stdout", "--skip-kernel-load", "--skip-cache", "--quiet"])
         .env_clear()
         .stdin(Stdio::piped())

@@ -6,6 +6,8 @@ mod random;
 mod answer;
 mod bound;
 mod count;
+mod foreign;
+mod optimise;
 mod program;
 mod relation;
 mod rules;

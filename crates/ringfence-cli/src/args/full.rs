@@ -11,7 +11,7 @@ use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
-use super::{Invocation, USAGE};
+use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
 use crate::run::{FAILED, Job};
 use crate::surface;
@@ -23,7 +23,7 @@ const RUN_FAILED: u8 = FAILED as u8;
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| job(&matches)) {
         Ok(job) => Invocation::Run(job),
-        Err(error) => explain(error, RUN_FAILED),
+        Err(error) => explain(&error, "run", RUN_FAILED),
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "check", USAGE),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "host", USAGE),
     }
 }
 
@@ -53,13 +53,30 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
             man: matches.get_one::<String>("man").cloned().unwrap_or_default(),
             format: format(&matches),
         }),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "surface", USAGE),
     }
 }
 
 /// No command, an unknown one, or a question about ringfence itself.
 pub(super) fn top(args: &[OsString]) -> Invocation {
-    let command = Command::new("ringfence")
+    let names = [
+        Command::new("run").about(RUN),
+        Command::new("check").about(CHECK),
+        Command::new("host").about(HOST),
+        Command::new("surface").about(SURFACE),
+    ];
+    let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
+    let command = ringfence().subcommands(names).subcommands(gate);
+    match command.no_binary_name(true).try_get_matches_from(args) {
+        // The commands that exist are read elsewhere, so there is nothing left to match.
+        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
+        Err(error) => explain(&error, "", USAGE),
+    }
+}
+
+/// ringfence itself, without its commands.
+fn ringfence() -> Command {
+    Command::new("ringfence")
         .bin_name("ringfence")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Contains a program behind every control that Linux offers, from one policy")
@@ -69,14 +86,14 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         .after_help(
             "`ringfence COMMAND --help` says more about each. docs/policy.md is the language of policies.",
         )
-        .subcommands([Command::new("run").about(RUN), Command::new("check").about(CHECK)])
-        .subcommand(Command::new("host").about(HOST))
-        .subcommand(Command::new("surface").about(SURFACE));
-    match command.no_binary_name(true).try_get_matches_from(args) {
-        // The commands that exist are read elsewhere, so there is nothing left to match.
-        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
-        Err(error) => explain(error, USAGE),
-    }
+}
+
+/// All of it at once, for the manual.
+#[cfg(test)]
+pub(super) fn whole() -> Command {
+    ringfence()
+        .subcommands([run_command(), check_command(), host_command(), surface_command()])
+        .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
@@ -155,7 +172,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
-fn format_flag() -> Arg {
+pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
         .long("format")
@@ -172,11 +189,11 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
-fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
-fn format(matches: &ArgMatches) -> Format {
+pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
         _ => Format::Human,
@@ -199,17 +216,17 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     let named = policies.iter().map(|value| ("--policy", value));
     let mut all = named.chain(flags.iter().map(|flag| (flag.name.as_str(), &flag.value)));
     if let Some((name, value)) = all.find(|(_, value)| value.starts_with("--")) {
-        let message = format!("{name} has no value, or is {value} its value? No value begins with `--`\n");
+        let message =
+            format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
     let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
     Ok(Job { policies, flags, command })
 }
 
-fn explain(error: clap::Error, status: u8) -> Invocation {
-    let text = error.render().to_string();
+pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(text),
-        _ => Invocation::Usage(text, status),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),
+        _ => Invocation::Usage(mistake::text(error, command), status),
     }
 }

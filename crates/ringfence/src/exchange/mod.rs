@@ -19,6 +19,9 @@ mod raw;
 mod recognise;
 mod systemd;
 
+pub mod call;
+pub mod export;
+pub mod gate;
 pub mod observe;
 
 use std::io;
@@ -29,6 +32,7 @@ use ringfence_bpf::{eval, rule};
 
 pub use error::Error;
 pub use oci::{Capabilities, Conditions, Kernel};
+pub use policy::changed_keys;
 pub use recognise::recognise;
 
 use listing::Listing;

@@ -171,6 +171,13 @@ pub(super) fn import(text: &str, name: &str, conditions: &Conditions) -> Result<
     let mut reader =
         Reader { name, conditions, notes: Vec::new(), elsewhere: BTreeSet::new(), decided: false };
     let rules = reader.profile(&profile)?;
+    for (call, certain) in rules.doubtful() {
+        let text = format!(
+            "{call}: libseccomp 2.5.4 compiles some rules of this kind to something else than they say; \
+             compare with the filter of a live container (pid:N)"
+        );
+        reader.notes.push(if certain { Note::incomplete(text) } else { Note::new(text) });
+    }
     let places = rules.origins.clone();
     let listing = rules.listing().map_err(|conflict| {
         let message = format!(

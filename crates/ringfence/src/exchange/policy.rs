@@ -40,3 +40,86 @@ pub(super) fn from(policy: &Policy) -> Result<Imported, Error> {
     let gate = Gate { name: String::new(), stack };
     Ok(Imported { language: Language::Ringfence, gates: vec![gate], notes })
 }
+
+/// The keys outside `[syscalls]` whose values differ between two policies, by their names.
+///
+/// # Errors
+/// A policy cannot be loaded.
+pub fn changed_keys(old: &str, new: &str, loader: &Loader<'_>) -> Result<Vec<String>, Error> {
+    let (old, new) = (load(old, loader)?, load(new, loader)?);
+    let (old, new) = (keys(&old), keys(&new));
+    let pairs = old.into_iter().zip(new);
+    Ok(pairs.filter(|((_, old), (_, new))| old != new).map(|((key, _), _)| key.to_owned()).collect())
+}
+
+/// Each key with its value as text, the places where it was written left out.
+fn keys(policy: &Policy) -> Vec<(&'static str, String)> {
+    macro_rules! texts {
+        ($($section:ident . $key:ident),* $(,)?) => {
+            vec![$((
+                concat!(stringify!($section), ".", stringify!($key)),
+                without_places(&format!("{:?}", policy.$section.$key)),
+            )),*]
+        };
+    }
+    let mut keys = texts![
+        process.user,
+        process.groups,
+        process.capabilities,
+        process.no_new_privs,
+        process.umask,
+        process.cwd,
+        process.env_pass,
+        process.env_set,
+        process.fds,
+        fs.read,
+        fs.exec,
+        fs.write,
+        fs.deny,
+        fs.tmp,
+        fs.proc,
+        fs.dev,
+        net.mode,
+        net.connect,
+        net.bind,
+        net.unix,
+        namespaces.unshare,
+        namespaces.hostname,
+        namespaces.id_map,
+        lsm.landlock,
+        lsm.apparmor,
+        lsm.selinux,
+        limits.memory,
+        limits.pids,
+        limits.cpu_milli,
+        limits.wall_ms,
+        limits.open_files,
+        limits.core,
+        limits.file_size,
+        limits.stack,
+        limits.cpu_time,
+        audit.events,
+    ];
+    let plain = |(key, text)| match key {
+        "limits.cpu_milli" => ("limits.cpu", text),
+        "limits.wall_ms" => ("limits.wall", text),
+        "process.env_pass" => ("process.env.pass", text),
+        "process.env_set" => ("process.env.set", text),
+        key => (key, text),
+    };
+    keys = keys.into_iter().map(plain).collect();
+    keys.push(("degrade.allow", without_places(&format!("{:?}", policy.degrade))));
+    keys.push(("expect", without_places(&format!("{:?}", policy.expect))));
+    keys
+}
+
+/// `Origin { … }` is the only thing that tells two equal values apart.
+fn without_places(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("Origin {") {
+        out.push_str(before);
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}

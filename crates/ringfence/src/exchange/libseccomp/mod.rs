@@ -15,7 +15,7 @@
 mod chain;
 mod multiplex;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_bpf::filter::{AbiSet, Action};
 use ringfence_bpf::table::{self, Abi, X32_BIT};
@@ -84,6 +84,32 @@ pub(super) struct Conflict {
 }
 
 impl Filter {
+    /// Calls whose rules libseccomp 2.5.4 was seen to compile to something else than they say, and
+    /// whether that is to be expected rather than rare.
+    pub(super) fn doubtful(&self) -> Vec<(String, bool)> {
+        let mut calls: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+        for rule in &self.rules {
+            calls.entry(&rule.call).or_default().push(rule);
+        }
+        let orders = |rules: &[&Rule], argument: u8| -> BTreeSet<u64> {
+            let conditions = rules.iter().flat_map(|rule| &rule.conditions);
+            let order = |op| !matches!(op, Compare::Eq | Compare::Ne | Compare::MaskedEq(_));
+            let orders = conditions.filter(|condition| condition.argument == argument && order(condition.op));
+            orders.map(|condition| condition.value >> 32).collect()
+        };
+        let mut doubtful = Vec::new();
+        for (call, rules) in calls {
+            let other = |condition: &Condition| !matches!(condition.op, Compare::Eq | Compare::MaskedEq(_));
+            let several = |rule: &&Rule| rule.conditions.len() > 1 && rule.conditions.iter().any(other);
+            if (0..6).any(|argument| orders(&rules, argument).len() > 1) {
+                doubtful.push((call.to_owned(), true));
+            } else if rules.len() > 1 && rules.iter().any(several) {
+                doubtful.push((call.to_owned(), false));
+            }
+        }
+        doubtful
+    }
+
     /// What libseccomp makes of it.
     ///
     /// # Errors

@@ -122,6 +122,9 @@ fn read(name: &str, from: Option<&str>) -> Result<Imported, String> {
             .map_err(|error| error.to_string());
     }
     let content = bytes(name).map_err(|error| format!("{name}: {error}"))?;
+    if content.is_empty() {
+        return Err(format!("{name}: the file is empty"));
+    }
     let language = match language {
         Some(language) => language,
         None => exchange::recognise(&content, name).map_err(|error| error.to_string())?,

@@ -110,9 +110,9 @@ fn bad_input() {
         (&["/nonexistent"][..], "", "/nonexistent: No such file"),
         (&[], "", "required"),
         (&["builtin:nope"], "", "unknown built-in policy `nope`"),
-        (&["pid:x"], "", "a process is pid:NUMBER"),
+        (&["pid:x"], "", "no process id"),
         (&["pid:999999999"], "", "no such process"),
-        (&["-"], "", "the file is empty"),
+        (&["-"], "", "no language that is known"),
         (&["-"], "{ not json", "-:1:"),
         (&["-", "--from", "cobol"], "x", "cobol"),
     ] {

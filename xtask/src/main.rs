@@ -15,6 +15,7 @@ cargo xtask COMMAND
   bench memory             memory of the supervisors while the command sleeps
   bench endurance          thousands of runs in a row, and what they leave behind
   bench compile            policy to plan, and rules to filter, in one process
+  bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
   tables                   generate the system call tables
 
 `cargo xtask bench --help` has the options.";

@@ -51,6 +51,20 @@ fn main() {
             cached(&o),
             cached(&p)
         );
+        for (n, a) in [(110u32, 0u64), (135, 0xffffffff), (41, 1), (449, 0), (248, 0), (56, 0)] {
+            let d = ringfence_bpf::program::SeccompData {
+                nr: n,
+                arch: 0xc000003e,
+                args: [a, 0, 0, 0, 0, 0],
+                instruction_pointer: 0,
+            };
+            print!(
+                " {n}:{}->{}",
+                ringfence_bpf::eval::executed(p.insns(), &d).unwrap(),
+                ringfence_bpf::eval::executed(o.insns(), &d).unwrap()
+            );
+        }
+        println!();
         println!("{f}: {} insns, {best:.3} ms, {n} nodes, {size} in the function", p.len());
     }
     for pair in files.windows(2) {

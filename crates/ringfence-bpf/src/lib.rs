@@ -6,6 +6,7 @@
 //! specification answers, without sharing code with the compiler.
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod compile;
 pub mod decode;
 pub mod decompile;
@@ -18,4 +19,5 @@ pub mod program;
 pub mod prove;
 pub mod relate;
 pub mod rule;
+pub mod surface;
 pub mod table;

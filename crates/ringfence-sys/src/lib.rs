@@ -7,6 +7,8 @@
 
 pub mod abi;
 mod capability;
+pub mod entry;
+pub mod heap;
 mod init;
 pub mod janitor;
 mod landlock;
@@ -20,7 +22,8 @@ mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod step;
-mod terminal;
+pub mod terminal;
 pub mod trim;
+mod word;
 
 pub use raw::Errno;

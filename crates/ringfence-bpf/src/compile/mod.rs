@@ -181,11 +181,18 @@ impl<'a> Compiler<'a> {
         let unknown = self.graph.ret(self.spec.unknown.value());
         let on_deny = self.graph.ret(self.spec.on_deny.value());
         let mut prototypes = table::prototypes(abi).iter().peekable();
+        // Most numbers have the action of the one before.
+        let mut latest = (self.spec.on_deny.value(), on_deny);
         for number in 0..=table::highest(abi) {
             let known = prototypes.next_if(|prototype| prototype.number == number).is_some();
             let cell = self.cells[abi as usize][number as usize];
             let rest = match cell.settled {
-                Some(action) => self.graph.ret(action),
+                Some(action) => {
+                    if action != latest.0 {
+                        latest = (action, self.graph.ret(action));
+                    }
+                    latest.1
+                }
                 None if known => on_deny,
                 None => unknown,
             };

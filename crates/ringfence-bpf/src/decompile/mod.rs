@@ -303,8 +303,9 @@ fn conditional(
     Ok(Some((deny, allow)))
 }
 
-/// A set of arguments of a call as rules without action, any of which matches.
-fn texts(space: &Space, set: Set, abi: Abi, call: CallId) -> Option<Vec<String>> {
+/// A set of arguments of a call (see [`Space::at_call`]) as rules without action, any of which
+/// matches exactly there; `None` where the language cannot say it, or needs too many.
+pub fn texts(space: &Space, set: Set, abi: Abi, call: CallId) -> Option<Vec<String>> {
     let cubes = space.cubes(set, CUBES).ok()?;
     cubes.iter().map(|cube| condition::text(cube, abi, call)).collect()
 }

@@ -9,6 +9,9 @@
 //! Every operation is exact or an error: beyond the bounds of [`Limits`] it is
 //! [`Error::TooComplex`], never an approximation.
 //!
+//! A function says what a program answers where the kernel asks it. It never asks about uretprobe and
+//! uprobe of x86_64 (`kernel/seccomp.c`, `seccomp_uprobe_exception`, Linux 6.14), nor about number -1.
+//!
 //! ```
 //! use ringfence_bpf::diagram::{Limits, Space};
 //! use ringfence_bpf::filter::Action;

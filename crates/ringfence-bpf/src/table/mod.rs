@@ -18,7 +18,7 @@ mod version;
 use crate::program::SeccompData;
 
 pub use sibling::{Hidden, Route, hidden, routes, with_siblings};
-pub use version::Version;
+pub use version::{BadVersion, Version};
 
 /// One of the three ways through the gate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]

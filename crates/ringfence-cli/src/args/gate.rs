@@ -34,7 +34,7 @@ pub(super) fn parse(name: &str, args: &[OsString]) -> Invocation {
     };
     match matches(command, args).and_then(|matches| job(name, &matches)) {
         Ok(job) => Invocation::Gate(Box::new(job)),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, name, USAGE),
     }
 }
 
@@ -44,6 +44,12 @@ fn about(name: &str) -> &'static str {
 
 fn top(name: &'static str) -> Clap {
     Clap::new(name).bin_name(format!("ringfence {name}")).about(about(name)).after_help(INPUTS)
+}
+
+/// All of them, for the manual.
+#[cfg(test)]
+pub(super) fn whole() -> [Clap; 4] {
+    [syscalls(), diff(), import(), export()]
 }
 
 fn syscalls() -> Clap {

@@ -6,12 +6,16 @@
 
 mod full;
 mod gate;
+#[cfg(test)]
+mod manual;
+mod mistake;
 mod quick;
 
 use std::ffi::OsString;
 
 use crate::check::Format;
 use crate::run::Job;
+use crate::surface;
 
 /// What the user wants.
 #[derive(Debug, PartialEq)]
@@ -22,6 +26,8 @@ pub(crate) enum Invocation {
     Check(Job, Format),
     /// `host`.
     Host(Format),
+    /// `surface`.
+    Surface(surface::Job),
     /// `syscalls`, `diff`, `import`, `export`.
     Gate(Box<crate::gate::Job>),
     /// Help or the version, for standard output.
@@ -42,6 +48,7 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
+        [first, rest @ ..] if first == "surface" => full::surface(rest),
         [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {
             gate::parse(&first.to_string_lossy(), rest)
         }

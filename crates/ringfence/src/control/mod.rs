@@ -13,6 +13,7 @@ pub mod net;
 pub mod seccomp;
 #[cfg(test)]
 mod snapshot;
+pub mod tree;
 
 use ringfence_sys::step::Step;
 

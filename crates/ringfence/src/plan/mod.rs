@@ -24,7 +24,7 @@ use crate::policy::{Origin, Policy};
 
 pub use build::compile;
 pub use explain::{Explained, explain};
-pub use print::{control_name, detail, human, namespace_names, place};
+pub use print::{control_name, detail, human, namespace_names, place, quoted};
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +120,15 @@ pub fn gate(policy: &Policy) -> Result<Option<seccomp::Specified>, Refusal> {
 }
 
 impl Plan<'_> {
+    /// `CLONE_NEW*` of every namespace that is made, by clone3(2) or by a step.
+    #[must_use]
+    pub fn namespaces(&self) -> u64 {
+        self.steps.iter().fold(self.clone_flags, |flags, planned| match planned.step {
+            ringfence_sys::step::Step::Unshare(late) => flags | late,
+            _ => flags,
+        })
+    }
+
     /// Whether the child waits for the launcher before it makes its view.
     #[must_use]
     pub fn waits(&self) -> bool {

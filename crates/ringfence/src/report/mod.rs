@@ -3,3 +3,4 @@
 pub mod gate;
 pub mod host;
 pub mod plan;
+pub mod surface;

@@ -29,6 +29,11 @@ complete -c ringfence -n "__fish_ringfence_needs_command" -s V -l version -d 'Pr
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "run" -d 'Runs a command contained'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "check" -d 'Shows the plan that `run` would carry out, and changes nothing'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "host" -d 'Shows what this kernel offers, and where that was read'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "surface" -d 'Shows which system calls a filter leaves reachable, and how accurate the tables are here'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "syscalls" -d 'Says exactly what a seccomp filter permits; checks, proves and shortens filters'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "diff" -d 'Shows the calls and arguments that two filters or policies answer differently'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "import" -d 'Turns a filter of another tool into a policy, proven equal'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "export" -d 'Turns a filter into another language, proven equal'
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l process-groups -d 'The supplementary groups, by name or number; absent: those of the caller that the id map names; repeatable' -r
@@ -132,3 +137,133 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand check" -s h -l help 
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content is not to say' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l man -d 'Where the man pages are' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l check-man -d 'Compare the tables with this kernel\'s symbols and with syscalls(2)'
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -f -a "show" -d 'What it permits through each ABI, as rules'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -f -a "check" -d 'What is wrong with it, each with a witness'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -f -a "optimise" -d 'A shorter program, proven equal, as raw BPF'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -f -a "prove" -d 'Whether two filters are equal for every input'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and not __fish_seen_subcommand_from show check optimise prove eval" -f -a "eval" -d 'What it answers to one call, and by which rule'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -l asm -d 'The instructions as well'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -l fail-on -d 'Findings this bad or worse make it fail' -r -f -a "note\t''
+low\t''
+medium\t''
+high\t''
+never\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from optimise" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -l subset -d 'Only whether A permits nothing that B does not'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from prove" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand syscalls; and __fish_seen_subcommand_from eval" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l fail-on -d 'Which differences make it fail' -r -f -a "any\t''
+widen\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
+firecracker\t''
+systemd\t''
+minijail\t''
+bpf\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l to -d 'The language to write' -r -f -a "bpf\t''
+c\t''
+asm\t''
+oci\t''
+minijail\t''
+systemd\t''
+ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s h -l help -d 'Print help'

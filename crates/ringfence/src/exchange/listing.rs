@@ -346,7 +346,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for arch in [AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, 5] {
             for nr in [0, 1, 2, 3, 4, 9, 10, 0x3fff_ffff, 0x4000_0000, u32::MAX - 1, u32::MAX] {
-                for first in [0, 2, 5, 6, 7, 8, 1 << 32 | 5] {
+                for first in [0, 2, 5, 6, 7, 8, 10, 1 << 32 | 5] {
                     for last in [0, 0x1200 << 32, 0x1234 << 32, 0xff_1200 << 32, 0x1300 << 32] {
                         let args = [first, 0, 0, 0, 0, last];
                         let data = SeccompData { nr, arch, instruction_pointer: 0, args };

@@ -1,6 +1,7 @@
 //! What other tools' filters mean, by their own compilers and by ours: each pair of programs is
 //! compared over every input.
 
+mod answers;
 mod bad;
 mod corpus;
 mod firecracker;

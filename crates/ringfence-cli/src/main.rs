@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod events;
 mod gate;
 mod host;
 mod run;

@@ -2,10 +2,11 @@
 //! is built.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ringfence::exchange::Language;
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
@@ -13,6 +14,7 @@ use ringfence::policy::key::{self, Key};
 
 use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
+use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
 
@@ -21,7 +23,7 @@ const RUN_FAILED: u8 = FAILED as u8;
 
 /// `ringfence run`.
 pub(super) fn run(args: &[OsString]) -> Invocation {
-    match matches(run_command(), args).and_then(|matches| job(&matches)) {
+    match matches(run_command(), args).and_then(|matches| watched(&matches, job(&matches)?)) {
         Ok(job) => Invocation::Run(job),
         Err(error) => explain(&error, "run", RUN_FAILED),
     }
@@ -104,10 +106,38 @@ const SURFACE: &str =
 
 fn run_command() -> Command {
     let command = policy_flags(Command::new("run").bin_name("ringfence run").about(RUN));
+    let command = command.args(event_flags());
     command.arg(trailing().required(true)).after_help(
         "Exit status: the command's own; 128+N where signal N ended it; 125 where ringfence itself failed,\n\
          126 where the command cannot be executed, 127 where it does not exist.",
     )
+}
+
+/// What `run` tells of denials.
+fn event_flags() -> [Arg; 3] {
+    let explain = Arg::new("explain").long("explain").action(ArgAction::SetTrue);
+    let events = Arg::new("events").long("events").value_name("FILE").value_parser(value_parser!(PathBuf));
+    let complete = Arg::new("complete").long("complete").action(ArgAction::SetTrue);
+    [
+        explain.help("Says what was denied, by which policy line, and what would allow it"),
+        events.help("Writes each denial to FILE as a line of JSON, as it happens"),
+        complete.help("Fails (125) where denials may have been missed"),
+    ]
+    .map(|arg| arg.help_heading("Denials (each means --audit-events=denials)"))
+}
+
+/// The job with what `run` alone takes.
+fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
+    const KEY: &str = "--audit-events";
+    job.events = Wanted {
+        file: matches.get_one::<PathBuf>("events").cloned(),
+        complete: matches.get_flag("complete"),
+    };
+    let wanted = matches.get_flag("explain") || job.events != Wanted::default();
+    if wanted && !job.flags.iter().any(|flag| flag.name == KEY && flag.value != "none") {
+        job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });
+    }
+    Ok(job)
 }
 
 fn check_command() -> Command {
@@ -221,7 +251,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
     let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
-    Ok(Job { policies, flags, command })
+    Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 
 pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {

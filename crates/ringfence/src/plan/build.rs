@@ -10,7 +10,7 @@ use crate::control::{
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
 use crate::policy::degrade;
-use crate::policy::model::{DevView, Namespace};
+use crate::policy::model::{DevView, Events, Namespace};
 
 use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
 
@@ -83,7 +83,8 @@ impl<'a> Build<'_, 'a> {
         }
         let token = fresh_token().map_err(token_refusal)?;
         let shared_terminal = self.request.terminal != 0 && in_place;
-        self.parts.push(seccomp::compile(&syscalls::seccomp(policy, shared_terminal, token), host, arena)?);
+        let gate = syscalls::seccomp(policy, shared_terminal, token);
+        self.parts.push(seccomp::compile(&gate, host, arena)?);
         let terminal = self.terminal(in_place);
         self.launch(mode, terminal);
         let program = self.command(&mut resolver, files.view.as_ref(), wanted, token)?;
@@ -103,6 +104,8 @@ impl<'a> Build<'_, 'a> {
             terminal,
             placeholders: files.placeholders,
             program,
+            watched: policy.audit.events.value != Events::None,
+            gate,
         })
     }
 
@@ -121,6 +124,9 @@ impl<'a> Build<'_, 'a> {
         }
         if parent_maps {
             return because("the id maps are written from outside");
+        }
+        if policy.audit.events.value != Events::None {
+            return because("denials are attended to");
         }
         if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {
             return because("the terminal must not be shared without a filter");

@@ -67,6 +67,10 @@ pub struct Plan<'a> {
     pub placeholders: Vec<PathBuf>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
+    /// Whether somebody is to see what is denied (`audit.events`).
+    pub watched: bool,
+    /// What the filter was compiled from.
+    pub gate: seccomp::Model,
 }
 
 /// How a plan is carried out.
@@ -133,6 +137,14 @@ impl Plan<'_> {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
+    }
+
+    /// Whether calls that the filter denies wait for an [`crate::launch::Observer`].
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|planned| matches!(planned.step, ringfence_sys::step::Step::SeccompListen { .. }))
     }
 }
 

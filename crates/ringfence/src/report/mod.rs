@@ -1,5 +1,6 @@
 //! Results for people and for programs. What is printed here is decided elsewhere.
 
+pub mod event;
 pub mod gate;
 pub mod host;
 pub mod plan;

@@ -71,7 +71,9 @@ fn start<'w, 's>(
     let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
     let options = Options { dedicated: true };
     let outcome = match plan.watched {
-        true => launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, sink))),
+        true => {
+            launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, &host, sink)))
+        }
         false => launch::start(&plan, options),
     };
     match outcome {

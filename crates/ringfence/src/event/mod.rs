@@ -6,12 +6,14 @@
 //! word of that.
 
 pub mod address;
+pub mod audit;
 pub mod call;
 mod constant;
 pub mod gate;
 mod journal;
 mod model;
 pub mod notify;
+pub mod record;
 pub mod text;
 mod watcher;
 

@@ -127,6 +127,8 @@ pub enum Cause {
     SharedTerminal,
     /// User namespaces inside a containment.
     NestedUserNamespace,
+    /// Landlock: no rule grants these rights there.
+    MissingRight(String),
 }
 
 /// A line of a policy.
@@ -194,8 +196,6 @@ pub struct Account {
     pub seen: u64,
     /// Events known not to have been received, by whatever counts them.
     pub lost: u64,
-    /// Events received and not written, because the journal's file is full or its reader too slow.
-    pub unwritten: u64,
     /// Why the counts may be too low; `None` where every loss would have been counted.
     pub unsure: Option<String>,
 }
@@ -216,12 +216,12 @@ impl Account {
     /// An account of nothing yet.
     #[must_use]
     pub const fn new(source: SourceKind, covers: &'static str) -> Self {
-        Self { source, covers, seen: 0, lost: 0, unwritten: 0, unsure: None }
+        Self { source, covers, seen: 0, lost: 0, unsure: None }
     }
 
-    /// Whether everything that the source covers was received and written.
+    /// Whether everything that the source covers was received.
     pub fn verdict(&self) -> Verdict {
-        match (self.lost + self.unwritten, &self.unsure) {
+        match (self.lost, &self.unsure) {
             (0, None) => Verdict::Complete,
             (0, Some(why)) => Verdict::Unsure(why.clone()),
             (missing, _) => Verdict::Missing(missing),
@@ -250,6 +250,6 @@ mod tests {
         assert_eq!(account.verdict(), Verdict::Complete);
         let doubtful = Account { unsure: Some("y".into()), ..account.clone() };
         assert_eq!(doubtful.verdict(), Verdict::Unsure("y".into()));
-        assert_eq!(Account { lost: 2, unwritten: 1, ..doubtful }.verdict(), Verdict::Missing(3));
+        assert_eq!(Account { lost: 3, ..doubtful }.verdict(), Verdict::Missing(3));
     }
 }

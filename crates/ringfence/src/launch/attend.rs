@@ -101,6 +101,9 @@ impl Starting<'_, '_> {
         child: &mut Child<'_>,
         mut observer: Observing<'o>,
     ) -> Result<Seen<'o>, Error> {
+        if let Some(observer) = &mut observer {
+            observer.init(child.handle().pid());
+        }
         if self.plan.waits() {
             match child.report(true) {
                 Some(Report::Waiting) => {

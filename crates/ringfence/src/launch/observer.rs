@@ -9,6 +9,9 @@ pub const DESCRIPTORS: usize = 4;
 /// Attends to denials beside the launcher, in the launcher's one thread: nothing here may wait long,
 /// since signals, terminal and wall time wait meanwhile.
 pub trait Observer: Debug {
+    /// The init of the command, before it has done anything.
+    fn init(&mut self, pid: i32);
+
     /// The listener of the plan's filter: from now on, each denied call waits for its answer.
     fn listener(&mut self, listener: OwnedFd);
 

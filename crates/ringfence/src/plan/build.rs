@@ -78,8 +78,9 @@ impl<'a> Build<'_, 'a> {
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
-        if let Some(model) = syscalls::landlock(policy, files.rules, files.view.is_some()) {
-            self.parts.push(landlock::compile(&model, host, arena)?);
+        let rules = syscalls::landlock(policy, files.rules, files.view.is_some());
+        if let Some(model) = &rules {
+            self.parts.push(landlock::compile(model, host, arena)?);
         }
         let token = fresh_token().map_err(token_refusal)?;
         let shared_terminal = self.request.terminal != 0 && in_place;
@@ -105,6 +106,7 @@ impl<'a> Build<'_, 'a> {
             placeholders: files.placeholders,
             program,
             watched: policy.audit.events.value != Events::None,
+            landlock: rules,
             gate,
         })
     }

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::control::{Planned, Promise, Refusal, limit, namespace, seccomp};
+use crate::control::{Planned, Promise, Refusal, landlock, limit, namespace, seccomp};
 use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
@@ -69,6 +69,8 @@ pub struct Plan<'a> {
     pub program: Option<PathBuf>,
     /// Whether somebody is to see what is denied (`audit.events`).
     pub watched: bool,
+    /// What the Landlock rules were compiled from; `None` without Landlock.
+    pub landlock: Option<landlock::Model>,
     /// What the filter was compiled from.
     pub gate: seccomp::Model,
 }

@@ -84,13 +84,14 @@ struct Change {
 }
 
 #[derive(Serialize)]
-struct Ending {
+struct Ending<'s> {
     version: u32,
     kind: &'static str,
     denials: u64,
+    unwritten: u64,
     complete: bool,
     sources: Vec<Sourced>,
-    unwatched: Vec<Unwatched>,
+    unwatched: Vec<Unwatched<'s>>,
 }
 
 #[derive(Serialize)]
@@ -99,14 +100,13 @@ struct Sourced {
     covers: &'static str,
     seen: u64,
     lost: u64,
-    unwritten: u64,
     verdict: String,
 }
 
 #[derive(Serialize)]
-struct Unwatched {
+struct Unwatched<'s> {
     control: &'static str,
-    because: &'static str,
+    because: &'s str,
 }
 
 /// One event as one line of JSON, with its newline. Names that the program chose are escaped as
@@ -149,19 +149,19 @@ pub fn json_summary(summary: &Summary) -> String {
         covers: account.covers,
         seen: account.seen,
         lost: account.lost,
-        unwritten: account.unwritten,
         verdict: verdict_words(&account.verdict()),
     };
     let ending = Ending {
         version: VERSION,
         kind: "ringfence.summary",
         denials: summary.denials(),
+        unwritten: summary.unwritten,
         complete: summary.complete(),
         sources: summary.accounts.iter().map(sourced).collect(),
         unwatched: summary
             .blind
             .iter()
-            .map(|blind| Unwatched { control: blind.control.name(), because: blind.because })
+            .map(|blind| Unwatched { control: blind.control.name(), because: &blind.because })
             .collect(),
     };
     serde_json::to_string(&ending).unwrap_or_default() + "\n"
@@ -195,6 +195,9 @@ pub fn human(summary: &Summary) -> String {
             account.covers
         );
     }
+    if summary.unwritten > 0 {
+        let _ = writeln!(text, "  {} were not written to the file of events", summary.unwritten);
+    }
     for Blind { control, because } in &summary.blind {
         let _ = writeln!(text, "  not watched: {}: {because}", control.name());
     }
@@ -214,7 +217,7 @@ fn one(text: &mut String, kind: &Listed) {
     let _ = writeln!(text, "  {}{errno}  [{command}{pid}{times}]", event.operation);
     let control = event.control.value().map_or("an unknown control", |control| control.name());
     let cause = match &event.cause {
-        Known::Observed(cause) => cause_words(cause).to_owned(),
+        Known::Observed(cause) => cause_words(cause),
         Known::Predicted(cause) => format!("{} (predicted)", cause_words(cause)),
         Known::Unknown(why) => format!("unknown why: {why}"),
     };
@@ -303,10 +306,11 @@ fn cause_name(cause: &Cause) -> &'static str {
         Cause::Network => "network",
         Cause::SharedTerminal => "shared-terminal",
         Cause::NestedUserNamespace => "nested-user-namespace",
+        Cause::MissingRight(_) => "missing-right",
     }
 }
 
-fn cause_words(cause: &Cause) -> &'static str {
+fn cause_words(cause: &Cause) -> String {
     match cause {
         Cause::DenyRule => "a rule denies it",
         Cause::NotAllowed => "no rule of syscalls.allow names it",
@@ -316,7 +320,9 @@ fn cause_words(cause: &Cause) -> &'static str {
         Cause::Network => "the network is restricted",
         Cause::SharedTerminal => "the terminal is shared",
         Cause::NestedUserNamespace => "it could make a user namespace",
+        Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
     }
+    .to_owned()
 }
 
 fn verdict_words(verdict: &Verdict) -> String {

@@ -64,6 +64,7 @@ fn model() -> Model {
         nested_user_namespaces: true,
         io_uring_at: None,
         log: false,
+        notify: false,
         spec_allow: false,
         permitted: true,
         token: None,

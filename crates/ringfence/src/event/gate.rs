@@ -200,11 +200,10 @@ impl Gate {
 pub fn line(policy: &Policy, at: Origin) -> Line {
     let place = policy.place(at);
     let numbered = matches!(place.kind, Kind::File | Kind::Builtin);
-    Line {
-        file: place.file.to_owned(),
-        number: numbered.then_some(place.line),
-        text: place.text.trim().to_owned(),
-    }
+    let value: String = place.text.chars().skip(place.column - 1).take(place.len).collect();
+    // A list with several values on a line: the one that is meant.
+    let text = if place.text.contains(',') { &value } else { place.text.trim() };
+    Line { file: place.file.to_owned(), number: numbered.then_some(place.line), text: text.to_owned() }
 }
 
 fn no_line(cause: Option<&Cause>) -> String {
@@ -252,7 +251,7 @@ fn wider(families: Families, data: &SeccompData) -> Option<(Families, Vec<Settin
         )),
         (AF_INET | AF_INET6, SOCK_DGRAM) => Some((
             Families { datagram: Sockets::Ports, netlink_route: true, ..families },
-            vec![mode("host"), connect("udp:*")],
+            vec![mode("host"), connect("udp:*"), one("net.bind", "udp:*", true)],
         )),
         (AF_NETLINK, _) => Some((Families { netlink_route: true, ..families }, vec![mode("loopback")])),
         _ => None,

@@ -68,6 +68,7 @@ impl<'a> Build<'_, 'a> {
             who::namespaces(policy, host, &who, (in_place, limits.cgroup.is_some()), &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
+        self.refuse_all_events();
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
@@ -109,6 +110,19 @@ impl<'a> Build<'_, 'a> {
             landlock: rules,
             gate,
         })
+    }
+
+    /// No source tells of what is allowed.
+    fn refuse_all_events(&mut self) {
+        let events = &self.request.policy.audit.events;
+        if events.value == Events::All {
+            self.refused.push(Refused {
+                message: "audit.events = \"all\": no source of this version tells of calls that are allowed"
+                    .into(),
+                help: "set audit.events = \"denials\"".into(),
+                at: Some(events.at),
+            });
+        }
     }
 
     /// A supervisor only where something needs one.

@@ -74,6 +74,11 @@ impl Assembly {
         self.unreadable += 1;
     }
 
+    /// Whether the filter writes records of its own: where it kills, traps or logs.
+    pub(super) fn ends(&self) -> bool {
+        self.gate.as_ref().is_some_and(Gate::ends)
+    }
+
     /// Whether every domain that was seen has ended.
     pub(super) fn settled(&self) -> bool {
         self.domains.values().all(|domain| domain.denials.is_some())

@@ -35,6 +35,8 @@ const AT_ONCE: usize = 4096;
 const HEADER: usize = 16;
 /// How long the last records may take: the kernel ends a domain in a work queue of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the record of a call that killed may take: a thread of the kernel's sends it.
+const SENDING: Duration = Duration::from_millis(100);
 
 /// A member of the group.
 #[derive(Debug)]
@@ -69,18 +71,19 @@ impl Audit {
     }
 
     /// Takes the last records: waits for the end of each Landlock domain that was seen, but not
-    /// longer than two seconds.
+    /// longer than two seconds. Where the filter may have killed the command, waits for a tenth of a
+    /// second in any case.
     pub fn finish(&mut self, give: &mut dyn FnMut(Event)) {
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, sent) = (Instant::now() + PATIENCE, Instant::now() + SENDING);
         loop {
             self.take(give);
             let left = deadline.saturating_duration_since(Instant::now());
-            if self.assembly.settled() || left.is_zero() {
+            let sending = self.assembly.ends() && Instant::now() < sent;
+            if (self.assembly.settled() && !sending) || left.is_zero() {
                 break;
             }
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
-            let wait =
-                Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos().clamp(1_000_000, 100_000_000)) };
+            let wait = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
             let _ = poll(&mut fds, Some(&wait));
         }
         self.assembly.flush(give);

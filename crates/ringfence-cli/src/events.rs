@@ -21,6 +21,8 @@ const O_NONBLOCK: i32 = 0o4000;
 /// What the user wants to know of denials.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wanted {
+    /// `--explain`, or one of the others.
+    pub(crate) asked: bool,
     /// `--events`: a file, or a pipe.
     pub(crate) file: Option<PathBuf>,
     /// `--complete`: what may be missing is a failure.

@@ -70,7 +70,7 @@ fn start<'w, 's>(
     let request = request(job, &policy, &environment, &surroundings);
     let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
     let options = Options { dedicated: true };
-    let outcome = match plan.watched {
+    let outcome = match job.events.asked {
         true => {
             launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, &host, sink)))
         }
@@ -97,7 +97,14 @@ pub(crate) fn request<'r>(
 ) -> plan::Request<'r> {
     let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
     let terminal = terminals.iter().enumerate().fold(0, |mask, (fd, is)| mask | u8::from(*is) << fd);
-    plan::Request { policy, command: &job.command, environment, surroundings, terminal }
+    plan::Request {
+        policy,
+        command: &job.command,
+        environment,
+        surroundings,
+        terminal,
+        watched: job.events.asked,
+    }
 }
 
 fn read_policy(name: &str) -> io::Result<String> {

@@ -123,18 +123,17 @@ fn event_flags() -> [Arg; 3] {
         events.help("Writes each denial to FILE as a line of JSON, as it happens"),
         complete.help("Fails (125) where denials may have been missed"),
     ]
-    .map(|arg| arg.help_heading("Denials (each means --audit-events=denials)"))
+    .map(|arg| arg.help_heading("Denials"))
 }
 
 /// The job with what `run` alone takes.
 fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
     const KEY: &str = "--audit-events";
-    job.events = Wanted {
-        file: matches.get_one::<PathBuf>("events").cloned(),
-        complete: matches.get_flag("complete"),
-    };
-    let wanted = matches.get_flag("explain") || job.events != Wanted::default();
-    if wanted && !job.flags.iter().any(|flag| flag.name == KEY && flag.value != "none") {
+    let (file, complete) = (matches.get_one::<PathBuf>("events").cloned(), matches.get_flag("complete"));
+    let asked = matches.get_flag("explain") || complete || file.is_some();
+    job.events = Wanted { asked, file, complete };
+    // Landlock's own records are a source as well.
+    if asked && !job.flags.iter().any(|flag| flag.name == KEY) {
         job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });
     }
     Ok(job)

@@ -85,7 +85,8 @@ impl<'a> Build<'_, 'a> {
         }
         let token = fresh_token().map_err(token_refusal)?;
         let shared_terminal = self.request.terminal != 0 && in_place;
-        let gate = syscalls::seccomp(policy, shared_terminal, token);
+        let mut gate = syscalls::seccomp(policy, shared_terminal, token);
+        gate.notify = self.request.watched;
         self.parts.push(seccomp::compile(&gate, host, arena)?);
         let terminal = self.terminal(in_place);
         self.launch(mode, terminal);
@@ -106,7 +107,6 @@ impl<'a> Build<'_, 'a> {
             terminal,
             placeholders: files.placeholders,
             program,
-            watched: policy.audit.events.value != Events::None,
             landlock: rules,
             gate,
         })
@@ -141,7 +141,7 @@ impl<'a> Build<'_, 'a> {
         if parent_maps {
             return because("the id maps are written from outside");
         }
-        if policy.audit.events.value != Events::None {
+        if self.request.watched {
             return because("denials are attended to");
         }
         if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {

@@ -39,6 +39,9 @@ pub struct Request<'r> {
     pub surroundings: &'r Surroundings,
     /// Bits 0, 1 and 2: which of the standard descriptors are a terminal.
     pub terminal: u8,
+    /// Whether somebody attends to what is denied while the command runs ([`crate::event::Watcher`]).
+    /// `audit.events` alone only has the kernel write its records.
+    pub watched: bool,
 }
 
 /// A compiled policy.
@@ -67,8 +70,6 @@ pub struct Plan<'a> {
     pub placeholders: Vec<PathBuf>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
-    /// Whether somebody is to see what is denied (`audit.events`).
-    pub watched: bool,
     /// What the Landlock rules were compiled from; `None` without Landlock.
     pub landlock: Option<landlock::Model>,
     /// What the filter was compiled from.

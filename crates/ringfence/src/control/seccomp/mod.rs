@@ -24,8 +24,9 @@
 //!
 //! Where denials are to be seen ([`Model::notify`]), the filter answers `SECCOMP_RET_USER_NOTIF`
 //! where it would answer an errno, and the launcher gives that errno. What the program sees stays
-//! the same, but for one thing: it cannot set a filter with a listener of its own (`EBUSY`). If the
-//! launcher dies the kernel answers `ENOSYS`: never less than a denial. Calls that kill or trap are
+//! the same, but for two things: it cannot set a filter with a listener of its own (`EBUSY`), and a
+//! signal can interrupt a call before the launcher takes it up (`EINTR`, or the call starts anew). If
+//! the launcher dies the kernel answers `ENOSYS`: never less than a denial. Calls that kill or trap are
 //! not among them.
 //!
 //! # Strict mode

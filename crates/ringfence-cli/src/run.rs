@@ -146,6 +146,12 @@ fn failed(plan: &Plan<'_>, policy: &Policy, error: &launch::Error) -> i32 {
     explained.status
 }
 
+/// Says what is wrong with the input, and gives the status.
+pub(crate) fn bad(text: &str, status: i32) -> i32 {
+    say(text);
+    status
+}
+
 /// To stderr, where nothing better can be done about an error.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(format!("ringfence: {}\n", text.trim_end()).as_bytes());

@@ -10,6 +10,7 @@ pub mod event;
 pub mod exchange;
 pub mod host;
 pub mod launch;
+pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod report;

@@ -59,11 +59,33 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
     }
 }
 
+/// `ringfence host audit`.
+pub(super) fn host_audit(args: &[OsString]) -> Invocation {
+    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
+    match matches(command, args) {
+        Ok(matches) => Invocation::HostAudit(format(&matches)),
+        Err(error) => explain(&error, "host audit", USAGE),
+    }
+}
+
+/// `ringfence explain`.
+pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let mut words: Vec<String> = matches.get_many("words").into_iter().flatten().cloned().collect();
+        let operation = words.pop().unwrap_or_default();
+        let mut job = job(&matches)?;
+        job.policies.extend(words);
+        Ok(Invocation::Explain(job, operation, format(&matches)))
+    };
+    matches(explain_command(), args).and_then(read).unwrap_or_else(|error| explain(&error, "explain", USAGE))
+}
+
 /// No command, an unknown one, or a question about ringfence itself.
 pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
         Command::new("check").about(CHECK),
+        Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
         Command::new("surface").about(SURFACE),
     ];
@@ -94,12 +116,14 @@ fn ringfence() -> Command {
 #[cfg(test)]
 pub(super) fn whole() -> Command {
     ringfence()
-        .subcommands([run_command(), check_command(), host_command(), surface_command()])
+        .subcommands([run_command(), check_command(), explain_command(), host_command(), surface_command()])
         .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
 const CHECK: &str = "Shows the plan that `run` would carry out, and changes nothing";
+const EXPLAIN: &str = "Shows the way of an operation through the controls, without trying it";
+const HOST_AUDIT: &str = "Shows which denials leave a record on this host, and why";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
 const SURFACE: &str =
     "Shows which system calls a filter leaves reachable, and how accurate the tables are here";
@@ -147,8 +171,19 @@ fn check_command() -> Command {
         .after_help("Exit status: 0 where the plan could be carried out here, 2 where it could not.")
 }
 
+fn explain_command() -> Command {
+    let words = Arg::new("words").value_names(["POLICY", "OPERATION"]).num_args(1..=2).required(true);
+    let words =
+        words.help("The policy, where --policy does not give it, and the operation: `read /etc/shadow`");
+    policy_flags(Command::new("explain").bin_name("ringfence explain").about(EXPLAIN))
+        .arg(format_flag())
+        .arg(words)
+        .after_help("Exit status: 0, or 2 where the policy or the operation cannot be read.")
+}
+
 fn host_command() -> Command {
-    Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag())
+    let command = Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag());
+    command.after_help("`ringfence host audit` shows which denials leave a record here.")
 }
 
 fn surface_command() -> Command {

@@ -8,3 +8,4 @@ mod bad;
 mod corpus;
 mod landlock;
 mod lossless;
+mod predicted;

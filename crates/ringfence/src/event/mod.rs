@@ -11,11 +11,13 @@ pub mod call;
 mod constant;
 pub mod gate;
 mod journal;
+pub mod logged;
 mod model;
 pub mod notify;
 pub mod record;
 pub mod text;
 mod watcher;
+pub mod way;
 
 pub use crate::control::Control;
 pub use journal::{Journal, Listed, MOST_LISTED};

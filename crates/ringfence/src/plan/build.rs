@@ -107,6 +107,7 @@ impl<'a> Build<'_, 'a> {
             terminal,
             placeholders: files.placeholders,
             program,
+            view: files.view,
             landlock: rules,
             gate,
         })

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::control::{Planned, Promise, Refusal, landlock, limit, namespace, seccomp};
+use crate::control::{Planned, Promise, Refusal, landlock, limit, mount, namespace, seccomp};
 use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
@@ -70,6 +70,8 @@ pub struct Plan<'a> {
     pub placeholders: Vec<PathBuf>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
+    /// What the view was compiled from; `None` without a mount namespace.
+    pub view: Option<mount::Model>,
     /// What the Landlock rules were compiled from; `None` without Landlock.
     pub landlock: Option<landlock::Model>,
     /// What the filter was compiled from.

@@ -56,21 +56,21 @@ struct Named<'e> {
 /// A value and how it is known.
 #[derive(Serialize)]
 #[serde(tag = "known", rename_all = "lowercase")]
-enum Part<T> {
+pub(super) enum Part<T> {
     Observed { value: T },
     Predicted { value: T },
     Unknown { because: String },
 }
 
 #[derive(Serialize)]
-struct Place<'e> {
+pub(super) struct Place<'e> {
     file: &'e str,
     line: Option<usize>,
     text: &'e str,
 }
 
 #[derive(Serialize)]
-struct Remedies {
+pub(super) struct Remedies {
     settings: Vec<Change>,
     words: String,
 }
@@ -237,7 +237,7 @@ fn one(text: &mut String, kind: &Listed) {
     };
 }
 
-fn part<'e, T, U>(known: &'e Known<T>, show: impl FnOnce(&'e T) -> U) -> Part<U> {
+pub(super) fn part<'e, T, U>(known: &'e Known<T>, show: impl FnOnce(&'e T) -> U) -> Part<U> {
     match known {
         Known::Observed(value) => Part::Observed { value: show(value) },
         Known::Predicted(value) => Part::Predicted { value: show(value) },
@@ -256,11 +256,11 @@ fn named(argument: &Argument) -> Named<'_> {
     Named { name: argument.name, value: argument.value.to_string(), kind }
 }
 
-fn place(line: &Line) -> Place<'_> {
+pub(super) fn place(line: &Line) -> Place<'_> {
     Place { file: &line.file, line: line.number, text: &line.text }
 }
 
-fn remedies(remedy: &Remedy) -> Remedies {
+pub(super) fn remedies(remedy: &Remedy) -> Remedies {
     let change = |setting: &Setting| Change {
         key: setting.key,
         value: setting.value.clone(),
@@ -274,7 +274,7 @@ fn remedies(remedy: &Remedy) -> Remedies {
     Remedies { settings, words: remedy_words(remedy) }
 }
 
-fn remedy_words(remedy: &Remedy) -> String {
+pub(super) fn remedy_words(remedy: &Remedy) -> String {
     match remedy {
         Remedy::Settings(settings) => settings.iter().map(Setting::flag).collect::<Vec<_>>().join(" "),
         Remedy::Remove => "removing that line".to_owned(),
@@ -282,7 +282,7 @@ fn remedy_words(remedy: &Remedy) -> String {
     }
 }
 
-fn line_words(line: &Line) -> String {
+pub(super) fn line_words(line: &Line) -> String {
     match line.number {
         Some(number) => format!("{}:{number}: {}", line.file, line.text),
         None => format!("{}: {}", line.file, line.text),
@@ -296,7 +296,7 @@ fn source(source: SourceKind) -> &'static str {
     }
 }
 
-fn cause_name(cause: &Cause) -> &'static str {
+pub(super) fn cause_name(cause: &Cause) -> &'static str {
     match cause {
         Cause::DenyRule => "deny-rule",
         Cause::NotAllowed => "not-allowed",
@@ -310,7 +310,7 @@ fn cause_name(cause: &Cause) -> &'static str {
     }
 }
 
-fn cause_words(cause: &Cause) -> String {
+pub(super) fn cause_words(cause: &Cause) -> String {
     match cause {
         Cause::DenyRule => "a rule denies it",
         Cause::NotAllowed => "no rule of syscalls.allow names it",
@@ -333,6 +333,6 @@ fn verdict_words(verdict: &Verdict) -> String {
     }
 }
 
-fn errno_name(errno: u16) -> String {
+pub(super) fn errno_name(errno: u16) -> String {
     crate::event::text::errno(errno).map_or_else(|| format!("errno {errno}"), str::to_owned)
 }

@@ -3,5 +3,7 @@
 pub mod event;
 pub mod gate;
 pub mod host;
+pub mod logged;
 pub mod plan;
 pub mod surface;
+pub mod way;

@@ -284,7 +284,9 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
             format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
-    let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
+    // `explain` has no command.
+    let command = matches.try_get_many::<OsString>("command").ok().flatten();
+    let command = command.into_iter().flatten().cloned().collect();
     Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 

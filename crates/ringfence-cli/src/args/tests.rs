@@ -191,3 +191,15 @@ fn both_readers_agree() {
     }
     assert!(answered > 500, "{answered}");
 }
+
+#[test]
+fn events_are_told_where_one_of_three_flags_asks() {
+    assert!(!job(&["run", "true"]).events.asked);
+    let asked = job(&["run", "--events", "out.json", "--complete", "true"]);
+    assert_eq!(asked.events.file.as_deref(), Some(std::path::Path::new("out.json")));
+    assert!(asked.events.asked && asked.events.complete);
+    assert_eq!(asked.flags, [flag("--audit-events", "denials")]);
+    let own = job(&["run", "--explain", "--audit-events=none", "true", "--complete"]);
+    assert!(own.events.asked && !own.events.complete);
+    assert_eq!(own.flags, [flag("--audit-events", "none")]);
+}

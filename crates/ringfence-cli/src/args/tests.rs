@@ -109,9 +109,9 @@ fn mistakes_say_what_is_wrong_and_what_to_do() {
         ringfence: error: there is no flag `--fromat`
           help: did you mean `--format`? `ringfence check --help` lists the flags
         ringfence: error: there is no command `chek`
-          help: did you mean `check`? there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+          help: did you mean `check`? there are run, check, explain, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
         ringfence: error: there is no command `frobnicate`
-          help: there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+          help: there are run, check, explain, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
         ringfence: error: there is no flag `--verison`
           help: did you mean `--version`? `ringfence --help` lists the flags
         ringfence: error: `more` is a word too many

@@ -10,13 +10,16 @@ mod live;
 mod oci;
 mod roundtrip;
 
+use std::io::Write as _;
+
 use ringfence::exchange::{self, Conditions, Filter, Imported, Language, Meaning, Options};
 use ringfence_bpf::diagram::{Diagram, Limits, Space};
 use ringfence_bpf::program::{Insn, Program};
 
 /// Says that a test, or a part of it, did not run: `.ci/run` counts these.
 fn skip(test: &str, what: &str) {
-    println!("skipped: exchange::{test}: {what}");
+    let text = format!("skipped: exchange::{test}: {what}\n");
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn options<'a>(conditions: Conditions, loader: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>) -> Options<'a> {

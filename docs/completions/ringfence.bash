@@ -628,7 +628,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__surface)
-            opts="-h --from --check-man --man --format --help"
+            opts="-h --from --caps --kernel --include --check-man --man --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -636,6 +636,18 @@ _ringfence() {
             case "${prev}" in
                 --from)
                     COMPREPLY=($(compgen -W "oci firecracker systemd minijail bpf ringfence" -- "${cur}"))
+                    return 0
+                    ;;
+                --caps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --include)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --man)

@@ -137,12 +137,15 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand check" -s h -l help 
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'
-complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content is not to say' -r -f -a "oci\t''
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
 systemd\t''
 minijail\t''
 bpf\t''
 ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l man -d 'Where the man pages are' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use ringfence::exchange::Language;
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
@@ -48,7 +47,7 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
         Ok(matches) => Invocation::Surface(surface::Job {
             subjects: matches.get_many::<String>("subject").into_iter().flatten().cloned().collect(),
-            from: matches.get_one::<String>("from").cloned(),
+            reading: super::gate::read(&matches),
             check_man: matches.get_flag("check-man"),
             man: matches.get_one::<String>("man").cloned().unwrap_or_default(),
             format: format(&matches),
@@ -123,24 +122,18 @@ fn host_command() -> Command {
 }
 
 fn surface_command() -> Command {
-    let subject = Arg::new("subject").value_name("FILTER").num_args(1..).required_unless_present("check-man");
-    let subject = subject
-        .help("A policy or profile of any language, builtin:NAME, pid:NUMBER, or - for standard input");
-    let words = Language::ALL.map(|(_, word)| word);
-    let from = Arg::new("from").long("from").value_name("LANGUAGE").value_parser(words);
+    let subject = Arg::new("subject").value_name("FILE").num_args(1..).required_unless_present("check-man");
     let check = Arg::new("check-man").long("check-man").action(ArgAction::SetTrue);
     let man = Arg::new("man").long("man").value_name("DIR").default_value("/usr/share/man");
-    Command::new("surface")
-        .bin_name("ringfence surface")
-        .about(SURFACE)
-        .arg(subject)
-        .arg(from.help("The language, where the content is not to say"))
+    let command = Command::new("surface").bin_name("ringfence surface").about(SURFACE);
+    super::gate::reading(command.arg(subject.help("What to read")))
         .arg(check.help("Compare the tables with this kernel's symbols and with syscalls(2)"))
         .arg(man.help("Where the man pages are"))
         .arg(format_flag())
         .after_help(
-            "Exit status: 0; 1 where a table and this kernel disagree; 2 where something cannot be read;\n\
-             3 where this kernel shows no symbols to compare with.",
+            "FILE: as for `ringfence syscalls`.\n\n\
+             Exit status: 0; 1 where a table and this kernel disagree; 2 where something cannot be read;\n\
+             3 where a filter is too complex, or this kernel shows no symbols to compare with.",
         )
 }
 

@@ -122,7 +122,7 @@ fn words(name: &'static str, value: &'static str, words: &[&'static str], defaul
 }
 
 /// How inputs are read.
-fn reading(command: Clap) -> Clap {
+pub(super) fn reading(command: Clap) -> Clap {
     let names: Vec<&'static str> = Language::ALL.iter().map(|(_, name)| *name).collect();
     let from = Arg::new("from").long("from").value_name("LANGUAGE").value_parser(names);
     let caps = Arg::new("caps").long("caps").value_name("CAPS").value_parser(capabilities);
@@ -195,6 +195,11 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
     // `import` prints a policy, and nothing else.
     let format =
         if matches.try_contains_id("format").is_ok() { format(matches) } else { crate::check::Format::Human };
+    Ok(Job { command, reading: read(matches), format })
+}
+
+/// The values of [`reading`].
+pub(super) fn read(matches: &ArgMatches) -> Reading {
     let language = matches
         .get_one::<String>("from")
         .and_then(|word| Language::ALL.iter().find(|(_, name)| name == word).map(|(language, _)| *language));
@@ -206,5 +211,5 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
         conditions.kernel = *kernel;
     }
     let directories = matches.get_many("include").into_iter().flatten().cloned().collect();
-    Ok(Job { command, reading: Reading { language, conditions, directories }, format })
+    Reading { language, conditions, directories }
 }

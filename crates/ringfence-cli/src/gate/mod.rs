@@ -4,7 +4,7 @@ mod check;
 mod compare;
 mod eval;
 mod export;
-mod input;
+pub(crate) mod input;
 mod optimise;
 mod show;
 

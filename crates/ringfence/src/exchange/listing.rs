@@ -73,7 +73,7 @@ pub enum Op {
 
 /// A listing is longer than any program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the filter needs {len} instructions; the kernel takes {MAX_INSNS}")]
+#[error("written one rule after the other, the filter needs {len} instructions; {MAX_INSNS} are the most")]
 pub struct TooLong {
     /// How long it would be.
     pub len: usize,
@@ -271,13 +271,14 @@ impl Assembler {
     }
 
     fn clause(&mut self, clause: &Clause) {
-        let next = self.label();
+        let mut insns = Vec::new();
+        let mut branches = Vec::new();
         let mut loaded = None;
         for test in &clause.tests {
             if loaded != Some((test.offset, test.mask)) {
-                self.insns.push(Insn::stmt(code::LD_ABS, u32::from(test.offset)));
+                insns.push(Insn::stmt(code::LD_ABS, u32::from(test.offset)));
                 if test.mask != u32::MAX {
-                    self.insns.push(Insn::stmt(code::AND, test.mask));
+                    insns.push(Insn::stmt(code::AND, test.mask));
                 }
                 loaded = Some((test.offset, test.mask));
             }
@@ -287,11 +288,37 @@ impl Assembler {
                 Op::AtLeast => code::JGE,
                 Op::AnyBit => code::JSET,
             };
-            let (jt, jf) = if test.holds { (1, 0) } else { (0, 1) };
-            self.insns.push(Insn::jump(op, test.value, jt, jf));
-            self.jump(next);
+            branches.push((insns.len(), test.holds));
+            insns.push(Insn::jump(op, test.value, 0, 0));
         }
-        self.insns.push(ret(clause.action));
+        insns.push(ret(clause.action));
+        self.append(insns, &branches);
+    }
+
+    /// Instructions whose branches leave them where their test fails.
+    fn append(&mut self, mut insns: Vec<Insn>, branches: &[(usize, bool)]) {
+        let len = insns.len();
+        if len <= usize::from(u8::MAX) {
+            for (at, holds) in branches {
+                let out = (len - at - 1) as u8;
+                let insn = &mut insns[*at];
+                if *holds { insn.jf = out } else { insn.jt = out }
+            }
+            self.insns.append(&mut insns);
+            return;
+        }
+        // Too far for a branch: each is followed by a jump.
+        let next = self.label();
+        for (at, insn) in insns.into_iter().enumerate() {
+            match branches.iter().find(|(branch, _)| *branch == at) {
+                Some((_, holds)) => {
+                    let (jt, jf) = if *holds { (1, 0) } else { (0, 1) };
+                    self.insns.push(Insn { jt, jf, ..insn });
+                    self.jump(next);
+                }
+                None => self.insns.push(insn),
+            }
+        }
         self.place(next);
     }
 
@@ -358,6 +385,20 @@ mod tests {
             }
         }
         assert_eq!(seen.len(), 8, "{seen:?}");
+    }
+
+    #[test]
+    fn long_clauses_are_left_by_long_jumps() {
+        let word = |at: u8| Test::whole(Test::word(at % 6, false), Op::Equal, 1).negated();
+        let many: Vec<Test> = (0..200).map(word).collect();
+        let mut listing = listing();
+        listing.arches[0].numbers.insert(5, vec![clause(&many, Action::Allow)]);
+        let program = listing.program().unwrap();
+        decode::check(program.insns()).unwrap();
+        for args in [[0; 6], [0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0]] {
+            let data = SeccompData { nr: 5, arch: AUDIT_ARCH_X86_64, instruction_pointer: 0, args };
+            assert_eq!(eval::action(program.insns(), &data), Ok(listing.meaning(&data).0), "{data:?}");
+        }
     }
 
     #[test]

@@ -38,8 +38,7 @@ pub(super) fn oracle(test: &str) -> Option<&'static PathBuf> {
     static ORACLE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let oracle = ORACLE.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exchange/libseccomp.c");
-        let target =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("libseccomp-{}", std::process::id()));
+        let target = super::scratch("libseccomp");
         let made = Command::new("cc").args(["-O1", "-o"]).arg(&target).args([source, "-lseccomp"]).output();
         made.is_ok_and(|made| made.status.success()).then_some(target)
     });

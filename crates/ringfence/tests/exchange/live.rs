@@ -2,7 +2,6 @@
 //! loads is what its directives mean here.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use ringfence::exchange::{Imported, Language, Meaning, export, observe};
@@ -11,7 +10,7 @@ use ringfence_bpf::program::{Insn, Program, code};
 use ringfence_bpf::relate::{self, Calls};
 use ringfence_bpf::table::{self, Abi};
 
-use super::{import, skip, space};
+use super::{import, scratch, skip, space};
 
 /// A process with filters, ended with this value.
 struct Attached(Child);
@@ -26,8 +25,7 @@ impl Drop for Attached {
 /// Starts `attach.c`; `None`, with word of it, where this machine cannot.
 fn attach(test: &str, kind: &str, arguments: &[String]) -> Option<Attached> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exchange/attach.c");
-    let target =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("attach-{test}-{}", std::process::id()));
+    let target = scratch(&format!("attach-{test}"));
     let made = Command::new("cc").args(["-O1", "-o"]).arg(&target).args([source, "-ldl"]).output();
     if !made.is_ok_and(|made| made.status.success()) {
         skip(test, "needs a C compiler");
@@ -84,8 +82,7 @@ fn what_was_attached_is_what_is_read() {
     let programs = [deny(110, 5), deny(111, 6)];
     let mut files = Vec::new();
     for (at, program) in programs.iter().enumerate() {
-        let path =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("live-{}-{at}", std::process::id()));
+        let path = scratch(&format!("live-{at}"));
         std::fs::write(&path, export::bytes(program)).unwrap();
         files.push(path.to_str().unwrap().to_owned());
     }

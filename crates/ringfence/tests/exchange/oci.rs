@@ -230,7 +230,6 @@ fn random_cases(test: &str, actions: &[&str], ops: &[&str], most: u64) -> Option
             }
         }
     }
-    println!("{test}: {agreed} agreed, {refused} refused");
     Some((agreed, refused))
 }
 

@@ -3,7 +3,8 @@
 use bumpalo::Bump;
 use ringfence_bpf::eval;
 use ringfence_bpf::filter::{AbiSet, Action};
-use ringfence_bpf::program::{Insn, SeccompData};
+use ringfence_bpf::program::{Insn, Program, SeccompData};
+use ringfence_bpf::prove;
 use ringfence_bpf::rule::{self, Rule};
 use ringfence_bpf::table::{self, Abi};
 use ringfence_sys::step::Step;
@@ -15,6 +16,8 @@ use crate::policy::model::{At, SyscallMode};
 
 const HERE: Origin = Origin { source: 0, offset: 7, len: 3 };
 const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+/// Instructions that let the launch's own execve(2) pass.
+const TOKEN_INSNS: usize = 9;
 
 const EPERM: Action = Action::Errno(1);
 const EACCES: Action = Action::Errno(13);
@@ -78,7 +81,13 @@ impl Filter {
         let arena = Bump::new();
         let compiled = compile(model, &Host::for_tests(), &arena).unwrap();
         let Step::SeccompFilter { program, .. } = compiled.steps[0].step else { panic!("{compiled:?}") };
-        Self(program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect())
+        let insns: Vec<Insn> =
+            program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        // Over every input; what comes before it for the launch has tests of its own.
+        let specified = specify(model).unwrap().unwrap();
+        let rules = if specified.needs_token { &insns[TOKEN_INSNS..] } else { &insns };
+        assert_eq!(prove::compiled(&Program::new(rules.to_vec()), &specified.spec), Ok(None));
+        Self(insns)
     }
 
     fn data(abi: Abi, call: &str, args: &[u64]) -> Option<SeccompData> {

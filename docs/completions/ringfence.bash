@@ -324,7 +324,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__export)
-            opts="-o -h --from --caps --kernel --include --to --output --help"
+            opts="-o -h --from --caps --kernel --include --to --as-read --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,7 +384,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__import)
-            opts="-o -h --from --caps --kernel --include --output --help"
+            opts="-o -h --from --caps --kernel --include --as-read --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -249,6 +249,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l caps -d '
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
@@ -267,4 +268,5 @@ minijail\t''
 systemd\t''
 ringfence\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s h -l help -d 'Print help'

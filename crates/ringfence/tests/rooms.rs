@@ -248,6 +248,7 @@ fn landlocked(folder: &Folder) -> landlock::Model {
         udp_bind: Ports::Only(vec![]),
         scopes: BTreeSet::from([Scope::Signal, Scope::AbstractUnixSocket]),
         restrict_unix: true,
+        unix_at: None,
         log: true,
         needed: BTreeSet::new(),
         permitted: true,

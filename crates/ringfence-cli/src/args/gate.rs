@@ -91,13 +91,13 @@ fn diff() -> Clap {
 }
 
 fn import() -> Clap {
-    reading(top("import")).arg(input()).arg(output())
+    reading(top("import")).arg(input()).arg(as_read()).arg(output())
 }
 
 fn export() -> Clap {
     let names: Vec<&'static str> = Target::ALL.iter().map(|(_, name)| *name).collect();
     let to = Arg::new("to").long("to").value_name("LANGUAGE").value_parser(names).required(true);
-    reading(top("export")).arg(input()).arg(to.help("The language to write")).arg(output())
+    reading(top("export")).arg(input()).arg(to.help("The language to write")).arg(as_read()).arg(output())
 }
 
 fn positional(id: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -110,6 +110,11 @@ fn input() -> Arg {
 
 fn output() -> Arg {
     Arg::new("output").short('o').long("output").value_name("OUT").help("Where to write")
+}
+
+fn as_read() -> Arg {
+    let help = "Compare the bits that the kernel reads only, where the filter compares more";
+    Arg::new("as-read").long("as-read").action(ArgAction::SetTrue).help(help)
 }
 
 fn words(name: &'static str, value: &'static str, words: &[&'static str], default: &'static str) -> Arg {
@@ -183,7 +188,8 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
                 _ => None,
             };
             let output = matches.get_one::<String>("output").cloned();
-            Command::Export { input: input(), target: target.unwrap_or(Target::Ringfence), output }
+            let as_read = flag("as-read");
+            Command::Export { input: input(), target: target.unwrap_or(Target::Ringfence), as_read, output }
         }
     };
     // `import` prints a policy, and nothing else.

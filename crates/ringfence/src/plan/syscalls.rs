@@ -82,6 +82,7 @@ pub(super) fn landlock(
         udp_bind: ports(bind, Transport::Udp),
         scopes: BTreeSet::from([landlock::Scope::AbstractUnixSocket, landlock::Scope::Signal]),
         restrict_unix: true,
+        unix_at: policy.net.unix.first().map(|path| path.at),
         log: policy.audit.events.value != Events::None,
         needed: BTreeSet::new(),
         permitted: restricting_is_permitted(policy),

@@ -240,7 +240,7 @@ both! {
             }
             replayed += 1;
             let (_, events, shown) = denial.seen(ground, &flags.join(" "));
-            let again = events.lines().filter(|line| line.contains("\"ringfence.event\"")).last();
+            let again = events.lines().rfind(|line| line.contains("\"ringfence.event\""));
             let number = field(line, "\"call\":\"");
             if !events.contains("\"ringfence.summary\"") || again.is_some_and(|again| field(again, "\"call\":\"") == number) {
                 wrong.push(format!("{} {call}: still denied with {flags:?}: {shown}", denial.flags));

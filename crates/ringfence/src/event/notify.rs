@@ -153,7 +153,9 @@ fn data(waiting: &Notification) -> SeccompData {
 fn process(thread: u32) -> Process {
     let command = match std::fs::read(format!("/proc/{thread}/comm")) {
         Ok(mut name) => {
-            name.pop_if(|last| *last == b'\n');
+            if name.last() == Some(&b'\n') {
+                name.pop();
+            }
             Known::Observed(Text::new(name))
         }
         Err(error) => Known::Unknown(format!("/proc/{thread}/comm: {error}")),

@@ -132,7 +132,7 @@ pub fn json_line(event: &Event) -> String {
             arguments: operation.arguments.iter().map(named).collect(),
         },
         control: part(&event.control, |control| control.name().to_owned()),
-        cause: part(&event.cause, |cause| cause_name(cause)),
+        cause: part(&event.cause, cause_name),
         policy: part(&event.line, place),
         errno: part(&event.errno, |errno| errno_name(*errno)),
         remedy: part(&event.remedy, remedies),

@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod attempt;
 mod capability;
 mod init;
 pub mod janitor;

@@ -69,6 +69,14 @@ pub(crate) struct Machine {
     slots: [i32; Slot::COUNT],
     channel: i32,
     command_stack: *mut u8,
+    end: Option<End>,
+}
+
+/// What a child does when its steps are done, where they do not end in execve, and with a failure.
+#[derive(Clone, Copy)]
+struct End {
+    act: fn() -> !,
+    note: fn(Failure),
 }
 
 struct Rest<'a> {
@@ -87,7 +95,13 @@ struct Message {
 
 impl Machine {
     pub(crate) fn new(channel: i32, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], channel, command_stack }
+        Self { slots: [-1; Slot::COUNT], channel, command_stack, end: None }
+    }
+
+    /// After the last step comes `act`, and a failure goes to `note` rather than to the channel,
+    /// which is closed before a filter could deny that.
+    pub(crate) fn end_with(&mut self, act: fn() -> !, note: fn(Failure)) {
+        self.end = Some(End { act, note });
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -109,10 +123,24 @@ impl Machine {
             }
             at += 1;
         }
+        if let Some(end) = self.end {
+            self.close_channel();
+            (end.act)()
+        }
         Failure { step: at, errno: Errno::INVAL }
     }
 
+    fn close_channel(&mut self) {
+        if self.channel >= 0 {
+            close(self.channel);
+            self.channel = -1;
+        }
+    }
+
     pub(crate) fn tell_failure(&self, failure: Failure) {
+        if let Some(end) = self.end {
+            return (end.note)(failure);
+        }
         let message = Message {
             magic: MAGIC,
             kind: FAILED,
@@ -254,7 +282,12 @@ impl Machine {
                 self.take(ruleset);
                 Ok(())
             }
-            Step::SeccompFilter { flags, program } => seccomp::filter(flags, program),
+            Step::SeccompFilter { flags, program } => {
+                if self.end.is_some() {
+                    self.close_channel();
+                }
+                seccomp::filter(flags, program)
+            }
             _ => Err(Errno::INVAL),
         }
     }

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod host;
 mod run;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     match args::parse(&args) {
         Invocation::Run(job) => status(run::run(&job)),
         Invocation::Check(job, format) => status(check::check(&job, format)),
+        Invocation::Verify(job, wishes, format) => status(verify::verify(&job, wishes, format)),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.

@@ -8,6 +8,8 @@
 pub mod control;
 pub mod host;
 pub mod launch;
+pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod verify;

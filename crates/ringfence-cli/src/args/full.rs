@@ -13,6 +13,7 @@ use ringfence::policy::key::{self, Key};
 use super::{Invocation, USAGE};
 use crate::check::Format;
 use crate::run::{FAILED, Job};
+use crate::verify::Wishes;
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
@@ -29,6 +30,20 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
+        Err(error) => explain(error, USAGE),
+    }
+}
+
+/// `ringfence verify`.
+pub(super) fn verify(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let mut job = job(&matches)?;
+        job.policies.extend(matches.get_one::<String>("file").cloned());
+        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all") };
+        Ok((job, wishes, format(&matches)))
+    };
+    match matches(verify_command(), args).and_then(read) {
+        Ok((job, wishes, format)) => Invocation::Verify(job, wishes, format),
         Err(error) => explain(error, USAGE),
     }
 }
@@ -54,6 +69,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
             "`ringfence COMMAND --help` says more about each. docs/policy.md is the language of policies.",
         )
         .subcommands([Command::new("run").about(RUN), Command::new("check").about(CHECK)])
+        .subcommand(Command::new("verify").about(VERIFY))
         .subcommand(Command::new("host").about(HOST));
     match command.no_binary_name(true).try_get_matches_from(args) {
         // The commands that exist are read elsewhere, so there is nothing left to match.
@@ -64,6 +80,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
 
 const RUN: &str = "Runs a command contained";
 const CHECK: &str = "Shows the plan that `run` would carry out, and changes nothing";
+const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says what holds";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
 
 fn run_command() -> Command {
@@ -80,6 +97,20 @@ fn check_command() -> Command {
         .arg(format_flag())
         .arg(trailing())
         .after_help("Exit status: 0 where the plan could be carried out here, 2 where it could not.")
+}
+
+fn verify_command() -> Command {
+    let command = policy_flags(Command::new("verify").bin_name("ringfence verify").about(VERIFY));
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    };
+    let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
+    command
+        .arg(format_flag())
+        .arg(switch("depth", "Try each denied operation with each control alone: how many hold it"))
+        .arg(switch("all", "Also show what holds, one by one"))
+        .arg(file)
+        .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")
 }
 
 fn host_command() -> Command {
@@ -161,7 +192,9 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
         let message = format!("{name} has no value, or is {value} its value? No value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
-    let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
+    // `verify` has no command.
+    let command = matches.try_get_many::<OsString>("command").ok().flatten();
+    let command = command.into_iter().flatten().cloned().collect();
     Ok(Job { policies, flags, command })
 }
 

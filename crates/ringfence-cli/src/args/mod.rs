@@ -11,6 +11,7 @@ use std::ffi::OsString;
 
 use crate::check::Format;
 use crate::run::Job;
+use crate::verify::Wishes;
 
 /// What the user wants.
 #[derive(Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub(crate) enum Invocation {
     Run(Job),
     /// `check`; its command may be absent.
     Check(Job, Format),
+    /// `verify`.
+    Verify(Job, Wishes, Format),
     /// `host`.
     Host(Format),
     /// Help or the version, for standard output.
@@ -38,6 +41,7 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
             quick::run(rest).map_or_else(|| full::run(rest), Invocation::Run)
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
+        [first, rest @ ..] if first == "verify" => full::verify(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
         _ => full::top(args),
     }

@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod credential;
+pub mod judge;
 pub mod landlock;
 pub mod limit;
 pub mod lsm;
@@ -11,6 +12,7 @@ pub mod mount;
 pub mod namespace;
 pub mod net;
 pub mod seccomp;
+pub mod trial;
 #[cfg(test)]
 mod snapshot;
 

@@ -7,12 +7,14 @@
 //! and the kernel ends a pid namespace with its init; what has a name on the host (cgroups,
 //! placeholders of denied paths) is removed by a janitor that outlives both.
 
+pub mod attempt;
 mod attend;
 mod cgroup;
 mod idmap;
 mod janitor;
 pub mod leftover;
 mod relay;
+pub mod witness;
 
 use ringfence_sys::run::{self, Failure, SingleThreaded};
 use ringfence_sys::signal::Blocked;

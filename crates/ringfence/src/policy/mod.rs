@@ -15,11 +15,11 @@ mod flag;
 mod layer;
 #[cfg(test)]
 mod mutation;
-mod nearest;
+pub(crate) mod nearest;
 mod syntax;
 #[cfg(test)]
 mod testing;
-mod value;
+pub(crate) mod value;
 mod whole;
 
 use std::io;

@@ -1,0 +1,114 @@
+//! `ringfence verify`: attempts every claim of a policy on this kernel, and says what holds.
+
+use std::io::{self, IsTerminal, Write as _};
+
+use bumpalo::Bump;
+use ringfence::host::Host;
+use ringfence::host::path::Surroundings;
+use ringfence::launch::witness::{self, Witnesses};
+use ringfence::verify::claims::{self, Scene};
+use ringfence::verify::{Options, Report, Subject};
+use ringfence::{plan, report};
+
+use crate::check::Format;
+use crate::run::{self, Job};
+
+/// The policy cannot be read or carried out here.
+const BAD: i32 = 2;
+/// Nothing could be attempted.
+const UNVERIFIABLE: i32 = 3;
+
+/// What `verify` has beside a policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// `--depth`.
+    pub(crate) depth: bool,
+    /// `--all`: also what holds.
+    pub(crate) all: bool,
+}
+
+/// Prints what was found; 0 held, 1 broken, 2 bad input, 3 unverifiable.
+pub(crate) fn verify(job: &Job, wishes: Wishes, format: Format) -> i32 {
+    let policy = match run::load(job) {
+        Ok(policy) => policy,
+        Err(diagnostics) => {
+            run::complain(&diagnostics);
+            return BAD;
+        }
+    };
+    let (arena, host) = (Bump::new(), Host::live());
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let surroundings = Surroundings::live();
+    // Attempts have no terminal: what is tried must not depend on who watches.
+    let request = plan::Request { terminal: 0, ..run::request(job, &policy, &environment, &surroundings) };
+    let plan = match plan::compile(&request, &host, &arena) {
+        Ok(plan) => plan,
+        Err(failure) => {
+            run::refuse(&policy, failure);
+            return BAD;
+        }
+    };
+    let witnesses = match Witnesses::put_up() {
+        Ok(witnesses) => witnesses,
+        Err(error) => return give_up(&error.to_string()),
+    };
+    let scene = match scene(&host, &witnesses) {
+        Ok(scene) => scene,
+        Err(error) => return give_up(&error.to_string()),
+    };
+    let subject = Subject { policy: &policy, plan: &plan, surroundings: &surroundings };
+    let claims = match claims::claims(&subject, &scene) {
+        Ok(claims) => claims,
+        Err(diagnostics) => {
+            run::complain(&diagnostics);
+            return BAD;
+        }
+    };
+    let options = Options { depth: wishes.depth };
+    match ringfence::verify::verify(subject, &claims, options, &progress) {
+        Ok(report) => print(&report, &host, wishes, format),
+        Err(error) => give_up(&error.to_string()),
+    }
+}
+
+fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
+    Ok(Scene {
+        entries: witness::entries()?,
+        process: std::process::id(),
+        umip: host.cpu().value.flags.contains("umip"),
+        descriptor: witnesses.descriptor(),
+        port: witnesses.port(),
+        abstract_name: witnesses.name().map(str::to_owned),
+    })
+}
+
+fn print(found: &Report, host: &Host, wishes: Wishes, format: Format) -> i32 {
+    clear_progress();
+    let text = match format {
+        Format::Human => report::verify::human(found, wishes.all),
+        Format::Json => report::verify::json(found, &host.release().value.text),
+    };
+    // A reader that has seen enough is no error.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    i32::from(found.status())
+}
+
+/// On a terminal, one line that is written over.
+fn progress(done: usize, all: usize) {
+    /// Claims between two updates.
+    const STEP: usize = 64;
+    if (done % STEP == 0 || done == all) && io::stderr().is_terminal() {
+        let _ = write!(io::stderr().lock(), "\r{done}/{all} claims");
+    }
+}
+
+fn clear_progress() {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr().lock(), "\r\x1b[K");
+    }
+}
+
+fn give_up(why: &str) -> i32 {
+    let _ = writeln!(io::stderr().lock(), "ringfence: nothing can be verified here: {why}");
+    UNVERIFIABLE
+}

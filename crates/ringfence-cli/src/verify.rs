@@ -65,7 +65,8 @@ pub(crate) fn verify(job: &Job, wishes: Wishes, format: Format) -> i32 {
         }
     };
     let options = Options { depth: wishes.depth };
-    match ringfence::verify::verify(subject, &claims, options, &progress) {
+    let notes = claims::notes(&subject, &scene);
+    match ringfence::verify::verify(subject, &claims, notes, options, &progress) {
         Ok(report) => print(&report, &host, wishes, format),
         Err(error) => give_up(&error.to_string()),
     }

@@ -207,6 +207,19 @@ mod tests {
             let error = parse(bad).unwrap_err();
             shown += &format!("{bad}: {:?} {} [{}]\n", error.range, error.message, error.label.unwrap_or_default());
         }
-        expect![[""]].assert_eq(&shown);
+        expect![[r#"
+            : 0..0 expected the name of a system call or @group []
+            raed /etc/shadow: 0..4 unknown operation `raed` [did you mean `read`?]
+            read /etc/$HOEM: 10..15 unknown variable `$HOEM` [did you mean `HOME`?]
+            connect tcp:http: 8..16 `http` is not a port []
+            connect tcp:*: 8..13 an operation has one port []
+            connect tcp:localhost:80: 12..21 `localhost` is not an address []
+            bind tpc:1: 5..8 unknown transport `tpc` [did you mean `tcp`?]
+            capability CAP_NET_ADMN: 11..23 unknown capability `CAP_NET_ADMN` [did you mean `CAP_NET_ADMIN`?]
+            signal hst: 7..10 unknown peer `hst` [did you mean `host`?]
+            ptrcae(PTRACE_TRACEME): 0..6 unknown system call `ptrcae` [did you mean `ptrace`?]
+            ptrace(PTRACE_TRACME): 7..20 unknown constant `PTRACE_TRACME` []
+            ptrace -> kill: 7..14 an operation has no action []
+        "#]].assert_eq(&shown);
     }
 }

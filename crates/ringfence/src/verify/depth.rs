@@ -3,11 +3,13 @@
 //! A control cannot always stand alone: mounts need a user namespace, filters need no_new_privs.
 //! It counts where it denies together with what it needs, and what it needs does not by itself.
 
+use super::ask::Unasked;
 use super::containment::{Ablation, ablated};
 use super::run::Ground;
 use super::{Claim, Test, Verdict};
 use crate::control::Control;
 use crate::control::judge::{Intent, judge};
+use crate::control::seccomp::judge::Gate;
 use crate::control::trial::Trial;
 use crate::launch::attempt::{Bench, Containment};
 
@@ -24,14 +26,18 @@ const CONTROLS: [Control; 7] = [
 
 /// The controls that deny a claim's operation, each alone, and the number of attempts; `None` where
 /// it cannot be told.
-pub(super) fn holding(ground: &Ground<'_>, bench: &mut Bench, claim: &Claim) -> (Option<Vec<Control>>, usize) {
+pub(super) fn holding(ground: &Ground<'_>, bench: &mut Bench, number: usize, claim: &Claim) -> (Option<Vec<Control>>, usize) {
     match &claim.test {
         Test::Not(_) => (None, 0),
         // A question to the gate is about the filter alone.
         Test::Gate(_) => (Some(vec![Control::Seccomp]), 0),
         Test::Calls(cases) => {
-            let (filter, mut attempts) = ground.filter_denies(bench, cases);
+            let mut attempts = 0;
             let mut holding = Vec::new();
+            let filter = ground.answers.of(number).all(|gate| match gate {
+                Ok(gate) => gate != Gate::Through,
+                Err(unasked) => unasked == Unasked::NoEntry,
+            });
             if filter {
                 holding.push(Control::Seccomp);
             }

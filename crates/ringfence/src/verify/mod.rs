@@ -3,6 +3,7 @@
 //!
 //! A claim is held, broken, or unverifiable with a reason; unverifiable never counts as held.
 
+mod ask;
 pub mod claims;
 mod containment;
 mod depth;

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use bumpalo::Bump;
 
-use super::containment::{self, Ablation, MAGIC, ablated, questioned};
+use super::containment::{self, Ablation, ablated, questioned};
+use super::ask::{Answers, Unasked};
 use super::{Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth};
 use crate::control::Control;
 use crate::control::judge::judge;
 use crate::control::seccomp::attempt::Question;
 use crate::control::seccomp::judge::{Gate, Law, agrees};
-use crate::control::trial::{Deed, Instruction, Outcome, Probe, Trial, errno};
-use crate::launch::attempt::{Bench, Containment, Said, Site};
+use crate::control::trial::{Deed, Instruction, Outcome, Probe, Trial};
+use crate::launch::attempt::{Bench, Containment, Site};
 use crate::launch::Error;
 use crate::plan;
 
@@ -29,8 +30,7 @@ pub(super) struct Ground<'g> {
     pub(super) whole: Containment<'g>,
     pub(super) outside: Containment<'g>,
     namespaces: Containment<'g>,
-    asked: Containment<'g>,
-    asked_without: Containment<'g>,
+    pub(super) answers: Answers,
     law: Option<Law>,
 }
 
@@ -49,6 +49,7 @@ struct Result {
 pub fn verify(
     subject: Subject<'_>,
     claims: &[Claim],
+    notes: Vec<String>,
     options: Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> std::result::Result<Report, Error> {
@@ -56,25 +57,28 @@ pub fn verify(
     let arena = Bump::new();
     let whole = ablated(subject.plan, Ablation::None);
     let without = ablated(subject.plan, Ablation::Without(&[Control::Seccomp]));
+    let inside = Site::prepare(Some(subject.plan))?;
+    let mut bench = Bench::new()?;
+    if let Some(why) = inside.obstacle(&mut bench, &whole) {
+        let doing = "make a containment to verify".into();
+        return Err(Error::Around { doing, source: std::io::Error::other(why) });
+    }
+    drop(bench);
+    let (with, without) = (questioned(&whole, &arena), questioned(&without, &arena));
+    let answers = Answers::ask(claims, &inside, &with, &without)?;
     let ground = Ground {
         subject,
-        inside: Site::prepare(Some(subject.plan))?,
+        inside,
         nowhere: Site::prepare(None)?,
-        asked: questioned(&whole, &arena),
-        asked_without: questioned(&without, &arena),
+        answers,
         whole,
         outside: containment::outside(),
         namespaces: ablated(subject.plan, Ablation::Without(&NOT_NAMESPACES)),
         law: Law::of(&subject.policy.syscalls),
     };
-    let mut bench = Bench::new()?;
-    if let Some(why) = ground.inside.obstacle(&mut bench, &ground.whole) {
-        return Err(Error::Around { doing: "make a containment to verify".into(), source: std::io::Error::other(why) });
-    }
-    drop(bench);
     let findings = spread(&ground, claims, options, progress)?;
     let milliseconds = start.elapsed().as_millis() as u64;
-    Ok(Report { findings, notes: Vec::new(), milliseconds })
+    Ok(Report { findings, notes, milliseconds })
 }
 
 /// Each processor takes the next claim until none is left.
@@ -84,12 +88,11 @@ fn spread(
     options: Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> std::result::Result<Vec<Finding>, Error> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(claims.len()).max(1);
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Finding)>> = Mutex::new(Vec::with_capacity(claims.len()));
     let failed: Mutex<Option<Error>> = Mutex::new(None);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..workers(claims.len()) {
             scope.spawn(|| {
                 let mut bench = match Bench::new() {
                     Ok(bench) => bench,
@@ -101,7 +104,7 @@ fn spread(
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(claim) = claims.get(number) else { return };
-                    let finding = ground.finding(&mut bench, claim, options);
+                    let finding = ground.finding(&mut bench, number, claim, options);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((number, finding));
                     progress(done.len(), claims.len());
@@ -117,12 +120,17 @@ fn spread(
     Ok(done.into_iter().map(|(_, finding)| finding).collect())
 }
 
+/// As many as there are processors, and no more than there is to do.
+pub(super) fn workers(jobs: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(jobs).max(1)
+}
+
 impl Ground<'_> {
-    fn finding(&self, bench: &mut Bench, claim: &Claim, options: Options) -> Finding {
-        let mut result = self.tried(bench, claim);
+    fn finding(&self, bench: &mut Bench, number: usize, claim: &Claim, options: Options) -> Finding {
+        let mut result = self.tried(bench, number, claim);
         let deep = options.depth || claim.depth.is_some();
         if deep && claim.intent != Intent::Allow && result.verdict == Verdict::Held {
-            let (holding, attempts) = depth::holding(self, bench, claim);
+            let (holding, attempts) = depth::holding(self, bench, number, claim);
             result.attempts += attempts;
             if let (Some(wanted), Some(holding)) = (claim.depth, &holding)
                 && (holding.len() as u32) < wanted
@@ -149,11 +157,11 @@ impl Ground<'_> {
         }
     }
 
-    fn tried(&self, bench: &mut Bench, claim: &Claim) -> Result {
+    fn tried(&self, bench: &mut Bench, number: usize, claim: &Claim) -> Result {
         let (verdict, attempts) = match &claim.test {
             Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
-            Test::Gate(question) => self.gate(bench, question),
-            Test::Calls(cases) => self.calls(bench, claim.intent, cases),
+            Test::Gate(question) => self.gate(number, question),
+            Test::Calls(cases) => self.calls(bench, number, claim.intent, cases),
             Test::Trial { trial, without, controls } => {
                 self.trial(bench, claim.intent, trial, without, controls)
             }
@@ -196,16 +204,14 @@ impl Ground<'_> {
         }
     }
 
-    fn gate(&self, bench: &mut Bench, question: &Question) -> (Verdict, usize) {
+    fn gate(&self, number: usize, question: &Question) -> (Verdict, usize) {
         let Some(law) = &self.law else {
             return (Verdict::Unverifiable("syscalls.mode is off: there is no filter".into()), 0);
         };
-        let said = self.inside.sweep(bench, &self.asked, &question.probes);
-        let control = self.inside.sweep(bench, &self.asked_without, &question.probes);
-        let attempts = said.len() + control.len();
+        let attempts = 2 * question.probes.len();
         let mut unknown = None;
-        for ((probe, said), control) in question.probes.iter().zip(said).zip(control) {
-            match gate_of(said, control) {
+        for (probe, said) in question.probes.iter().zip(self.answers.of(number)) {
+            match said {
                 Ok(gate) => {
                     if let Err(why) = agrees(law.says(probe), gate) {
                         return (Verdict::Broken(format!("with {}: {why}", arguments(probe))), attempts);
@@ -217,14 +223,16 @@ impl Ground<'_> {
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
     }
 
-    fn calls(&self, bench: &mut Bench, intent: Intent, cases: &[Case]) -> (Verdict, usize) {
-        let probes: Vec<Probe> = cases.iter().map(|case| case.probe).collect();
-        let said = self.inside.sweep(bench, &self.asked, &probes);
-        let control = self.inside.sweep(bench, &self.asked_without, &probes);
-        let mut attempts = said.len() + control.len();
+    fn calls(
+        &self,
+        bench: &mut Bench,
+        number: usize,
+        intent: Intent,
+        cases: &[Case],
+    ) -> (Verdict, usize) {
+        let mut attempts = 2 * cases.len();
         let mut unknown = None;
-        for ((case, said), control) in cases.iter().zip(said).zip(control) {
-            let gate = gate_of(said, control);
+        for (case, gate) in cases.iter().zip(self.answers.of(number)) {
             let verdict = match (&gate, intent) {
                 (Ok(gate), Intent::Deny | Intent::Tell) if *gate != Gate::Through => Verdict::Held,
                 (Ok(gate), Intent::Allow) if *gate != Gate::Through => Verdict::Broken(gate.words()),
@@ -249,59 +257,6 @@ impl Ground<'_> {
             }
         }
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
-    }
-
-    /// Whether the filter alone denies every case.
-    pub(super) fn filter_denies(&self, bench: &mut Bench, cases: &[Case]) -> (bool, usize) {
-        let probes: Vec<Probe> = cases.iter().map(|case| case.probe).collect();
-        let said = self.inside.sweep(bench, &self.asked, &probes);
-        let control = self.inside.sweep(bench, &self.asked_without, &probes);
-        let denied = said.iter().zip(&control).all(|(said, control)| match gate_of(*said, *control) {
-            Ok(gate) => gate != Gate::Through,
-            Err(Unasked::NoEntry) => true,
-            Err(Unasked::Unknown(_)) => false,
-        });
-        (denied, said.len() + control.len())
-    }
-}
-
-/// Why the gate's answer is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Unasked {
-    /// This processor or kernel does not have the entry.
-    NoEntry,
-    /// Something else.
-    Unknown(String),
-}
-
-impl Unasked {
-    fn words(self) -> String {
-        match self {
-            Self::NoEntry => "this processor or kernel does not have the entry".into(),
-            Self::Unknown(why) => why,
-        }
-    }
-}
-
-/// What the filter said, where the same question without it was let through.
-fn gate_of(said: Said, control: Said) -> std::result::Result<Gate, Unasked> {
-    match control {
-        Said::Answer(answer) if errno(answer).is_some_and(|errno| errno.0 == MAGIC) => {}
-        Said::Faulted(_) => return Err(Unasked::NoEntry),
-        other => return Err(Unasked::Unknown(format!("without the filter the gate said {other:?}"))),
-    }
-    match said {
-        Said::Answer(answer) => match errno(answer) {
-            Some(errno) if errno.0 == MAGIC => Ok(Gate::Through),
-            Some(errno) => Ok(Gate::Errno(errno.0)),
-            // `SECCOMP_RET_ERRNO` with 0: the call is not made, and 0 is answered.
-            None if answer == 0 => Ok(Gate::Errno(0)),
-            None => Err(Unasked::Unknown(format!("the gate answered {answer}"))),
-        },
-        Said::Trapped(data) => Ok(Gate::Trap(data)),
-        Said::Killed => Ok(Gate::Killed),
-        Said::Faulted(signal) => Err(Unasked::Unknown(format!("signal {signal} inside"))),
-        Said::Silent => Err(Unasked::Unknown("no answer inside".into())),
     }
 }
 

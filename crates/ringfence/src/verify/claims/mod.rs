@@ -14,6 +14,7 @@ mod network;
 use super::{Claim, Intent, Part, Reference, Subject, Test};
 use crate::control::Control;
 use crate::control::trial::{Entry, Trial};
+use crate::policy::model::SyscallMode;
 use crate::policy::{At, Diagnostics, Origin};
 
 pub use known::KNOWN_BUGS;
@@ -115,4 +116,42 @@ fn unmasked(trial: Trial, without: &[Control]) -> Test {
 /// Where any of these was written, the last one for the eye.
 fn origin_of<T>(list: &[At<T>]) -> Option<Origin> {
     list.last().map(|item| item.at)
+}
+
+/// What is not covered here, and why.
+#[must_use]
+pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (entry, words) in [
+        (Entry::Int80, "int 0x80"),
+        (Entry::Syscall32, "syscall in 32-bit mode"),
+        (Entry::Sysenter, "sysenter in 32-bit mode"),
+    ] {
+        if !scene.entries.contains(&entry) {
+            notes.push(format!("{words}: this processor or kernel has no such entry, or its vDSO is sealed"));
+        }
+    }
+    notes.push(format!("{}: the kernel passes them by every filter (Linux 6.14)", gate::PASSED_BY.join(" and ")));
+    if subject.policy.syscalls.mode.value == SyscallMode::Off {
+        notes.push("the gate: syscalls.mode is off, so the policy claims nothing of it".into());
+    }
+    if !scene.umip {
+        notes.push("UMIP: this processor has none".into());
+    }
+    let limits = &subject.policy.limits;
+    for (name, is) in [
+        ("memory", limits.memory.is_some()),
+        ("pids", limits.pids.is_some()),
+        ("cpu", limits.cpu_milli.is_some()),
+        ("wall", limits.wall_ms.is_some()),
+    ] {
+        if is {
+            notes.push(format!("limits.{name}: not attempted yet"));
+        }
+    }
+    notes.push(
+        "what changes at execve (labels, file capabilities), and channels between two contained processes: not attempted yet"
+            .into(),
+    );
+    notes
 }

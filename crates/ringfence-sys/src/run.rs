@@ -7,6 +7,7 @@ use linux_raw_sys::general as nr;
 use linux_raw_sys::prctl;
 use rustix::fd::{FromRawFd, OwnedFd};
 
+use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
@@ -69,14 +70,8 @@ pub(crate) struct Machine {
     slots: [i32; Slot::COUNT],
     channel: i32,
     command_stack: *mut u8,
-    end: Option<End>,
-}
-
-/// What a child does when its steps are done, where they do not end in execve, and with a failure.
-#[derive(Clone, Copy)]
-struct End {
-    act: fn() -> !,
-    note: fn(Failure),
+    /// What comes after the last step, where that is no execve(2).
+    pub(crate) end: Option<End>,
 }
 
 struct Rest<'a> {
@@ -96,12 +91,6 @@ struct Message {
 impl Machine {
     pub(crate) fn new(channel: i32, command_stack: *mut u8) -> Self {
         Self { slots: [-1; Slot::COUNT], channel, command_stack, end: None }
-    }
-
-    /// After the last step comes `act`, and a failure goes to `note` rather than to the channel,
-    /// which is closed before a filter could deny that.
-    pub(crate) fn end_with(&mut self, act: fn() -> !, note: fn(Failure)) {
-        self.end = Some(End { act, note });
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.

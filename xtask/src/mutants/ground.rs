@@ -1,6 +1,6 @@
 //! Files of the mutants' own, so that every key of `[fs]` has something to be about.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ringfence::policy::Flag;
 
@@ -31,10 +31,6 @@ impl Ground {
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// A place in it.
     pub(super) fn at(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
@@ -43,11 +39,6 @@ impl Ground {
     /// The unweakened policy: the default one, and one entry of every list.
     pub(super) fn flags(&self) -> Vec<Flag> {
         [
-            ("--fs-exec", "".to_owned()),
-            ("--fs-exec", "/usr".into()),
-            ("--fs-exec", "-/bin".into()),
-            ("--fs-exec", "-/lib".into()),
-            ("--fs-exec", "-/lib64".into()),
             ("--fs-exec", self.at("runnable")),
             ("--fs-read", self.at("readable")),
             ("--fs-write", self.at("writable")),

@@ -1,7 +1,7 @@
 //! The mutants: every step dropped, every namespace shared, every denied call allowed, every ABI
 //! opened, every capability kept, and every list widened.
 
-use ringfence::policy::{Flag, Policy};
+use ringfence::policy::{Flag, Origin, Policy};
 use ringfence::verify::Claim;
 use ringfence_bpf::filter::FilterSpec;
 use ringfence_bpf::table::{self, Abi};
@@ -14,6 +14,8 @@ pub(super) struct Mutant {
     pub(super) change: Change,
     /// Prefixes of the claims that are to catch it; empty: any but those of the gate.
     pub(super) caught_by: Vec<String>,
+    /// The policy line that asked for what is missing.
+    pub(super) at: Option<Origin>,
 }
 
 /// What is weakened.
@@ -32,19 +34,21 @@ impl Mutant {
     /// Whether a claim may catch it.
     pub(super) fn concerns(&self, claim: &Claim) -> bool {
         if self.caught_by.is_empty() {
-            return !claim.id.starts_with("gate/");
+            let same = self.at.is_none_or(|at| claim.at == Some(at));
+            return !claim.id.starts_with("gate/") && (same || claim.id.starts_with("expect/"));
         }
         self.caught_by.iter().any(|prefix| claim.id.starts_with(prefix.as_str()))
     }
 }
 
 /// Every mutant of a policy whose plan has these steps.
-pub(super) fn all(policy: &Policy, steps: &[String], ground: &Ground) -> Vec<Mutant> {
+pub(super) fn all(policy: &Policy, steps: &[(String, Option<Origin>)], ground: &Ground) -> Vec<Mutant> {
     let mut all = Vec::new();
-    for (at, step) in steps.iter().enumerate() {
+    for (number, (step, at)) in steps.iter().enumerate() {
         let filter = step.starts_with("seccomp");
         let caught_by = if filter { vec!["gate/x86_64/syscall/".into()] } else { Vec::new() };
-        all.push(Mutant { name: format!("drop step {at}: {step}"), change: Change::DropStep(at), caught_by });
+        let name = format!("drop step {number}: {step}");
+        all.push(Mutant { name, change: Change::DropStep(number), caught_by, at: *at });
     }
     namespaces(&mut all);
     calls(policy, &mut all);
@@ -58,6 +62,7 @@ pub(super) fn all(policy: &Policy, steps: &[String], ground: &Ground) -> Vec<Mut
         name: "leak a descriptor".into(),
         change: Change::LeakDescriptor,
         caught_by: vec!["namespace/descriptor".into()],
+        at: None,
     });
     all
 }
@@ -77,6 +82,7 @@ fn namespaces(all: &mut Vec<Mutant>) {
             name: format!("share the {name} namespace"),
             change: Change::DropNamespace(flag),
             caught_by: vec![format!("namespace/own/{name}")],
+            at: None,
         });
     }
 }
@@ -91,7 +97,9 @@ fn calls(policy: &Policy, all: &mut Vec<Mutant>) {
         unknown: policy.syscalls.unknown.value,
         bad_abi: policy.syscalls.unknown.value,
     };
-    let named = |name: &str| spec.allow.iter().chain(&spec.deny).any(|rule| rule.target.calls().any(|c| c.name() == name));
+    let named = |name: &str| {
+        spec.allow.iter().chain(&spec.deny).any(|rule| rule.target.calls().any(|c| c.name() == name))
+    };
     for prototype in table::prototypes(Abi::X86_64) {
         // Never through by any rule: setns stays denied for nested user namespaces; the kernel
         // passes two by every filter.
@@ -99,11 +107,19 @@ fn calls(policy: &Policy, all: &mut Vec<Mutant>) {
             continue;
         }
         let caught = vec![format!("gate/x86_64/syscall/{}", prototype.name)];
-        all.push(flags(&format!("allow {}", prototype.name), &[("--syscalls-allow", prototype.name)], caught));
+        all.push(flags(
+            &format!("allow {}", prototype.name),
+            &[("--syscalls-allow", prototype.name)],
+            caught,
+        ));
     }
     for abi in ["i386", "x32"] {
         let caught = vec![format!("gate/{abi}/")];
-        all.push(flags(&format!("open {abi}"), &[("--syscalls-abis", "x86_64"), ("--syscalls-abis", abi)], caught));
+        all.push(flags(
+            &format!("open {abi}"),
+            &[("--syscalls-abis", "x86_64"), ("--syscalls-abis", abi)],
+            caught,
+        ));
     }
     for (key, value) in [("--syscalls-on-deny", "ENOSYS"), ("--syscalls-unknown", "EPERM")] {
         all.push(flags(&format!("{key}={value}"), &[(key, value)], vec!["gate/x86_64/".into()]));
@@ -124,7 +140,8 @@ fn calls(policy: &Policy, all: &mut Vec<Mutant>) {
 /// Every list of the other sections, widened.
 fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
     let file = |name: &str| vec![format!("file/deny/{name}")];
-    let mut widen = |name: &str, list: &[(&str, &str)], caught: Vec<String>| all.push(flags(name, list, caught));
+    let mut widen =
+        |name: &str, list: &[(&str, &str)], caught: Vec<String>| all.push(flags(name, list, caught));
     let (readable, hidden, writable) = (ground.at("readable"), ground.at("hidden"), ground.at("writable"));
     widen("write what may be read", &[("--fs-write", &readable)], file(&format!("write{readable}")));
     widen("execute what may be read", &[("--fs-exec", &readable)], file(&format!("exec{readable}")));
@@ -134,7 +151,11 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
     widen("write /usr", &[("--fs-write", "/usr")], file("write/usr"));
     for sensitive in ["/root", "/home", "/var/log", "/boot", "/srv", "/etc/ssl/private"] {
         if std::path::Path::new(sensitive).exists() {
-            widen(&format!("read {sensitive}"), &[("--fs-read", sensitive)], file(&format!("read{sensitive}")));
+            widen(
+                &format!("read {sensitive}"),
+                &[("--fs-read", sensitive)],
+                file(&format!("read{sensitive}")),
+            );
         }
     }
     widen("no fs.deny", &[("--fs-deny", "")], file(&format!("read{writable}/denied")));
@@ -144,13 +165,21 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
     widen("do not mask /proc", &[("--fs-proc", "own")], file(""));
     widen("share the host's network", &[("--net-mode", "host")], vec!["namespace/own/net".into()]);
     widen("raise the core limit", &[("--limits-core", "1M")], vec!["limit/core".into()]);
-    widen("raise the limit of open files", &[("--limits-open-files", "600")], vec!["limit/open_files".into()]);
+    widen(
+        "raise the limit of open files",
+        &[("--limits-open-files", "600")],
+        vec!["limit/open_files".into()],
+    );
     widen("raise the limit of file sizes", &[("--limits-file-size", "2M")], vec!["limit/file_size".into()]);
-    widen("let privileges grow", &[("--process-no-new-privs", "false")], vec!["credential/new-privileges".into()]);
+    widen(
+        "let privileges grow",
+        &[("--process-no-new-privs", "false")],
+        vec!["credential/new-privileges".into()],
+    );
     widen("be root in the namespace", &[("--process-user", "root-in-namespace")], file(""));
 }
 
 fn flags(name: &str, list: &[(&str, &str)], caught_by: Vec<String>) -> Mutant {
     let flags = list.iter().map(|(name, value)| Flag { name: (*name).into(), value: (*value).into() });
-    Mutant { name: name.to_owned(), change: Change::Flags(flags.collect()), caught_by }
+    Mutant { name: name.to_owned(), change: Change::Flags(flags.collect()), caught_by, at: None }
 }

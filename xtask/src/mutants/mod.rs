@@ -12,7 +12,7 @@ use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::witness::{self, Witnesses};
 use ringfence::plan::{self, Plan};
-use ringfence::policy::{self, Flag, Policy};
+use ringfence::policy::{self, Flag, Origin, Policy};
 use ringfence::verify::claims::{self, Scene};
 use ringfence::verify::{Claim, Intent, Options, Subject, Verdict, verify};
 
@@ -26,13 +26,18 @@ cargo xtask mutants-of-policy [FILTER]
 
 Each row: the mutant, how it ended, and the claim that caught it. Exit status 1 where one survives.";
 
+/// Claims whose depth is compared, for one mutant.
+const MOST_FOR_DEPTH: usize = 12;
+
 /// How a mutant ended.
 enum End {
     /// A claim was found broken.
     Caught(String),
     /// The weakened plan cannot be compiled or carried out: nothing would be contained by it.
     Refused(String),
-    /// No claim was found broken.
+    /// Every claim still holds, but fewer controls hold one of them: `verify --depth` tells.
+    Shallower(String),
+    /// Nothing was noticed.
     Survived,
 }
 
@@ -45,7 +50,8 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> 
         other => other.unwrap_or_default().to_owned(),
     };
     let ground = Ground::make()?;
-    std::env::set_current_dir(ground.path())?;
+    // The default policy gives the working directory: one that it gives anyway.
+    std::env::set_current_dir("/usr/share")?;
     let base = Base::new(&ground)?;
     let mutants: Vec<Mutant> = list::all(&base.policy, &base.steps()?, &ground)
         .into_iter()
@@ -58,6 +64,7 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> 
         let end = base.try_one(mutant)?;
         let (word, detail) = match &end {
             End::Caught(by) => ("caught", by.as_str()),
+            End::Shallower(by) => ("shallower", by.as_str()),
             End::Refused(why) => ("refused", why.as_str()),
             End::Survived => ("SURVIVED", ""),
         };
@@ -109,12 +116,12 @@ impl Base {
     }
 
     /// The steps of the plan, in words.
-    fn steps(&self) -> anyhow::Result<Vec<String>> {
+    fn steps(&self) -> anyhow::Result<Vec<(String, Option<Origin>)>> {
         let arena = Bump::new();
         let plan = compile(&self.policy, &self.host, &self.surroundings, &arena)?;
         let words = plan.steps.iter().map(|planned| {
             let detail: String = plan::detail(&planned.step).chars().take(40).collect();
-            format!("{}{detail}", planned.step.name())
+            (format!("{}{detail}", planned.step.name()), planned.at)
         });
         Ok(words.collect())
     }
@@ -162,7 +169,7 @@ impl Base {
         }
         match self.broken(&plan, &claims) {
             Ok(Some(id)) => Ok(End::Caught(id)),
-            Ok(None) => Ok(End::Survived),
+            Ok(None) => self.shallower(&plan, mutant),
             Err(error) => Ok(End::Refused(format!("{error:#}"))),
         }
     }
@@ -171,27 +178,74 @@ impl Base {
         compile(&policy, &self.host, &self.surroundings, arena)
     }
 
+    /// Whether a claim of the same policy line has lost one of the controls that held it.
+    fn shallower(&self, plan: &Plan<'_>, mutant: &Mutant) -> anyhow::Result<End> {
+        let arena = Bump::new();
+        let sound = compile(&self.policy, &self.host, &self.surroundings, &arena)?;
+        let near = |claim: &&Claim| match mutant.at {
+            Some(at) => claim.at == Some(at) && !claim.id.starts_with("gate/"),
+            None => claim.id.starts_with("expect/") || claim.id.starts_with("namespace/"),
+        };
+        let mut claims: Vec<&Claim> = self.claims.iter().filter(near).collect();
+        if claims.is_empty() {
+            claims = self.claims.iter().filter(|claim| claim.id.starts_with("expect/")).collect();
+        }
+        claims.truncate(MOST_FOR_DEPTH);
+        let before = self.holding(&sound, &claims)?;
+        let after = self.holding(plan, &claims)?;
+        for (id, held) in &before {
+            let lost = held.iter().find(|control| !after.get(id).is_some_and(|held| held.contains(control)));
+            if let Some(lost) = lost {
+                return Ok(End::Shallower(format!("{id} without {lost}")));
+            }
+        }
+        Ok(End::Survived)
+    }
+
+    fn holding(&self, plan: &Plan<'_>, claims: &[&Claim]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+        let subject = Subject { policy: &self.policy, plan, surroundings: &self.surroundings };
+        let claims: Vec<Claim> = claims.iter().map(|claim| (*claim).clone()).collect();
+        let report = verify(subject, &claims, Vec::new(), Options { depth: true }, &|_, _| {})?;
+        let held = report.findings.into_iter().filter_map(|finding| {
+            let controls = finding.holding?.iter().map(|control| plan::control_name(*control)).collect();
+            Some((finding.id, controls))
+        });
+        Ok(held.collect())
+    }
+
     /// The first claim that a plan breaks.
     fn broken(&self, plan: &Plan<'_>, claims: &[&Claim]) -> anyhow::Result<Option<String>> {
         let subject = Subject { policy: &self.policy, plan, surroundings: &self.surroundings };
         let claims: Vec<Claim> = claims.iter().map(|claim| (*claim).clone()).collect();
         let report = verify(subject, &claims, Vec::new(), Options::default(), &|_, _| {})?;
-        let broken = report.findings.into_iter().find(|finding| matches!(finding.verdict, Verdict::Broken(_)));
+        let broken =
+            report.findings.into_iter().find(|finding| matches!(finding.verdict, Verdict::Broken(_)));
         Ok(broken.map(|finding| finding.id))
     }
 }
 
 fn load(flags: &[Flag]) -> anyhow::Result<Policy> {
     let none = |name: &str| Err(std::io::Error::other(format!("no file {name}")));
-    policy::load(&policy::Request { policies: &[], flags, loader: &none }).map_err(|wrong| anyhow::anyhow!("{wrong}"))
+    policy::load(&policy::Request { policies: &[], flags, loader: &none })
+        .map_err(|wrong| anyhow::anyhow!("{wrong}"))
 }
 
-fn compile<'a>(policy: &Policy, host: &Host, surroundings: &Surroundings, arena: &'a Bump) -> anyhow::Result<Plan<'a>> {
+fn compile<'a>(
+    policy: &Policy,
+    host: &Host,
+    surroundings: &Surroundings,
+    arena: &'a Bump,
+) -> anyhow::Result<Plan<'a>> {
     let request = plan::Request { policy, command: &[], environment: &[], surroundings, terminal: 0 };
-    plan::compile(&request, host, arena).map_err(|failure| match failure {
-        plan::Failure::Refused(list) => {
-            anyhow::anyhow!("{}", list.first().map_or_else(String::new, |refused| refused.message.clone()))
-        }
-        other => anyhow::anyhow!("{other}"),
-    }).context("the plan is refused")
+    plan::compile(&request, host, arena)
+        .map_err(|failure| match failure {
+            plan::Failure::Refused(list) => {
+                anyhow::anyhow!(
+                    "{}",
+                    list.first().map_or_else(String::new, |refused| refused.message.clone())
+                )
+            }
+            other => anyhow::anyhow!("{other}"),
+        })
+        .context("the plan is refused")
 }

@@ -33,8 +33,8 @@ const SYSCALL32: [u8; 7] = [0x55, 0x89, 0xcd, 0x0f, 0x05, 0x0f, 0x0b];
 const SYSENTER: [u8; 9] = [0x51, 0x52, 0x55, 0x89, 0xe5, 0x0f, 0x34, 0x0f, 0x0b];
 /// 64-bit: `mov rsp, [DATA]; pop r15 r14 r13 r12 rbp rbx; ret`.
 const RETURN: [u8; 19] = [
-    0x48, 0x8b, 0x24, 0x25, 0x00, 0x10, 0x00, 0x30, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b,
-    0xc3,
+    0x48, 0x8b, 0x24, 0x25, 0x00, 0x10, 0x00, 0x30, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d,
+    0x5b, 0xc3,
 ];
 /// 32-bit: `ljmp 0x33:CODE_RETURN`.
 const FAR_JUMP: [u8; 7] = [0xea, 0x80, 0x00, 0x00, 0x30, 0x33, 0x00];
@@ -172,29 +172,13 @@ pub(super) unsafe fn prepare_fast((vdso, len): (usize, usize)) -> Result<(), Err
     }
     // SAFETY: a new mapping where nothing is.
     unsafe {
-        syscall!(
-            nr::__NR_mmap,
-            LOW,
-            END - LOW,
-            READ_WRITE,
-            PRIVATE_ANONYMOUS_NOREPLACE,
-            usize::MAX,
-            0
-        )
+        syscall!(nr::__NR_mmap, LOW, END - LOW, READ_WRITE, PRIVATE_ANONYMOUS_NOREPLACE, usize::MAX, 0)
     }?;
     // SAFETY: source is the vDSO, which the caller does not use; the target lies in the new mapping.
     unsafe { syscall!(nr::__NR_mremap, vdso, len, len, MAYMOVE_FIXED, LANDING) }?;
     // SAFETY: what is replaced is the moved vDSO.
     unsafe {
-        syscall!(
-            nr::__NR_mmap,
-            LANDING,
-            LANDING_LEN,
-            READ_WRITE,
-            PRIVATE_ANONYMOUS_FIXED,
-            usize::MAX,
-            0
-        )
+        syscall!(nr::__NR_mmap, LANDING, LANDING_LEN, READ_WRITE, PRIVATE_ANONYMOUS_FIXED, usize::MAX, 0)
     }?;
     put(CODE_SYSCALL32, &SYSCALL32);
     put(CODE_SYSENTER, &SYSENTER);

@@ -15,6 +15,8 @@ pub use gate::{Addresses, addresses};
 pub use page::{Page, Record, Signal};
 pub use spawn::{Child, Request, Tried, attempt};
 
+use crate::run::Failure;
+
 /// A way through the gate, as the processor knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entry {
@@ -114,6 +116,15 @@ pub enum Instruction {
     Sldt,
     Str,
     Smsw,
+}
+
+/// What a child does after its steps. The channel is closed before the plan's filter could deny that.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    /// The last act.
+    pub(crate) act: fn() -> !,
+    /// Told of a step that failed, in place of the channel.
+    pub(crate) note: fn(Failure),
 }
 
 /// How many deeds an attempt may have.

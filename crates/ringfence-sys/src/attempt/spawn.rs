@@ -6,7 +6,7 @@ use linux_raw_sys::general as nr;
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::carry::{self, Act};
-use super::{Attempt, Page, gate};
+use super::{Attempt, End, Page, gate};
 use crate::raw::{Errno, close, syscall};
 use crate::run::{self, Machine};
 use crate::spawn::{CloneArgs, Ended, Report, Stacks, channel};
@@ -57,7 +57,7 @@ impl Child<'_> {
 }
 
 /// Runs `steps` and then `attempt` in a child with memory of its own, and waits for its end.
-/// `waiting` is called where the child waits at [`Step::Sync`].
+/// `waiting` is called where the child waits at [`Step::Sync`]; where it says `false` the child is killed.
 ///
 /// All signals should be blocked: the child starts with the caller's mask, and a step resets it.
 ///
@@ -68,7 +68,7 @@ pub fn attempt(
     request: &Request<'_>,
     attempt: &Attempt<'_>,
     page: &mut Page,
-    waiting: &mut dyn FnMut(&Child<'_>),
+    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
 ) -> Result<Tried, Errno> {
     page.clear();
     let stacks = Stacks::new()?;
@@ -102,13 +102,7 @@ pub fn attempt(
 }
 
 /// The child's side; the end of the process.
-fn child(
-    steps: &[Step<'_>],
-    act: Act<'_>,
-    vdso: Option<(usize, usize)>,
-    channel: i32,
-    stack: *mut u8,
-) -> ! {
+fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel: i32, stack: *mut u8) -> ! {
     let mut act = act;
     if let Some(vdso) = vdso {
         // SAFETY: this process has memory of its own, and no code that runs in it uses the vDSO.
@@ -117,7 +111,7 @@ fn child(
     // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
     let _ = unsafe { carry::prepare(&raw const act) };
     let mut machine = Machine::new(channel, stack);
-    machine.end_with(carry::carry, carry::note_failure);
+    machine.end = Some(End { act: carry::carry, note: carry::note_failure });
     // SAFETY: this is a fresh process made for the steps.
     let failure = unsafe { machine.run(steps, 0) };
     carry::note_failure(failure);
@@ -125,7 +119,12 @@ fn child(
 }
 
 /// Attends to the child until it ends; whether the time was up before.
-fn watch(child: &Child<'_>, pidfd: &OwnedFd, limit: Duration, waiting: &mut dyn FnMut(&Child<'_>)) -> bool {
+fn watch(
+    child: &Child<'_>,
+    pidfd: &OwnedFd,
+    limit: Duration,
+    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
+) -> bool {
     let mut left = limit.as_millis() as i64;
     let mut open = true;
     loop {
@@ -141,7 +140,11 @@ fn watch(child: &Child<'_>, pidfd: &OwnedFd, limit: Duration, waiting: &mut dyn 
         }
         if ready.is_ok() && polls[1].revents != 0 {
             match run::receive(child.channel.as_raw_fd(), false) {
-                Ok(Report::Waiting) => waiting(child),
+                Ok(Report::Waiting) => {
+                    if !waiting(child) {
+                        return true;
+                    }
+                }
                 Ok(_) | Err(run::Silence::Nothing) => {}
                 Err(run::Silence::Closed) => open = false,
             }

@@ -47,8 +47,9 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
             Verdict::Broken("something else is there inside".into())
         }
         (Intent::Allow, _) if passed => Verdict::Held,
-        (Intent::Allow, Some(_)) => by_machine(inside)
-            .unwrap_or_else(|| Verdict::Broken(format!("denied inside: {shown}"))),
+        (Intent::Allow, Some(_)) => {
+            by_machine(inside).unwrap_or_else(|| Verdict::Broken(format!("denied inside: {shown}")))
+        }
         (Intent::Deny | Intent::Tell, Some(control)) if passed => {
             if other_object(inside, control) {
                 Verdict::Held
@@ -64,9 +65,7 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
             Verdict::Broken(format!("let through inside: {shown}, and not outside: {}", seen(controls)))
         }
         (Intent::Tell, None) if passed => Verdict::Reachable(shown),
-        (_, None) => {
-            Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls)))
-        }
+        (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls))),
     }
 }
 
@@ -157,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_the_machine_lacks_is_not_a_denial() {
-        for outcome in [answered(-24), answered(-12), Outcome::Late { deed: 0 }, Outcome::Unmade("x".into())] {
+        for outcome in [answered(-24), answered(-12), Outcome::Late { deed: 0 }, Outcome::Unmade("x".into())]
+        {
             let verdict = judge(Intent::Deny, &trial(), &outcome, &[answered(0)]);
             assert!(matches!(verdict, Verdict::Unverifiable(_)), "{outcome:?}: {verdict:?}");
         }

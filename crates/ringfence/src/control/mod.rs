@@ -12,9 +12,9 @@ pub mod mount;
 pub mod namespace;
 pub mod net;
 pub mod seccomp;
-pub mod trial;
 #[cfg(test)]
 mod snapshot;
+pub mod trial;
 
 use ringfence_sys::step::Step;
 

@@ -44,9 +44,9 @@ pub struct Trial {
     pub deeds: Vec<Deed>,
     /// What shows that the operation was let through.
     pub passes: Passes,
-    /// Done after the deciding one, whatever came of it: fstat(2) into the scratch area, which tells
-    /// what was reached, or tidying up.
-    pub after: Option<Deed>,
+    /// Done after the deciding one, whatever came of it: stat(2) into the scratch area, which tells
+    /// what was reached, and tidying up.
+    pub after: Vec<Deed>,
 }
 
 /// Which outcomes mean that every check was passed.
@@ -110,13 +110,21 @@ impl Trial {
     /// These deeds, which pass with success.
     #[must_use]
     pub const fn of(deeds: Vec<Deed>) -> Self {
-        Self { deeds, passes: Passes::Success, after: None }
+        Self { deeds, passes: Passes::Success, after: Vec::new() }
     }
 
-    /// With a deed afterwards.
+    /// With one more deed afterwards.
     #[must_use]
-    pub fn then(self, after: Option<Deed>) -> Self {
-        Self { after, ..self }
+    pub fn then(mut self, after: Option<Deed>) -> Self {
+        self.after.extend(after);
+        self
+    }
+
+    /// Whatever object is reached.
+    #[must_use]
+    pub fn anywhere(mut self) -> Self {
+        self.after.retain(|deed| !deed.writes_scratch());
+        self
     }
 
     /// With other signs of being let through.
@@ -127,6 +135,10 @@ impl Trial {
 }
 
 impl Deed {
+    fn writes_scratch(&self) -> bool {
+        matches!(self, Self::Call { args, .. } if args.contains(&Word::Scratch(0)))
+    }
+
     /// A call of an ABI by name, through its first entry.
     #[must_use]
     pub fn call(abi: Abi, name: &str, args: Vec<Word>) -> Option<Self> {

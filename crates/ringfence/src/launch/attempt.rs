@@ -102,9 +102,8 @@ impl<'p> Site<'p> {
     /// Asks the gate, in one containment as long as the asker lives, then in the next.
     pub fn sweep(&self, bench: &mut Bench, containment: &Containment<'_>, probes: &[Probe]) -> Vec<Said> {
         let mut said = Vec::with_capacity(probes.len());
-        let compat = probes
-            .iter()
-            .any(|probe| matches!(probe.entry, sys::Entry::Syscall32 | sys::Entry::Sysenter));
+        let compat =
+            probes.iter().any(|probe| matches!(probe.entry, sys::Entry::Syscall32 | sys::Entry::Sysenter));
         while said.len() < probes.len() {
             let rest = &probes[said.len()..];
             let part = &rest[..rest.len().min(sys::MAX_PROBES)];
@@ -131,11 +130,14 @@ impl<'p> Site<'p> {
         let nothing = [sys::Deed::Instruction(sys::Instruction::Nop)];
         match self.spawn(bench, containment, &Attempt::Deeds(&nothing), false) {
             Err(why) => Some(why),
-            Ok(tried) => match outcome(&bench.page, &tried, &Trial::of(vec![Deed::Instruction(sys::Instruction::Nop)])) {
-                Outcome::Answered { .. } => None,
-                Outcome::Unmade(why) => Some(why),
-                other => Some(format!("{other:?}")),
-            },
+            Ok(tried) => {
+                match outcome(&bench.page, &tried, &Trial::of(vec![Deed::Instruction(sys::Instruction::Nop)]))
+                {
+                    Outcome::Answered { .. } => None,
+                    Outcome::Unmade(why) => Some(why),
+                    other => Some(format!("{other:?}")),
+                }
+            }
         }
     }
 
@@ -154,23 +156,21 @@ impl<'p> Site<'p> {
         };
         let mut failed = None;
         let mut waiting = |child: &sys::Child<'_>| {
-            let done = self.beside(child.pid).and_then(|()| {
-                child.go_on().map_err(|errno| around("let the child go on", errno))
-            });
+            let done = self
+                .beside(child.pid)
+                .and_then(|()| child.go_on().map_err(|errno| around("let the child go on", errno)));
             failed = done.err().map(|error| error.to_string());
+            failed.is_none()
         };
         let tried = sys::attempt(&containment.steps, &request, attempt, &mut bench.page, &mut waiting)
             .map_err(|errno| around("clone3", errno).to_string())?;
         failed.map_or(Ok(tried), Err)
     }
 
-    /// What is done outside while the child waits.
+    /// What is done outside while the child waits. The janitor is told of no init: it removes
+    /// placeholders as soon as this process is gone, and the child dies with it.
     fn beside(&self, pid: i32) -> Result<(), Error> {
-        if let Some(plan) = self.plan {
-            idmap::write(plan, pid)?;
-        }
-        self.leftovers.name_init(pid)?;
-        Ok(())
+        self.plan.map_or(Ok(()), |plan| idmap::write(plan, pid))
     }
 }
 
@@ -202,8 +202,7 @@ fn outcome(page: &Page, tried: &Tried, trial: &Trial) -> Outcome {
     let decided = answers.iter().take(deciding + 1).position(|answer| errno(*answer).is_some());
     let deed = decided.unwrap_or(deciding);
     if let Some(&answer) = answers.get(deed) {
-        let shown = trial.after.is_some() && answers.get(deciding + 1) == Some(&0);
-        let object = shown.then(|| object(page)).filter(|object| *object != (0, 0));
+        let object = (!trial.after.is_empty()).then(|| object(page)).filter(|object| *object != (0, 0));
         return Outcome::Answered { deed, answer, object };
     }
     let deed = record.begun.saturating_sub(1).min(deciding);

@@ -50,9 +50,7 @@ pub fn parse(text: &str) -> Result<Operation, Error> {
     match word {
         "connect" if phrase => connect(rest).map_err(moved),
         "bind" if phrase => bind(rest).map_err(moved),
-        "capability" => {
-            credential::capability(rest).map(Operation::Capability).map_err(moved)
-        }
+        "capability" => credential::capability(rest).map(Operation::Capability).map_err(moved),
         "signal" if phrase => match rest {
             "host" => Ok(Operation::SignalHost),
             _ => Err(moved(Fault::name(rest, "peer", ["host"], "write \"signal host\""))),
@@ -205,7 +203,12 @@ mod tests {
             "ptrace -> kill",
         ] {
             let error = parse(bad).unwrap_err();
-            shown += &format!("{bad}: {:?} {} [{}]\n", error.range, error.message, error.label.unwrap_or_default());
+            shown += &format!(
+                "{bad}: {:?} {} [{}]\n",
+                error.range,
+                error.message,
+                error.label.unwrap_or_default()
+            );
         }
         expect![[r#"
             : 0..0 expected the name of a system call or @group []
@@ -220,6 +223,7 @@ mod tests {
             ptrcae(PTRACE_TRACEME): 0..6 unknown system call `ptrcae` [did you mean `ptrace`?]
             ptrace(PTRACE_TRACME): 7..20 unknown constant `PTRACE_TRACME` []
             ptrace -> kill: 7..14 an operation has no action []
-        "#]].assert_eq(&shown);
+        "#]]
+        .assert_eq(&shown);
     }
 }

@@ -98,8 +98,9 @@ fn sections(report: &Report, all: bool, text: &mut String) {
             line(finding, text);
         }
     }
-    let single: Vec<_> =
-        claims(report).filter(|finding| finding.holding.as_ref().is_some_and(|held| held.len() == 1)).collect();
+    let single: Vec<_> = claims(report)
+        .filter(|finding| finding.holding.as_ref().is_some_and(|held| held.len() == 1))
+        .collect();
     if !single.is_empty() && claims(report).any(|f| f.part != Part::Gate && f.holding.is_some()) {
         let _ = writeln!(text, "\nheld by one control alone");
         for finding in single.into_iter().filter(|finding| finding.part != Part::Gate) {
@@ -135,7 +136,11 @@ fn line(finding: &Finding, text: &mut String) {
 fn holding(finding: &Finding) -> String {
     let names = finding.holding.iter().flatten().map(|control| format!("{control:?}").to_lowercase());
     let names: Vec<String> = names.collect();
-    format!("depth {}: {}", names.len(), if names.is_empty() { "none alone".into() } else { names.join(", ") })
+    format!(
+        "depth {}: {}",
+        names.len(),
+        if names.is_empty() { "none alone".into() } else { names.join(", ") }
+    )
 }
 
 fn known_bugs(report: &Report, text: &mut String) {
@@ -152,7 +157,13 @@ fn known_bugs(report: &Report, text: &mut String) {
         with("unverifiable")
     );
     for finding in told.iter().filter(|finding| verdict_name(finding) == "reachable") {
-        let _ = writeln!(text, "  reachable  {}  {} ({})", finding.references.join(" "), finding.operation, finding.reason);
+        let _ = writeln!(
+            text,
+            "  reachable  {}  {} ({})",
+            finding.references.join(" "),
+            finding.operation,
+            finding.reason
+        );
     }
 }
 

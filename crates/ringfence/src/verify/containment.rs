@@ -65,6 +65,8 @@ pub(super) fn ablated<'a>(plan: &Plan<'a>, ablation: Ablation<'_>) -> Containmen
 struct Needs {
     user: bool,
     no_new_privs: bool,
+    /// A new procfs needs an own pid namespace, a new mqueue an own ipc namespace.
+    namespaces: bool,
 }
 
 impl Needs {
@@ -73,6 +75,7 @@ impl Needs {
         Self {
             user: namespaces.into_iter().any(keeps),
             no_new_privs: [Control::Seccomp, Control::Landlock].into_iter().any(keeps),
+            namespaces: keeps(Control::Mount),
         }
     }
 }
@@ -86,7 +89,7 @@ pub(super) fn is_id_map(step: &Step<'_>) -> bool {
 
 fn flags(all: u64, keeps: &impl Fn(Control) -> bool, needs: &Needs) -> u64 {
     let mut flags = 0;
-    if keeps(Control::Namespace) {
+    if keeps(Control::Namespace) || needs.namespaces {
         flags |= all & !(NEWNS | NEWNET);
     }
     if keeps(Control::Mount) {

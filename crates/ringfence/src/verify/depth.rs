@@ -14,7 +14,7 @@ use crate::control::trial::Trial;
 use crate::launch::attempt::{Bench, Containment};
 
 /// The controls of a plan that may deny something.
-const CONTROLS: [Control; 7] = [
+const CONTROLS: [Control; 8] = [
     Control::Seccomp,
     Control::Namespace,
     Control::Mount,
@@ -22,11 +22,17 @@ const CONTROLS: [Control; 7] = [
     Control::Credential,
     Control::Landlock,
     Control::Limit,
+    Control::Launch,
 ];
 
 /// The controls that deny a claim's operation, each alone, and the number of attempts; `None` where
 /// it cannot be told.
-pub(super) fn holding(ground: &Ground<'_>, bench: &mut Bench, number: usize, claim: &Claim) -> (Option<Vec<Control>>, usize) {
+pub(super) fn holding(
+    ground: &Ground<'_>,
+    bench: &mut Bench,
+    number: usize,
+    claim: &Claim,
+) -> (Option<Vec<Control>>, usize) {
     match &claim.test {
         Test::Not(_) => (None, 0),
         // A question to the gate is about the filter alone.
@@ -69,7 +75,11 @@ pub(super) fn holding(ground: &Ground<'_>, bench: &mut Bench, number: usize, cla
 fn all_denied(ground: &Ground<'_>, bench: &mut Bench, control: Control, trials: &[&Trial]) -> (bool, usize) {
     let plan = ground.subject.plan;
     let alone = ablated(plan, Ablation::Only(&[control]));
-    let needs = if control == Control::Namespace { ground.outside.clone() } else { needs(&alone, ground) };
+    let needs = match control {
+        Control::Launch => ground.outside.clone(),
+        Control::Namespace => ablated(plan, Ablation::Only(&[])),
+        _ => needs(&alone, ground),
+    };
     let mut attempts = 0;
     for trial in trials {
         attempts += 2;
@@ -89,15 +99,15 @@ fn all_denied(ground: &Ground<'_>, bench: &mut Bench, control: Control, trials: 
 /// The same containment with nothing but what the control needs: its user namespace and id maps,
 /// and no_new_privs.
 fn needs<'a>(alone: &Containment<'a>, ground: &Ground<'a>) -> Containment<'a> {
+    // `CLONE_NEWNS` and `CLONE_NEWNET`: what the rooms themselves ask for.
+    let own = 0x0002_0000 | 0x4000_0000;
     let nothing = ablated(ground.subject.plan, Ablation::Only(&[]));
-    let user = 0x1000_0000;
     let extra = alone.steps.iter().filter(|step| {
-        super::containment::is_id_map(step)
-            || matches!(step, ringfence_sys::step::Step::NoNewPrivs)
+        super::containment::is_id_map(step) || matches!(step, ringfence_sys::step::Step::NoNewPrivs)
     });
     let mut steps = nothing.steps.clone();
     // Where the launcher waits for id maps, that step is among the launcher's own already.
     let missing: Vec<_> = extra.filter(|step| !nothing.steps.contains(step)).copied().collect();
     steps.splice(0..0, missing);
-    Containment { steps, namespaces: alone.namespaces & user }
+    Containment { steps, namespaces: alone.namespaces & !own }
 }

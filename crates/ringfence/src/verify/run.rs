@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use bumpalo::Bump;
 
-use super::containment::{self, Ablation, ablated, questioned};
 use super::ask::{Answers, Unasked};
+use super::containment::{self, Ablation, ablated, questioned};
 use super::{Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth};
 use crate::control::Control;
 use crate::control::judge::judge;
 use crate::control::seccomp::attempt::Question;
 use crate::control::seccomp::judge::{Gate, Law, agrees};
 use crate::control::trial::{Deed, Instruction, Outcome, Probe, Trial};
-use crate::launch::attempt::{Bench, Containment, Site};
 use crate::launch::Error;
+use crate::launch::attempt::{Bench, Containment, Site};
 use crate::plan;
 
 /// The rooms that are left out where only namespaces are to be left, with all capabilities.
@@ -223,13 +223,7 @@ impl Ground<'_> {
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
     }
 
-    fn calls(
-        &self,
-        bench: &mut Bench,
-        number: usize,
-        intent: Intent,
-        cases: &[Case],
-    ) -> (Verdict, usize) {
+    fn calls(&self, bench: &mut Bench, number: usize, intent: Intent, cases: &[Case]) -> (Verdict, usize) {
         let mut attempts = 2 * cases.len();
         let mut unknown = None;
         for (case, gate) in cases.iter().zip(self.answers.of(number)) {

@@ -66,13 +66,33 @@ pub fn needs() -> Vec<Need> {
         (17, "ioperm(0x80, 1, 1)", call("ioperm", vec![v(0x80), v(1), v(1)], Passes::Success)),
         (25, "settimeofday(NULL, NULL)", call("settimeofday", vec![v(0), v(0)], Passes::Success)),
         (25, "clock_adjtime(CLOCK_REALTIME) with a frequency", adjtime()),
-        (23, "setpriority(PRIO_PROCESS, 0, -20)", call("setpriority", vec![v(0), v(0), Word::number(-20)], Passes::Success)),
-        (20, "acct of a file that does not exist", call("acct", vec![Word::text(b"/ringfence/none")], or(ENOENT))),
-        (34, "syslog(SYSLOG_ACTION_CONSOLE_LEVEL) without a level", call("syslog", vec![v(8), v(0), v(0)], or(EINVAL))),
-        (35, "timer_create(CLOCK_REALTIME_ALARM)", call("timer_create", vec![v(8), v(0), Word::Scratch(64)], Passes::Success)),
+        (
+            23,
+            "setpriority(PRIO_PROCESS, 0, -20)",
+            call("setpriority", vec![v(0), v(0), Word::number(-20)], Passes::Success),
+        ),
+        (
+            20,
+            "acct of a file that does not exist",
+            call("acct", vec![Word::text(b"/ringfence/none")], or(ENOENT)),
+        ),
+        (
+            34,
+            "syslog(SYSLOG_ACTION_CONSOLE_LEVEL) without a level",
+            call("syslog", vec![v(8), v(0), v(0)], or(EINVAL)),
+        ),
+        (
+            35,
+            "timer_create(CLOCK_REALTIME_ALARM)",
+            call("timer_create", vec![v(8), v(0), Word::Scratch(64)], Passes::Success),
+        ),
         (6, "setgroups(0, NULL)", call("setgroups", vec![v(0), v(0)], Passes::Success)),
         (21, "bpf(BPF_PROG_GET_NEXT_ID)", bpf_next()),
-        (13, "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)", call("socket", vec![v(2), v(3), v(1)], Passes::Success)),
+        (
+            13,
+            "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)",
+            call("socket", vec![v(2), v(3), v(1)], Passes::Success),
+        ),
         (12, "ioctl(SIOCSIFFLAGS) of an interface that does not exist", interface()),
         (10, "bind of port 1 of 127.0.0.1", low_port()),
     ];

@@ -18,7 +18,7 @@ const O_CREAT_EXCL: u64 = 0o300;
 const O_NOCTTY_NONBLOCK_CLOEXEC: u64 = 0o400 | 0o4000 | 0o2000000;
 const O_DIRECTORY: u64 = 0o200000;
 const ENOTDIR: u16 = 20;
-const EISDIR: u16 = 21;
+const ENOTEMPTY: u16 = 39;
 const ETXTBSY: u16 = 26;
 
 /// What a path leads to, as seen by the caller.
@@ -146,7 +146,8 @@ pub fn write(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
     }
 }
 
-/// Making a directory or a file, which is removed at once.
+/// Making a directory or a file, which is removed at once. The object is the directory that it was
+/// made in.
 #[must_use]
 pub fn create(abi: Abi, path: &Path, kind: Target) -> Option<Trial> {
     let (deed, flags) = if kind == Target::Directory {
@@ -156,19 +157,25 @@ pub fn create(abi: Abi, path: &Path, kind: Target) -> Option<Trial> {
         (at(abi, "openat", path, vec![flags, Word::Value(0o600)])?, 0)
     };
     let undo = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(flags)]);
-    Some(Trial::of(vec![deed]).then(undo))
+    let parent = path.parent().unwrap_or(path);
+    let place = at(Abi::X86_64, "newfstatat", parent, vec![Word::Scratch(0), Word::Value(0)]);
+    Some(Trial::of(vec![deed]).then(place).then(undo))
 }
 
-/// Removing: rmdir(2) of a file, unlink(2) of a directory: ENOTDIR and EISDIR come after every
-/// check of the place (`vfs_rmdir`, `vfs_unlink`: `may_delete`).
+/// Removing: rmdir(2) of a directory that is not empty, or of a file: ENOTEMPTY and ENOTDIR come
+/// after the checks of the place (`vfs_rmdir`). Whether a file is a mount point is checked still
+/// later, so a file that is covered by a mount shows nothing.
 #[must_use]
 pub fn unlink(path: &Path, target: Target) -> Option<Trial> {
-    let (flags, last) = match target {
-        Target::Directory => (0, EISDIR),
-        Target::File { .. } => (AT_REMOVEDIR, ENOTDIR),
+    let last = match target {
+        Target::Directory => {
+            std::fs::read_dir(path).ok()?.next()?.ok()?;
+            ENOTEMPTY
+        }
+        Target::File { .. } => ENOTDIR,
         Target::Absent => return None,
     };
-    let deed = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(flags)])?;
+    let deed = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(AT_REMOVEDIR)])?;
     Some(Trial::of(vec![deed]).passing(Passes::SuccessOr(vec![last])))
 }
 

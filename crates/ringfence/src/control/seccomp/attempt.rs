@@ -75,7 +75,9 @@ fn question(syscalls: &Syscalls, abi: Abi, entry: Entry, number: u32) -> Questio
 fn boundaries(rule: &Rule, call: CallId, abi: Abi, vectors: &mut BTreeSet<[u64; 6]>) {
     let mut base = [0u64; 6];
     for condition in &rule.conditions {
-        if let (Some((place, argument)), Some(test)) = (condition.argument(call, abi), condition.tests.first()) {
+        if let (Some((place, argument)), Some(test)) =
+            (condition.argument(call, abi), condition.tests.first())
+        {
             base[place] = holding(*test, value_bits(call, argument));
         }
     }

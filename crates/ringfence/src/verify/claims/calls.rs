@@ -12,9 +12,28 @@ const MOST: usize = 64;
 
 /// Calls whose every argument does something, or that never come back: asked at the gate only.
 const NEVER: [&str; 22] = [
-    "exit", "exit_group", "rt_sigreturn", "sigreturn", "pause", "vhangup", "sync", "reboot", "kexec_load",
-    "kexec_file_load", "sethostname", "setdomainname", "acct", "swapoff", "swapon", "rt_sigsuspend", "sigsuspend",
-    "restart_syscall", "msgget", "syslog", "settimeofday", "stime",
+    "exit",
+    "exit_group",
+    "rt_sigreturn",
+    "sigreturn",
+    "pause",
+    "vhangup",
+    "sync",
+    "reboot",
+    "kexec_load",
+    "kexec_file_load",
+    "sethostname",
+    "setdomainname",
+    "acct",
+    "swapoff",
+    "swapon",
+    "rt_sigsuspend",
+    "sigsuspend",
+    "restart_syscall",
+    "msgget",
+    "syslog",
+    "settimeofday",
+    "stime",
 ];
 
 /// How a rule is tried through one ABI; empty where the ABI has none of its calls.

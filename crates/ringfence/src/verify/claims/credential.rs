@@ -25,7 +25,13 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
         // A filter may refuse capset(2) itself, which would say nothing about the set.
         let test = unmasked(trial, &[Control::Seccomp]);
         let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
-        all.push(claim.route("capset(2) to it alone, without the filter").at(at).because(reason).see(&["capabilities(7)", PROTECTION]));
+        all.push(
+            claim
+                .route("capset(2) to it alone, without the filter")
+                .at(at)
+                .because(reason)
+                .see(&["capabilities(7)", PROTECTION]),
+        );
     }
     for need in attempt::needs() {
         if kept(need.capability).is_some() {
@@ -42,11 +48,17 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
     {
         let test = unmasked(trial, &[Control::Seccomp]);
         all.push(
-            Claim::new(Part::Credential, Intent::Deny, "new-privileges", "privilege by set-user-ID programs", test)
-                .route("prctl(PR_GET_NO_NEW_PRIVS), without the filter")
-                .at(process.no_new_privs.at)
-                .because("process.no_new_privs = true")
-                .see(&["prctl(2)", PROTECTION]),
+            Claim::new(
+                Part::Credential,
+                Intent::Deny,
+                "new-privileges",
+                "privilege by set-user-ID programs",
+                test,
+            )
+            .route("prctl(PR_GET_NO_NEW_PRIVS), without the filter")
+            .at(process.no_new_privs.at)
+            .because("process.no_new_privs = true")
+            .see(&["prctl(2)", PROTECTION]),
         );
     }
     all

@@ -73,7 +73,7 @@ fn test(subject: &Subject<'_>, scene: &Scene, intent: Intent, operation: &Operat
     };
     match operation {
         Operation::Call(rule) => (rule_test(subject, scene, intent, rule), "every ABI and entry"),
-        Operation::File(access, path) => (file_test(subject, *access, path), "x86_64 by syscall"),
+        Operation::File(access, path) => (file_test(subject, intent, *access, path), "x86_64 by syscall"),
         Operation::Connect { transport, address, port } => {
             let address = address.unwrap_or(IpAddr::from([127, 0, 0, 1]));
             if !address.is_loopback() {
@@ -84,10 +84,13 @@ fn test(subject: &Subject<'_>, scene: &Scene, intent: Intent, operation: &Operat
         }
         Operation::ConnectUnix(path) => {
             let found = resolve(subject, path);
-            tried(found.and_then(|path| {
-                use std::os::unix::ffi::OsStrExt;
-                net::attempt::connect_unix(path.as_os_str().as_bytes())
-            }), "unix stream")
+            tried(
+                found.and_then(|path| {
+                    use std::os::unix::ffi::OsStrExt;
+                    net::attempt::connect_unix(path.as_os_str().as_bytes())
+                }),
+                "unix stream",
+            )
         }
         Operation::Bind { transport, port } => {
             tried(net::attempt::bind(*port, *transport == Transport::Tcp), "loopback")
@@ -117,12 +120,15 @@ fn rule_test(subject: &Subject<'_>, scene: &Scene, intent: Intent, rule: &Rule) 
     Test::Calls(cases)
 }
 
-fn file_test(subject: &Subject<'_>, access: Access, path: &PathSpec) -> Test {
+fn file_test(subject: &Subject<'_>, intent: Intent, access: Access, path: &PathSpec) -> Test {
     use mount::attempt::{self as file, Target};
     let Some(path) = resolve(subject, path) else {
         return Test::Not("the path cannot be resolved on this machine".into());
     };
     let target = file::target(&path);
+    let within = |list: &[At<PathSpec>]| {
+        list.iter().any(|entry| resolve(subject, &entry.value).is_some_and(|entry| path.starts_with(entry)))
+    };
     let x86_64 = Abi::X86_64;
     let trial = match access {
         Access::Read if target == Target::Absent => None,
@@ -131,6 +137,8 @@ fn file_test(subject: &Subject<'_>, access: Access, path: &PathSpec) -> Test {
         Access::Exec => file::executable(&path).and_then(|program| file::exec(&program)),
         Access::Create if target == Target::Directory => file::write(x86_64, &path, target),
         Access::Create => file::create(x86_64, &path, Target::File { mode: 0, size: 0 }),
+        // Covered by a mount, which is checked after everything that can be tried harmlessly.
+        Access::Unlink if target != Target::Directory && within(&subject.policy.fs.deny) => None,
         Access::Unlink => file::unlink(&path, target),
         Access::Rename if target == Target::Absent => None,
         Access::Rename => file::rename(&path),
@@ -142,6 +150,10 @@ fn file_test(subject: &Subject<'_>, access: Access, path: &PathSpec) -> Test {
         }
     };
     match trial {
+        // What is private inside is not the host's, and need not be.
+        Some(trial) if intent == Intent::Allow && within(&subject.policy.fs.tmp) => {
+            against_outside(trial.anywhere())
+        }
         Some(trial) if access == Access::Exec => against_outside(trial.passing(Passes::Success)),
         Some(trial) => against_outside(trial),
         None if target == Target::Absent => Test::Not(format!("{} does not exist here", path.display())),

@@ -181,7 +181,8 @@ fn private(place: &Place, all: &mut Vec<Claim>) {
     let path = &place.path;
     let reason = "fs.tmp makes it private";
     if let Some(trial) = attempt::create(Abi::X86_64, &path.join(".ringfence-attempt"), Target::Directory) {
-        let test = against_outside(trial);
+        // That it is another directory than the host's is the next claim.
+        let test = against_outside(trial.anywhere());
         all.push(file(Intent::Allow, "write", path, "x86_64 by syscall", test).at(place.at).because(reason));
     }
     if let Some(trial) = attempt::read(Abi::X86_64, path, Target::Directory) {
@@ -217,7 +218,9 @@ fn denied(path: &Path, at: Option<Origin>, reason: &str, places: &Places, all: &
     if let Some(trial) = attempt::write(Abi::X86_64, path, target) {
         claim("write", "openat", against_outside(trial));
     }
-    if let Some(trial) = attempt::unlink(path, target) {
+    if target == Target::Directory
+        && let Some(trial) = attempt::unlink(path, target)
+    {
         claim("unlink", "unlinkat", against_outside(trial));
     }
 }
@@ -232,7 +235,9 @@ fn ways(path: &Path, target: Target, places: &Places) -> Vec<(String, Trial)> {
         ("openat of i386".to_owned(), attempt::read(Abi::I386, path, target)),
         ("open of i386".to_owned(), attempt::read_by_open(Abi::I386, path)),
     ];
-    for start in ["/proc/self/root", "/proc/thread-self/root", "/usr/..", "/proc/self/cwd/../../../../../../../.."] {
+    for start in
+        ["/proc/self/root", "/proc/thread-self/root", "/usr/..", "/proc/self/cwd/../../../../../../../.."]
+    {
         ways.push((format!("{start}/…"), attempt::read(Abi::X86_64, &below(start), target)));
     }
     if let Some(tmp) = places.tmp.first() {
@@ -269,7 +274,8 @@ fn host_files(subject: &Subject<'_>, places: &Places, all: &mut Vec<Claim>) {
 
 fn file(intent: Intent, word: &str, path: &Path, route: &str, test: Test) -> Claim {
     let kind = if intent == Intent::Allow { "allow" } else { "deny" };
-    let way = if route.starts_with("x86_64") || route == "openat" { String::new() } else { format!("?{route}") };
+    let way =
+        if route.starts_with("x86_64") || route == "openat" { String::new() } else { format!("?{route}") };
     let id = format!("{kind}/{word}{}{way}", path.display());
     let claim = Claim::new(Part::File, intent, id, format!("{word} {}", path.display()), test);
     claim.route(route).see(if intent == Intent::Allow { &[] } else { &["path_resolution(7)", PROTECTION] })

@@ -25,7 +25,11 @@ const fn bug(cve: &'static str, title: &'static str, operation: &'static str) ->
 
 /// By year. Source: the descriptions of the CVE records, and the kernel commits that they name.
 pub const KNOWN_BUGS: [KnownBug; 48] = [
-    bug("CVE-2019-13272", "PTRACE_TRACEME keeps the credentials of an exiting parent", "ptrace(PTRACE_TRACEME)"),
+    bug(
+        "CVE-2019-13272",
+        "PTRACE_TRACEME keeps the credentials of an exiting parent",
+        "ptrace(PTRACE_TRACEME)",
+    ),
     bug("CVE-2013-1763", "sock_diag array index", "socket(AF_NETLINK, SOCK_RAW, 4)"),
     bug("CVE-2014-3153", "futex requeue to itself", "futex(op: FUTEX_CMP_REQUEUE_PI)"),
     bug("CVE-2014-4699", "ptrace and sysret to a non-canonical address", "ptrace(PTRACE_ATTACH)"),

@@ -24,12 +24,8 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
 /// Raising the hard limit by one: setrlimit(2) changes the attempting process only.
 fn raise(name: &str, resource: u64, limit: &At<u64>) -> Option<Claim> {
     let more = limit.value.saturating_add(1).to_le_bytes();
-    let args = vec![
-        Word::Value(0),
-        Word::Value(resource),
-        Word::Bytes([more, more].concat()),
-        Word::Value(0),
-    ];
+    let args =
+        vec![Word::Value(0), Word::Value(resource), Word::Bytes([more, more].concat()), Word::Value(0)];
     let trial = Trial::call(Abi::X86_64, "prlimit64", args)?;
     let test = unmasked(trial, &[Control::Seccomp]);
     Some(

@@ -61,7 +61,13 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
 }
 
 impl Claim {
-    fn new(part: Part, intent: Intent, id: impl Into<String>, operation: impl Into<String>, test: Test) -> Self {
+    fn new(
+        part: Part,
+        intent: Intent,
+        id: impl Into<String>,
+        operation: impl Into<String>,
+        test: Test,
+    ) -> Self {
         Self {
             id: format!("{}/{}", part.name(), id.into()),
             part,
@@ -131,7 +137,10 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
             notes.push(format!("{words}: this processor or kernel has no such entry, or its vDSO is sealed"));
         }
     }
-    notes.push(format!("{}: the kernel passes them by every filter (Linux 6.14)", gate::PASSED_BY.join(" and ")));
+    notes.push(format!(
+        "{}: the kernel passes them by every filter (Linux 6.14)",
+        gate::PASSED_BY.join(" and ")
+    ));
     if subject.policy.syscalls.mode.value == SyscallMode::Off {
         notes.push("the gate: syscalls.mode is off, so the policy claims nothing of it".into());
     }

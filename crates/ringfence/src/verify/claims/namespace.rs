@@ -4,9 +4,9 @@
 use ringfence_bpf::table::Abi;
 
 use super::{Claim, ESCAPE, PROTECTION, Scene, against_outside, unmasked};
+use crate::control::Control;
 use crate::control::namespace::attempt;
 use crate::control::trial::{Trial, Word};
-use crate::control::Control;
 use crate::policy::model::Namespace;
 use crate::verify::{Intent, Part, Subject};
 
@@ -33,11 +33,17 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if policy.namespaces.unshare.contains(&Namespace::Pid) {
         for (words, trial) in attempt::on_process(scene.process) {
             all.push(
-                Claim::new(Part::Namespace, Intent::Deny, format!("process/{words}"), words, against_outside(trial))
-                    .route("x86_64 by syscall")
-                    .at(policy.namespaces.unshare_at)
-                    .because("processes outside have no number in an own pid namespace")
-                    .see(&["pid_namespaces(7)", ESCAPE]),
+                Claim::new(
+                    Part::Namespace,
+                    Intent::Deny,
+                    format!("process/{words}"),
+                    words,
+                    against_outside(trial),
+                )
+                .route("x86_64 by syscall")
+                .at(policy.namespaces.unshare_at)
+                .because("processes outside have no number in an own pid namespace")
+                .see(&["pid_namespaces(7)", ESCAPE]),
             );
         }
     }
@@ -45,11 +51,17 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if let Some(trial) = Trial::call(Abi::X86_64, "fcntl", fcntl) {
         let operation = "use a descriptor that was open outside";
         all.push(
-            Claim::new(Part::Namespace, Intent::Deny, "descriptor", operation, unmasked(trial, &[Control::Seccomp]))
-                .route("fcntl(F_GETFD), without the filter")
-                .at(policy.process.fds_at)
-                .because("process.fds lists every descriptor that stays open")
-                .see(&["CVE-2024-21626", "close_range(2)", ESCAPE]),
+            Claim::new(
+                Part::Namespace,
+                Intent::Deny,
+                "descriptor",
+                operation,
+                unmasked(trial, &[Control::Seccomp]),
+            )
+            .route("fcntl(F_GETFD), without the filter")
+            .at(policy.process.fds_at)
+            .because("process.fds lists every descriptor that stays open")
+            .see(&["CVE-2024-21626", "close_range(2)", ESCAPE]),
         );
     }
     all

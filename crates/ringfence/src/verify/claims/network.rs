@@ -27,29 +27,43 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let mut all = Vec::new();
     let own = net.mode.value != NetMode::Host;
     let listed = |transport, port| {
-        net.connect.iter().any(|entry| entry.value.transport == transport && entry.value.port.is_none_or(|p| p == port))
+        net.connect
+            .iter()
+            .any(|entry| entry.value.transport == transport && entry.value.port.is_none_or(|p| p == port))
     };
     if let Some(port) = scene.port
         && (own || !listed(Transport::Tcp, port))
         && let Some(trial) = attempt::connect(IpAddr::from([127, 0, 0, 1]), port, true)
     {
         all.push(
-            Claim::new(Part::Network, Intent::Deny, "listener", "connect to a listener on the host's loopback", exact(trial))
-                .route("tcp, 127.0.0.1")
-                .at(net.mode.at)
-                .because("net.mode does not share the host's network, or net.connect does not list the port")
-                .see(&["network_namespaces(7)", ESCAPE]),
+            Claim::new(
+                Part::Network,
+                Intent::Deny,
+                "listener",
+                "connect to a listener on the host's loopback",
+                exact(trial),
+            )
+            .route("tcp, 127.0.0.1")
+            .at(net.mode.at)
+            .because("net.mode does not share the host's network, or net.connect does not list the port")
+            .see(&["network_namespaces(7)", ESCAPE]),
         );
     }
     if let Some(name) = &scene.abstract_name
         && let Some(trial) = attempt::connect_unix(format!("\0{name}").as_bytes())
     {
         all.push(
-            Claim::new(Part::Network, Intent::Deny, "abstract", "connect to an abstract Unix socket of the host", exact(trial))
-                .route("unix stream")
-                .at(net.mode.at)
-                .because("net.unix lists sockets by path; no abstract one is among them")
-                .see(&["CVE-2020-15257", "unix(7)", ESCAPE]),
+            Claim::new(
+                Part::Network,
+                Intent::Deny,
+                "abstract",
+                "connect to an abstract Unix socket of the host",
+                exact(trial),
+            )
+            .route("unix stream")
+            .at(net.mode.at)
+            .because("net.unix lists sockets by path; no abstract one is among them")
+            .see(&["CVE-2020-15257", "unix(7)", ESCAPE]),
         );
     }
     for (name, family, kind, protocol) in FAMILIES {
@@ -59,11 +73,17 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
             continue;
         }
         all.push(
-            Claim::new(Part::Network, Intent::Deny, format!("family/{name}"), format!("socket of {name}"), super::whole(trial))
-                .route("x86_64 by syscall")
-                .at(net.mode.at)
-                .because("no key of [net] opens this family")
-                .see(&["address_families(7)", PROTECTION]),
+            Claim::new(
+                Part::Network,
+                Intent::Deny,
+                format!("family/{name}"),
+                format!("socket of {name}"),
+                super::whole(trial),
+            )
+            .route("x86_64 by syscall")
+            .at(net.mode.at)
+            .because("no key of [net] opens this family")
+            .see(&["address_families(7)", PROTECTION]),
         );
     }
     all

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match args::parse(&args) {
         Invocation::Run(job) => status(run::run(&job)),
         Invocation::Check(job, format) => status(check::check(&job, format)),
-        Invocation::Verify(job, wishes, format) => status(verify::verify(&job, wishes, format)),
+        Invocation::Verify(job, wishes, format) => status(verify::verify(&job, &wishes, format)),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.

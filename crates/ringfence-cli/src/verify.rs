@@ -1,11 +1,13 @@
 //! `ringfence verify`: attempts every claim of a policy on this kernel, and says what holds.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write as _};
 
 use bumpalo::Bump;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::witness::{self, Witnesses};
+use ringfence::verify::baseline::{Baseline, Change, Weight};
 use ringfence::verify::claims::{self, Scene};
 use ringfence::verify::{Options, Report, Subject};
 use ringfence::{plan, report};
@@ -19,22 +21,30 @@ const BAD: i32 = 2;
 const UNVERIFIABLE: i32 = 3;
 
 /// What `verify` has beside a policy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wishes {
     /// `--depth`.
     pub(crate) depth: bool,
     /// `--all`: also what holds.
     pub(crate) all: bool,
+    /// `--save`: where the baseline goes.
+    pub(crate) save: Option<String>,
+    /// `--against`: the baseline to compare with.
+    pub(crate) against: Option<String>,
 }
 
 /// Prints what was found; 0 held, 1 broken, 2 bad input, 3 unverifiable.
-pub(crate) fn verify(job: &Job, wishes: Wishes, format: Format) -> i32 {
+pub(crate) fn verify(job: &Job, wishes: &Wishes, format: Format) -> i32 {
     let policy = match run::load(job) {
         Ok(policy) => policy,
         Err(diagnostics) => {
             run::complain(&diagnostics);
             return BAD;
         }
+    };
+    let before = match wishes.against.as_deref().map(read).transpose() {
+        Ok(before) => before,
+        Err(why) => return bad(&why),
     };
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
@@ -67,7 +77,7 @@ pub(crate) fn verify(job: &Job, wishes: Wishes, format: Format) -> i32 {
     let options = Options { depth: wishes.depth };
     let notes = claims::notes(&subject, &scene);
     match ringfence::verify::verify(subject, &claims, notes, options, &progress) {
-        Ok(report) => print(&report, &host, wishes, format),
+        Ok(report) => finish(&report, &host, wishes, before.as_ref(), format),
         Err(error) => give_up(&error.to_string()),
     }
 }
@@ -83,15 +93,57 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
     })
 }
 
-fn print(found: &Report, host: &Host, wishes: Wishes, format: Format) -> i32 {
+fn finish(found: &Report, host: &Host, wishes: &Wishes, before: Option<&Baseline>, format: Format) -> i32 {
     clear_progress();
-    let text = match format {
-        Format::Human => report::verify::human(found, wishes.all),
-        Format::Json => report::verify::json(found, &host.release().value.text),
+    let facts = match (before, &wishes.save) {
+        (None, None) => BTreeMap::new(),
+        _ => report::baseline::facts(host),
     };
+    if let Some(path) = &wishes.save {
+        let text = report::baseline::write(&Baseline::of(found, facts.clone()));
+        if let Err(error) = std::fs::write(path, text) {
+            return bad(&format!("{path}: {error}"));
+        }
+    }
+    let changes = before.map(|before| before.compare(found, &facts));
+    let mut text = match format {
+        Format::Human => report::verify::human(found, wishes.all),
+        Format::Json => report::verify::json(found, &host.release().value.text, changes.as_deref()),
+    };
+    let Some(changes) = changes else {
+        show(&text);
+        return i32::from(found.status());
+    };
+    if format == Format::Human {
+        text += &report::verify::changes(&changes);
+    }
+    show(&text);
+    match changes.iter().map(Change::weight).max() {
+        Some(Weight::Regression) => 1,
+        Some(Weight::Unknown) => UNVERIFIABLE,
+        Some(Weight::Note) | None => 0,
+    }
+}
+
+/// A baseline from a file.
+fn read(path: &str) -> Result<Baseline, String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let limit = report::baseline::MAX_BYTES as u64;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
+        .map_err(|error| format!("{path}: {error}"))?;
+    report::baseline::read(&text).map_err(|error| format!("{path}: {error}"))
+}
+
+fn show(text: &str) {
     // A reader that has seen enough is no error.
     let _ = io::stdout().lock().write_all(text.as_bytes());
-    i32::from(found.status())
+}
+
+fn bad(why: &str) -> i32 {
+    let _ = writeln!(io::stderr().lock(), "ringfence: {why}");
+    BAD
 }
 
 /// On a terminal, one line that is written over.

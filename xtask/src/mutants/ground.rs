@@ -25,7 +25,7 @@ impl Ground {
         for file in ["readable/file", "writable/file", "writable/denied/file", "hidden/file"] {
             std::fs::write(path.join(file), "content\n")?;
         }
-        for file in ["readable/program", "runnable/program"] {
+        for file in ["readable/program", "runnable/program", "writable/program"] {
             std::fs::copy("/bin/true", path.join(file))?;
         }
         Ok(Self { path })

@@ -130,7 +130,6 @@ fn calls(policy: &Policy, all: &mut Vec<Mutant>) {
         ("personality of every kind", "personality"),
         ("clone with every flag", "clone"),
         ("clone into a net namespace", "clone(flags: & CLONE_NEWNET == CLONE_NEWNET)"),
-        ("socket of every family", "socket"),
     ] {
         let caught = vec!["gate/x86_64/syscall/".into(), "network/family".into()];
         all.push(flags(name, &[("--syscalls-allow", rule)], caught));
@@ -176,7 +175,6 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
         &[("--process-no-new-privs", "false")],
         vec!["credential/new-privileges".into()],
     );
-    widen("be root in the namespace", &[("--process-user", "root-in-namespace")], file(""));
 }
 
 fn flags(name: &str, list: &[(&str, &str)], caught_by: Vec<String>) -> Mutant {

@@ -39,7 +39,9 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut job = job(&matches)?;
         job.policies.extend(matches.get_one::<String>("file").cloned());
-        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all") };
+        let path = |name: &str| matches.get_one::<String>(name).cloned();
+        let (save, against) = (path("save"), path("against"));
+        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all"), save, against };
         Ok((job, wishes, format(&matches)))
     };
     match matches(verify_command(), args).and_then(read) {
@@ -104,10 +106,15 @@ fn verify_command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
     };
+    let path = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).value_name("FILE")
+    };
     let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
     command
         .arg(format_flag())
         .arg(switch("depth", "Try each denied operation with each control alone: how many hold it"))
+        .arg(path("save", "Write what was found to a file, to be compared with later"))
+        .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))
         .arg(switch("all", "Also show what holds, one by one"))
         .arg(file)
         .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")

@@ -47,6 +47,18 @@ pub struct Trial {
     /// Done after the deciding one, whatever came of it: stat(2) into the scratch area, which tells
     /// what was reached, and tidying up.
     pub after: Vec<Deed>,
+    /// Which numbers tell one object from another.
+    pub identity: Identity,
+}
+
+/// Which numbers tell one object from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Device and inode.
+    Object,
+    /// The inode alone: each instance of procfs has a device of its own, and the same inodes for
+    /// what is not about a process (`fs/proc/generic.c`).
+    Inode,
 }
 
 /// Which outcomes mean that every check was passed.
@@ -110,7 +122,7 @@ impl Trial {
     /// These deeds, which pass with success.
     #[must_use]
     pub const fn of(deeds: Vec<Deed>) -> Self {
-        Self { deeds, passes: Passes::Success, after: Vec::new() }
+        Self { deeds, passes: Passes::Success, after: Vec::new(), identity: Identity::Object }
     }
 
     /// With one more deed afterwards.
@@ -118,6 +130,12 @@ impl Trial {
     pub fn then(mut self, after: Option<Deed>) -> Self {
         self.after.extend(after);
         self
+    }
+
+    /// Told apart by these numbers.
+    #[must_use]
+    pub fn by(self, identity: Identity) -> Self {
+        Self { identity, ..self }
     }
 
     /// Whatever object is reached.

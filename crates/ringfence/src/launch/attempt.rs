@@ -10,7 +10,7 @@ use ringfence_sys::step::Step;
 
 use super::leftover::Leftovers;
 use super::{Error, around, idmap};
-use crate::control::trial::{Deed, Outcome, Probe, Trial, Word, errno};
+use crate::control::trial::{Deed, Identity, Outcome, Probe, Trial, Word, errno};
 use crate::plan::Plan;
 
 /// How long one trial may take: a hundred times what a loaded machine needs for a launch.
@@ -202,7 +202,7 @@ fn outcome(page: &Page, tried: &Tried, trial: &Trial) -> Outcome {
     let decided = answers.iter().take(deciding + 1).position(|answer| errno(*answer).is_some());
     let deed = decided.unwrap_or(deciding);
     if let Some(&answer) = answers.get(deed) {
-        let object = (!trial.after.is_empty()).then(|| object(page)).filter(|object| *object != (0, 0));
+        let object = (!trial.after.is_empty()).then(|| object(page, trial.identity)).filter(|object| *object != (0, 0));
         return Outcome::Answered { deed, answer, object };
     }
     let deed = record.begun.saturating_sub(1).min(deciding);
@@ -219,11 +219,14 @@ fn outcome(page: &Page, tried: &Tried, trial: &Trial) -> Outcome {
 }
 
 /// The first two words of `struct stat` of x86-64: device and inode.
-fn object(page: &Page) -> (u64, u64) {
+fn object(page: &Page, identity: Identity) -> (u64, u64) {
     let mut bytes = [0u8; 16];
     page.scratch(&mut bytes);
     let word = |at: usize| bytes[at..at + 8].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    (word(0), word(8))
+    match identity {
+        Identity::Object => (word(0), word(8)),
+        Identity::Inode => (0, word(8)),
+    }
 }
 
 /// Address and length of this process' vDSO: proc_pid_maps(5).

@@ -1,5 +1,6 @@
 //! Results for people and for programs. What is printed here is decided elsewhere.
 
+pub mod baseline;
 pub mod host;
 pub mod plan;
 pub mod verify;

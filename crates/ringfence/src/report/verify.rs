@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::verify::baseline::{Change, Weight};
 use crate::verify::{Finding, Intent, Part, Report, Verdict};
 
 /// Raised when a field or an id changes its meaning or goes away.
@@ -16,7 +17,15 @@ struct Document<'r> {
     kernel: &'r str,
     summary: Summary,
     notes: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Difference>>,
     findings: Vec<Entry<'r>>,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    weight: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -48,17 +57,42 @@ struct Entry<'r> {
 
 /// The report as one JSON document, indented, with a final newline.
 #[must_use]
-pub fn json(report: &Report, kernel: &str) -> String {
+pub fn json(report: &Report, kernel: &str, changes: Option<&[Change]>) -> String {
     let document = Document {
         version: VERSION,
         kind: "ringfence.verify",
         kernel,
         summary: summary(report),
         notes: &report.notes,
+        changes: changes.map(|changes| changes.iter().map(difference).collect()),
         findings: report.findings.iter().map(entry).collect(),
     };
     // Nothing in the document can fail to serialise: strings, numbers and lists of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn difference(change: &Change) -> Difference {
+    let weight = match change.weight() {
+        Weight::Regression => "regression",
+        Weight::Unknown => "unknown",
+        Weight::Note => "note",
+    };
+    Difference { weight, text: change.words() }
+}
+
+/// What has changed since a baseline, the gravest first.
+#[must_use]
+pub fn changes(changes: &[Change]) -> String {
+    let mut text = String::from("\nsince the baseline\n");
+    if changes.is_empty() {
+        text += "  nothing has changed\n";
+    }
+    let mut sorted: Vec<_> = changes.iter().collect();
+    sorted.sort_by_key(|change| std::cmp::Reverse(change.weight()));
+    for change in sorted {
+        let _ = writeln!(text, "  {}", change.words());
+    }
+    text
 }
 
 /// The report as text: a line a part, then everything that is not held.

@@ -35,6 +35,13 @@ pub(super) const fn outside<'a>() -> Containment<'a> {
     Containment { steps: Vec::new(), namespaces: 0 }
 }
 
+/// The plan's credentials alone, in place: no id but the caller's, and no capability to change it.
+pub(super) fn plain_user<'a>(plan: &Plan<'a>) -> Containment<'a> {
+    let credentials = plan.steps.iter().map(|planned| planned.step);
+    let steps = credentials.filter(|step| matches!(step, Step::Capset { .. } | Step::NoNewPrivs)).collect();
+    Containment { steps, namespaces: 0 }
+}
+
 /// A plan with controls left out.
 pub(super) fn ablated<'a>(plan: &Plan<'a>, ablation: Ablation<'_>) -> Containment<'a> {
     let keeps = |control: Control| match ablation {

@@ -4,6 +4,7 @@
 //! A claim is held, broken, or unverifiable with a reason; unverifiable never counts as held.
 
 mod ask;
+pub mod baseline;
 pub mod claims;
 mod containment;
 mod depth;
@@ -113,6 +114,8 @@ pub struct Case {
 pub enum Reference {
     /// In a child of the caller that nothing contains.
     Outside,
+    /// In a child with the plan's credentials and no other control.
+    PlainUser,
     /// An instruction that is not privileged, in the same containment.
     PlainInstruction,
     /// In the namespaces of the plan alone, with every capability over them.

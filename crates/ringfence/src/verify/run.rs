@@ -30,6 +30,7 @@ pub(super) struct Ground<'g> {
     pub(super) whole: Containment<'g>,
     pub(super) outside: Containment<'g>,
     namespaces: Containment<'g>,
+    plain_user: Containment<'g>,
     pub(super) answers: Answers,
     law: Option<Law>,
 }
@@ -74,6 +75,7 @@ pub fn verify(
         whole,
         outside: containment::outside(),
         namespaces: ablated(subject.plan, Ablation::Without(&NOT_NAMESPACES)),
+        plain_user: containment::plain_user(subject.plan),
         law: Law::of(&subject.policy.syscalls),
     };
     let findings = spread(&ground, claims, options, progress)?;
@@ -196,6 +198,7 @@ impl Ground<'_> {
     pub(super) fn control(&self, bench: &mut Bench, trial: &Trial, reference: Reference) -> Outcome {
         match reference {
             Reference::Outside => self.nowhere.attempt(bench, &self.outside, trial),
+            Reference::PlainUser => self.nowhere.attempt(bench, &self.plain_user, trial),
             Reference::Namespaces => self.inside.attempt(bench, &self.namespaces, trial),
             Reference::PlainInstruction => {
                 let plain = Trial::of(vec![Deed::Instruction(Instruction::Nop)]);

@@ -44,6 +44,12 @@ pub fn new_privileges() -> Option<Trial> {
     call("prctl", vec![Word::Value(39)], Passes::Answer(0))
 }
 
+/// Whether user 0 regains capabilities at execve(2): `PR_GET_SECUREBITS` answers 0.
+#[must_use]
+pub fn root_is_special() -> Option<Trial> {
+    call("prctl", vec![Word::Value(27)], Passes::Answer(0))
+}
+
 /// Whether a capability is in the bounding set: `PR_CAPBSET_READ` answers 1.
 #[must_use]
 pub fn bounding(capability: u8) -> Option<Trial> {

@@ -129,7 +129,9 @@ pub fn read_by_link(path: &Path, writable: &Path) -> Option<Trial> {
         )?,
         at(Abi::X86_64, "openat", &link, vec![Word::Value(O_NOCTTY_NONBLOCK_CLOEXEC)])?,
     ];
-    Some(Trial::of(deeds).then(at(Abi::X86_64, "unlinkat", &link, vec![Word::Value(0)])))
+    let reached = at(Abi::X86_64, "newfstatat", &link, vec![Word::Scratch(0), Word::Value(0)]);
+    let undo = at(Abi::X86_64, "unlinkat", &link, vec![Word::Value(0)]);
+    Some(Trial::of(deeds).then(reached).then(undo))
 }
 
 /// Opening for writing; making something in a directory; making what does not exist.

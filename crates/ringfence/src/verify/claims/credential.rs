@@ -43,6 +43,16 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
         let reason = format!("it needs {name}, which process.capabilities does not keep");
         all.push(claim.route("x86_64 by syscall").at(at).because(reason).see(&["capabilities(7)", ESCAPE]));
     }
+    if let Some(trial) = attempt::root_is_special() {
+        let test = unmasked(trial, &[Control::Seccomp]);
+        all.push(
+            Claim::new(Part::Credential, Intent::Deny, "root-is-special", "capabilities by user 0 at execve", test)
+                .route("prctl(PR_GET_SECUREBITS), without the filter")
+                .at(at)
+                .because("process.capabilities lists all that the program may have")
+                .see(&["capabilities(7)", PROTECTION]),
+        );
+    }
     if process.no_new_privs.value
         && let Some(trial) = attempt::new_privileges()
     {

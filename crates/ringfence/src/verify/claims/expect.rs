@@ -18,7 +18,13 @@ use crate::verify::{Intent, Part, Subject, Test};
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagnostics> {
     let mut wrong = Diagnostics::new(subject.policy.sources.clone());
     let mut all = Vec::new();
-    for expect in &subject.policy.expect {
+    // A later word about the same operation, as of a higher layer, takes the place of an earlier one.
+    let superseded = |number: usize| {
+        let text = &subject.policy.expect[number].operation.value;
+        subject.policy.expect[number + 1..].iter().any(|later| later.operation.value == *text)
+    };
+    let all_of = subject.policy.expect.iter().enumerate();
+    for (_, expect) in all_of.filter(|(number, _)| !superseded(*number)) {
         match operation::parse(&expect.operation.value) {
             Ok(operation) => all.push(claim(subject, scene, expect, &operation)),
             Err(error) => wrong.push(diagnostic(subject, expect, error)),
@@ -155,6 +161,7 @@ fn file_test(subject: &Subject<'_>, intent: Intent, access: Access, path: &PathS
             against_outside(trial.anywhere())
         }
         Some(trial) if access == Access::Exec => against_outside(trial.passing(Passes::Success)),
+        Some(trial) if intent == Intent::Allow => super::as_plain_user(trial),
         Some(trial) => against_outside(trial),
         None if target == Target::Absent => Test::Not(format!("{} does not exist here", path.display())),
         None => Test::Not(format!("{} is nothing that one can {} harmlessly", path.display(), access.word())),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
 
-use super::{Claim, ESCAPE, PROTECTION, against_outside};
+use super::{Claim, ESCAPE, PROTECTION, against_outside, as_plain_user};
 use crate::control::mount::attempt::{self, Target};
-use crate::control::trial::{Passes, Trial};
+use crate::control::trial::{Identity, Trial};
 use crate::host::path::{Absent, Resolver};
-use crate::policy::model::{Namespace, PathSpec};
+use crate::policy::model::{DevView, Namespace, PathSpec, ProcView};
 use crate::policy::{At, Origin};
 use crate::verify::{Intent, Part, Subject, Test};
 
@@ -56,6 +56,8 @@ struct Place {
     path: PathBuf,
     at: Origin,
     list: &'static str,
+    /// The symbolic link that led there.
+    link: Option<PathBuf>,
 }
 
 struct Places {
@@ -87,7 +89,39 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
         }
     }
     host_files(subject, &places, &mut all);
+    all.extend(essentials(subject));
     all
+}
+
+/// What every program needs of `/dev` and `/proc`.
+fn essentials(subject: &Subject<'_>) -> Vec<Claim> {
+    let fs = &subject.policy.fs;
+    let (mut list, own_mounts) = (Vec::new(), subject.policy.namespaces.unshare.contains(&Namespace::Mnt));
+    if own_mounts && fs.dev.value == DevView::Minimal {
+        for name in ["null", "zero", "full", "random", "urandom", "fd/0", "shm"] {
+            list.push(("read", format!("/dev/{name}"), fs.dev.at));
+        }
+        for name in ["null", "zero", "shm"] {
+            list.push(("write", format!("/dev/{name}"), fs.dev.at));
+        }
+    }
+    if own_mounts && fs.proc.value != ProcView::None {
+        for name in ["self/status", "meminfo", "cpuinfo"] {
+            list.push(("read", format!("/proc/{name}"), fs.proc.at));
+        }
+    }
+    let claim = |(word, path, at): (&str, String, Origin)| {
+        let path = PathBuf::from(path);
+        let target = if path.is_dir() { Target::Directory } else { attempt::target(&path) };
+        let trial = if word == "read" {
+            attempt::read(Abi::X86_64, &path, target)?
+        } else {
+            attempt::write(Abi::X86_64, &path, target)?
+        };
+        let claim = file(Intent::Allow, word, &path, "openat", as_plain_user(trial.anywhere()));
+        Some(claim.at(at).because("every program needs it"))
+    };
+    list.into_iter().filter_map(claim).collect()
 }
 
 impl Places {
@@ -97,7 +131,8 @@ impl Places {
         let mut resolve = |list: &[At<PathSpec>], name: &'static str| -> Vec<Place> {
             let found = list.iter().filter_map(|spec| {
                 let found = resolver.resolve(spec, None, Absent::Kept).ok().flatten()?;
-                Some(Place { path: found.real, at: spec.at, list: name })
+                let link = found.links.first().map(|link| link.at.clone());
+                Some(Place { path: found.real, at: spec.at, list: name, link })
             });
             found.collect()
         };
@@ -142,10 +177,15 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
     let list = place.list;
     let mut claim = |intent, word: &str, on: &Path, trial: Option<Trial>, reason: String| {
         let Some(trial) = trial else { return };
-        all.push(file(intent, word, on, "x86_64 by syscall", against_outside(trial)).at(at).because(reason));
+        let test = if intent == Intent::Allow { as_plain_user(trial) } else { against_outside(trial) };
+        all.push(file(intent, word, on, "x86_64 by syscall", test).at(at).because(reason));
     };
     let reason = format!("fs.{list} names it");
     claim(Intent::Allow, "read", path, attempt::read(Abi::X86_64, path, target), reason.clone());
+    if let Some(link) = &place.link {
+        let through = attempt::read(Abi::X86_64, link, target);
+        claim(Intent::Allow, "read", link, through, format!("fs.{list} names it, through a link"));
+    }
     if list == "write" {
         claim(Intent::Allow, "write", path, attempt::write(Abi::X86_64, path, target), reason.clone());
     }
@@ -261,8 +301,7 @@ fn host_files(subject: &Subject<'_>, places: &Places, all: &mut Vec<Claim>) {
             ("read", attempt::read(Abi::X86_64, path, target))
         };
         let Some(trial) = trial else { continue };
-        // A process without rights may open the kernel's symbols and see zeros.
-        let trial = if writes { trial } else { trial.passing(Passes::Success) };
+        let trial = if path.starts_with("/proc") { trial.by(Identity::Inode) } else { trial };
         all.push(
             file(Intent::Deny, word, path, "openat", against_outside(trial))
                 .at(at)

@@ -110,6 +110,12 @@ fn against_outside(trial: Trial) -> Test {
     Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside] }
 }
 
+/// Tried in the whole containment, with a control as the same user without capabilities: permission
+/// bits hold outside as well, and are not the policy's.
+fn as_plain_user(trial: Trial) -> Test {
+    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainUser] }
+}
+
 /// Tried with rooms left out that would mask the one that is meant.
 fn unmasked(trial: Trial, without: &[Control]) -> Test {
     Test::Trial {

@@ -106,9 +106,8 @@ fn verify_command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
     };
-    let path = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).help(help).value_name("FILE")
-    };
+    let path =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).value_name("FILE");
     let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
     command
         .arg(format_flag())

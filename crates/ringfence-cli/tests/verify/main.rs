@@ -152,3 +152,26 @@ fn every_builtin_policy_says_of_itself_only_what_holds() {
         assert!(place.names().is_empty(), "{builtin} left {:?}", place.names());
     }
 }
+
+#[test]
+fn a_baseline_tells_what_has_changed() {
+    let place = Place::new("baseline");
+    let file = place.0.join("baseline.json");
+    let file = file.to_str().unwrap();
+    let saved = place.verify(&["--save", file]);
+    assert!(matches!(saved.status.code(), Some(0 | 3)), "{}", text(&saved));
+    let same = place.verify(&["--against", file]);
+    assert_eq!(same.status.code(), Some(0), "{}", text(&same));
+    assert!(text(&same).contains("nothing has changed"), "{}", text(&same));
+    // The same policy with one call more: the expectation that it be denied is broken now.
+    let weaker = place.verify(&["--against", file, "--syscalls-allow", "ptrace"]);
+    let said = text(&weaker);
+    assert_eq!(weaker.status.code(), Some(1), "{said}");
+    assert!(said.contains("broken        expect/deny/ptrace(PTRACE_TRACEME)"), "{said}");
+    let edited = std::fs::read_to_string(file).unwrap().replacen("\"held\"", "\"broken\"", 1);
+    std::fs::write(file, edited).unwrap();
+    let refused = place.verify(&["--against", file]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused).contains("changed after it was saved"), "{}", text(&refused));
+    assert_eq!(place.verify(&["--against", "absent.json"]).status.code(), Some(2));
+}

@@ -202,7 +202,9 @@ fn outcome(page: &Page, tried: &Tried, trial: &Trial) -> Outcome {
     let decided = answers.iter().take(deciding + 1).position(|answer| errno(*answer).is_some());
     let deed = decided.unwrap_or(deciding);
     if let Some(&answer) = answers.get(deed) {
-        let object = (!trial.after.is_empty()).then(|| object(page, trial.identity)).filter(|object| *object != (0, 0));
+        let object = (!trial.after.is_empty())
+            .then(|| object(page, trial.identity))
+            .filter(|object| *object != (0, 0));
         return Outcome::Answered { deed, answer, object };
     }
     let deed = record.begun.saturating_sub(1).min(deciding);

@@ -12,8 +12,19 @@ use crate::verify::baseline::{Baseline, State, Word};
 const VERSION: u32 = 1;
 const KIND: &str = "ringfence.baseline";
 /// Facts that change what a kernel does to a contained process.
-const FACTS: [&str; 11] =
-    ["kernel.", "cpu.", "gate.", "seccomp.", "namespaces.", "lsm.", "landlock.", "user.", "dev.", "vm.", "fs."];
+const FACTS: [&str; 11] = [
+    "kernel.",
+    "cpu.",
+    "gate.",
+    "seccomp.",
+    "namespaces.",
+    "lsm.",
+    "landlock.",
+    "user.",
+    "dev.",
+    "vm.",
+    "fs.",
+];
 /// A report of every claim of a large policy has some 300 KB.
 pub const MAX_BYTES: usize = 16 << 20;
 
@@ -51,7 +62,8 @@ pub fn facts(host: &Host) -> BTreeMap<String, String> {
 /// A baseline as text, with a final newline.
 #[must_use]
 pub fn write(baseline: &Baseline) -> String {
-    let claims: BTreeMap<_, _> = baseline.claims.iter().map(|(id, state)| (id.clone(), show(state))).collect();
+    let claims: BTreeMap<_, _> =
+        baseline.claims.iter().map(|(id, state)| (id.clone(), show(state))).collect();
     let host = baseline.host.clone();
     let checksum = checksum(&host, &claims);
     let document = Document { version: VERSION, kind: KIND.into(), checksum, host, claims };
@@ -123,7 +135,8 @@ fn parse(text: &str) -> Option<State> {
 fn checksum(host: &BTreeMap<String, String>, claims: &BTreeMap<String, String>) -> String {
     let pairs = host.iter().chain(claims);
     let bytes = pairs.flat_map(|(id, text)| id.bytes().chain([b'=']).chain(text.bytes()).chain([b'\n']));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     format!("{hash:016x}")
 }
 

@@ -82,9 +82,10 @@ impl Baseline {
     #[must_use]
     pub fn of(report: &Report, host: BTreeMap<String, String>) -> Self {
         let claims = report.findings.iter().map(|finding| {
-            let controls = finding.holding.as_ref().map(|list| {
-                list.iter().map(|control| format!("{control:?}").to_lowercase()).collect()
-            });
+            let controls = finding
+                .holding
+                .as_ref()
+                .map(|list| list.iter().map(|control| format!("{control:?}").to_lowercase()).collect());
             (finding.id.clone(), State { verdict: Word::of(&finding.verdict), controls })
         });
         Self { host, claims: claims.collect() }
@@ -95,7 +96,8 @@ impl Baseline {
     pub fn compare(&self, report: &Report, host: &BTreeMap<String, String>) -> Vec<Change> {
         let mut changes = Vec::new();
         for id in self.host.keys().chain(host.keys()).collect::<std::collections::BTreeSet<_>>() {
-            let text = |facts: &BTreeMap<String, String>| facts.get(id).cloned().unwrap_or_else(|| "absent".into());
+            let text =
+                |facts: &BTreeMap<String, String>| facts.get(id).cloned().unwrap_or_else(|| "absent".into());
             let (before, after) = (text(&self.host), text(host));
             if before != after {
                 changes.push(Change::Host(id.clone(), before, after));
@@ -114,9 +116,10 @@ impl Baseline {
                 Some(before) => change(id, before, after, why),
             });
         }
-        let gone = self.claims.iter().filter(|(id, state)| {
-            state.verdict == Word::Held && !now.claims.contains_key(*id)
-        });
+        let gone = self
+            .claims
+            .iter()
+            .filter(|(id, state)| state.verdict == Word::Held && !now.claims.contains_key(*id));
         changes.extend(gone.map(|(id, _)| Change::Gone(id.clone())));
         changes
     }
@@ -131,7 +134,8 @@ fn change(id: &str, before: &State, after: &State, why: String) -> Option<Change
         (Word::Held, Word::Reachable) => Some(Change::Opened(id)),
         (Word::Held, Word::Held) => {
             let (Some(before), Some(after)) = (&before.controls, &after.controls) else { return None };
-            let lost: Vec<String> = before.iter().filter(|control| !after.contains(control)).cloned().collect();
+            let lost: Vec<String> =
+                before.iter().filter(|control| !after.contains(control)).cloned().collect();
             (!lost.is_empty()).then_some(Change::Shallower(id, lost))
         }
         (_, Word::Held) => Some(Change::Repaired(id)),
@@ -228,6 +232,9 @@ mod tests {
         assert_eq!(changes, expected);
         let heavy = changes.iter().filter(|change| change.weight() == Weight::Regression).count();
         assert_eq!(heavy, 3);
-        assert!(base.compare(&before, &base.host).is_empty() && Baseline::default().compare(&report(vec![]), &none).is_empty());
+        assert!(
+            base.compare(&before, &base.host).is_empty()
+                && Baseline::default().compare(&report(vec![]), &none).is_empty()
+        );
     }
 }

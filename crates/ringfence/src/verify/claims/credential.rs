@@ -46,11 +46,17 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
     if let Some(trial) = attempt::root_is_special() {
         let test = unmasked(trial, &[Control::Seccomp]);
         all.push(
-            Claim::new(Part::Credential, Intent::Deny, "root-is-special", "capabilities by user 0 at execve", test)
-                .route("prctl(PR_GET_SECUREBITS), without the filter")
-                .at(at)
-                .because("process.capabilities lists all that the program may have")
-                .see(&["capabilities(7)", PROTECTION]),
+            Claim::new(
+                Part::Credential,
+                Intent::Deny,
+                "root-is-special",
+                "capabilities by user 0 at execve",
+                test,
+            )
+            .route("prctl(PR_GET_SECUREBITS), without the filter")
+            .at(at)
+            .because("process.capabilities lists all that the program may have")
+            .see(&["capabilities(7)", PROTECTION]),
         );
     }
     if process.no_new_privs.value

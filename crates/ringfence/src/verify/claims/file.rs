@@ -98,7 +98,7 @@ fn essentials(subject: &Subject<'_>) -> Vec<Claim> {
     let fs = &subject.policy.fs;
     let (mut list, own_mounts) = (Vec::new(), subject.policy.namespaces.unshare.contains(&Namespace::Mnt));
     if own_mounts && fs.dev.value == DevView::Minimal {
-        for name in ["null", "zero", "full", "random", "urandom", "fd/0", "shm"] {
+        for name in ["null", "zero", "full", "random", "urandom", "fd", "shm"] {
             list.push(("read", format!("/dev/{name}"), fs.dev.at));
         }
         for name in ["null", "zero", "shm"] {

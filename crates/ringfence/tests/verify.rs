@@ -1,6 +1,9 @@
 //! The verifier notices what is weakened: the same claims against plans with one thing missing.
 //! `cargo xtask mutants-of-policy` does so for every step and every list.
 
+// What is skipped is said where a person sees it.
+#![allow(clippy::print_stdout)]
+
 use bumpalo::Bump;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;

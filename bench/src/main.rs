@@ -4,12 +4,16 @@
 //!   it has none), and the calls that it allows whatever their arguments.
 //! - `compile RUNS [POLICY]`: times policy to plan, and rules to filter; a line each of name,
 //!   nanoseconds of the fastest, the median and the slowest tenth.
+//! - `optimise SOURCE TARGET`, `compare FIRST SECOND`, `corpus SOURCE…`, `seccompiler SOURCE TARGET`:
+//!   raw seccomp programs as diagrams, for `cargo xtask bench gate`.
 // Its output is what it is for.
 #![allow(clippy::print_stdout)]
 
 mod compile;
 mod filter;
+mod gate;
 mod job;
+mod peer;
 
 use anyhow::{Result, bail};
 
@@ -20,6 +24,13 @@ fn main() -> Result<()> {
         ["filter", policy, program, names] => filter::write(policy, program.as_ref(), names.as_ref()),
         ["compile", runs] => compile::time(runs.parse()?, None),
         ["compile", runs, policy] => compile::time(runs.parse()?, Some(policy)),
-        _ => bail!("usage: ringfence-bench filter POLICY PROGRAM CALLS | compile RUNS [POLICY]"),
+        ["optimise", source, target] => gate::optimised(source.as_ref(), target.as_ref()),
+        ["compare", first, second] => gate::compared(first.as_ref(), second.as_ref()),
+        ["corpus", ref sources @ ..] => gate::all(sources),
+        ["seccompiler", source, target] => peer::seccompiler(source.as_ref(), target.as_ref()),
+        _ => bail!(
+            "usage: ringfence-bench filter POLICY PROGRAM CALLS | compile RUNS [POLICY] | optimise SOURCE TARGET | \
+             compare FIRST SECOND | corpus SOURCE… | seccompiler SOURCE TARGET"
+        ),
     }
 }

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
+/// Where each function goes.
+const LAYOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist.ld");
 
 /// Runs the command with the arguments after `dist`.
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
@@ -23,8 +25,9 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     require_target()?;
     let status = cargo()
-        .args(["build", "--quiet", "--profile", "dist", "--package", "ringfence-cli", "--bin", "ringfence"])
+        .args(["rustc", "--quiet", "--profile", "dist", "--package", "ringfence-cli", "--bin", "ringfence"])
         .args(["--target", TARGET])
+        .args(["--", "-C", &format!("link-arg=-Wl,-T,{LAYOUT}")])
         .status()
         .context("cargo")?;
     ensure!(status.success(), "the build failed");

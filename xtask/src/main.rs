@@ -17,6 +17,7 @@ cargo xtask COMMAND
   bench endurance          thousands of runs in a row, and what they leave behind
   bench compile            policy to plan, and rules to filter, in one process
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
+  bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
   tables                   generate the system call tables
 
 `cargo xtask bench --help` has the options.";

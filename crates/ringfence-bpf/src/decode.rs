@@ -5,6 +5,13 @@
 
 use crate::program::{Insn, MAX_INSNS, MEMWORDS, SeccompData};
 
+/// The most instructions that all filters of a thread may have together, as the kernel counts them
+/// (`MAX_INSNS_PER_PATH`): see [`kernel_len`] and [`check_stack`].
+pub const MAX_PATH: usize = 32_768;
+
+/// What the kernel adds for each filter that is there already.
+const PENALTY: usize = 4;
+
 /// The second operand.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Source {
@@ -242,6 +249,60 @@ fn operand(at: usize, operation: Operation, len: usize) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// The kernel would answer ENOMEM: the filters of one thread are too long together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "filter {at} makes {total} instructions as the kernel counts them, it takes {MAX_PATH} for all filters of a thread"
+)]
+pub struct StackTooLong {
+    /// Which filter, in the order of attachment.
+    pub at: usize,
+    /// How many there are with it.
+    pub total: usize,
+}
+
+/// How long a program is for the kernel's bound on all filters of a thread: it counts what it
+/// converted the program to (`bpf_convert_filter`, `net/core/filter.c`), which is longer. Constant
+/// blinding (`net.core.bpf_jit_harden`) makes it longer still, and is not counted here.
+pub fn kernel_len(insns: &[Insn]) -> usize {
+    3 + insns.iter().map(|insn| converted(*insn)).sum::<usize>()
+}
+
+fn converted(insn: Insn) -> usize {
+    match decode(insn) {
+        Some(Operation::Return(_)) => 2,
+        // Division by zero answers zero, which takes a test.
+        Some(Operation::Alu(Alu::Div, Source::X)) => 5,
+        Some(Operation::Branch { compare, source, jt, jf }) => {
+            // Constants are signed there: a large one is loaded first.
+            let load = matches!(source, Source::K(k) if k >= 1 << 31);
+            // A second jump, unless one side is the next instruction; JSET has no negation.
+            let jump = jf != 0 && (jt != 0 || compare == Compare::Set);
+            1 + usize::from(load) + usize::from(jump)
+        }
+        _ => 1,
+    }
+}
+
+/// Whether the kernel would attach these programs one after the other to one thread, each being one
+/// that [`check`] accepts. Source: `seccomp_attach_filter`, `kernel/seccomp.c`.
+///
+/// # Errors
+///
+/// The first that is too much.
+pub fn check_stack(programs: &[&[Insn]]) -> Result<(), StackTooLong> {
+    let mut before = 0;
+    for (at, program) in programs.iter().enumerate() {
+        let len = kernel_len(program);
+        let total = before + len;
+        if total > MAX_PATH {
+            return Err(StackTooLong { at, total });
+        }
+        before = total + PENALTY;
+    }
+    Ok(())
 }
 
 /// No scratch word is loaded on a way that has not stored it.

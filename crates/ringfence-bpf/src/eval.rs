@@ -29,12 +29,11 @@ pub enum Error {
 ///
 /// Where the way that this input takes meets something that the kernel would have refused.
 pub fn eval(insns: &[Insn], data: &SeccompData) -> Result<u32, Error> {
-    run(insns, data).map(|(value, _)| value)
+    run(insns, data, |_| {})
 }
 
-/// The answer, and the number of instructions that it took.
-fn run(insns: &[Insn], data: &SeccompData) -> Result<(u32, usize), Error> {
-    let mut count = 0;
+/// The answer; `visit` is told the place of every instruction that it takes, in order.
+fn run(insns: &[Insn], data: &SeccompData, mut visit: impl FnMut(usize)) -> Result<u32, Error> {
     let (mut a, mut x) = (0_u32, 0_u32);
     let mut memory = [0_u32; MEMWORDS];
     let mut at = 0;
@@ -42,8 +41,8 @@ fn run(insns: &[Insn], data: &SeccompData) -> Result<(u32, usize), Error> {
         let insn = insns.get(at).ok_or(Error::End)?;
         let bad = Error::Instruction { at };
         let word = |k: u32| usize::try_from(k).ok().filter(|word| *word < MEMWORDS).ok_or(bad);
+        visit(at);
         at += 1;
-        count += 1;
         match decode(*insn).ok_or(bad)? {
             Operation::Load(offset) => a = data.word(offset).ok_or(bad)?,
             Operation::LoadImm(k) => a = k,
@@ -55,7 +54,7 @@ fn run(insns: &[Insn], data: &SeccompData) -> Result<(u32, usize), Error> {
             Operation::Alu(operator, source) => match arithmetic(operator, a, operand(source, x)) {
                 Some(value) => a = value,
                 // The kernel's conversion answers zero, which kills the thread.
-                None => return Ok((0, count)),
+                None => return Ok(0),
             },
             Operation::Neg => a = a.wrapping_neg(),
             Operation::Jump(k) => at = at.saturating_add(k as usize),
@@ -63,8 +62,8 @@ fn run(insns: &[Insn], data: &SeccompData) -> Result<(u32, usize), Error> {
                 let holds = compares(compare, a, operand(source, x));
                 at += usize::from(if holds { jt } else { jf });
             }
-            Operation::Return(k) => return Ok((k, count)),
-            Operation::ReturnA => return Ok((a, count)),
+            Operation::Return(k) => return Ok(k),
+            Operation::ReturnA => return Ok(a),
             Operation::Tax => x = a,
             Operation::Txa => a = x,
         }
@@ -86,7 +85,20 @@ pub fn action(insns: &[Insn], data: &SeccompData) -> Result<Action, Error> {
 ///
 /// As [`eval`].
 pub fn executed(insns: &[Insn], data: &SeccompData) -> Result<usize, Error> {
-    run(insns, data).map(|(_, count)| count)
+    let mut count = 0;
+    run(insns, data, |_| count += 1)?;
+    Ok(count)
+}
+
+/// The places of the instructions that a program runs for an input, in order, the return included.
+///
+/// # Errors
+///
+/// As [`eval`].
+pub fn path(insns: &[Insn], data: &SeccompData) -> Result<Vec<usize>, Error> {
+    let mut places = Vec::new();
+    run(insns, data, |at| places.push(at))?;
+    Ok(places)
 }
 
 /// Whether the kernel's action cache answers a call without running the program: it emulates the

@@ -6,10 +6,18 @@
 //! specification answers, without sharing code with the compiler.
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod compile;
 pub mod decode;
+pub mod decompile;
+pub mod diagram;
+pub mod disassemble;
 pub mod eval;
 pub mod filter;
+pub mod finding;
 pub mod program;
+pub mod prove;
+pub mod relate;
 pub mod rule;
+pub mod surface;
 pub mod table;

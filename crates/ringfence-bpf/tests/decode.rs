@@ -1,6 +1,6 @@
 //! The kernel's acceptance rules, one refusal each, and the interpreter on what it accepts.
 
-use ringfence_bpf::decode::{Refusal, check};
+use ringfence_bpf::decode::{MAX_PATH, Refusal, StackTooLong, check, check_stack, kernel_len};
 use ringfence_bpf::eval::{self, eval};
 use ringfence_bpf::program::{Insn, SeccompData};
 
@@ -41,6 +41,26 @@ fn scratch_words_on_every_way() {
     assert_eq!(check(&one_way), Err(Refusal::NotStored { at: 2, word: 3 }));
     let both = [Insn::jump(0x15, 0, 0, 2), store, Insn::stmt(0x05, 1), store, load, RET];
     assert_eq!(check(&both), Ok(()));
+}
+
+/// The kernel counts what it converts a program to, and four for each filter before.
+#[test]
+fn stacks() {
+    assert_eq!(kernel_len(&[RET]), 3 + 2);
+    assert_eq!(kernel_len(&[Insn::stmt(0x20, 0), Insn::stmt(0x16, 0)]), 3 + 1 + 1);
+    let jump = |code, k, jt, jf| kernel_len(&[Insn::jump(code, k, jt, jf), RET, RET]) - 3 - 4;
+    assert_eq!((jump(0x15, 1, 1, 0), jump(0x15, 1, 0, 1), jump(0x15, 1, 1, 1)), (1, 1, 2));
+    assert_eq!((jump(0x45, 1, 1, 0), jump(0x45, 1, 0, 1)), (1, 2));
+    assert_eq!((jump(0x15, 1 << 31, 1, 0), jump(0x1d, 1 << 31, 1, 0)), (2, 1));
+    assert_eq!(kernel_len(&[Insn::stmt(0x3c, 0), RET]), 3 + 5 + 2);
+    let mut long = vec![Insn::stmt(0x20, 0); 4095];
+    long.push(RET);
+    let len = 3 + 4095 + 2;
+    let stack = vec![long.as_slice(); 8];
+    assert_eq!(check_stack(&stack[..7]), Ok(()));
+    let total = 8 * len + 7 * 4;
+    assert!(total > MAX_PATH);
+    assert_eq!(check_stack(&stack), Err(StackTooLong { at: 7, total }));
 }
 
 #[test]

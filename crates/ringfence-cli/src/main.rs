@@ -1,38 +1,53 @@
 //! The `ringfence` command: one file a command, and the arguments.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_main)]
 
 mod args;
 mod check;
+mod gate;
 mod host;
 mod run;
+mod surface;
 mod verify;
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::os::unix::ffi::OsStrExt as _;
 
 use args::Invocation;
+use ringfence_sys::entry::Arguments;
+use ringfence_sys::heap::Heap;
 
-fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match args::parse(&args) {
-        Invocation::Run(job) => status(run::run(&job)),
-        Invocation::Check(job, format) => status(check::check(&job, format)),
-        Invocation::Verify(job, wishes, format) => status(verify::verify(&job, &wishes, format)),
+#[cfg(not(test))]
+ringfence_sys::main!(main);
+
+/// A launcher lives for a millisecond; its memory must cost it nothing.
+#[global_allocator]
+static HEAP: Heap = Heap::new();
+
+/// The exit status.
+#[cfg_attr(test, allow(dead_code))]
+fn main(arguments: Arguments) -> i32 {
+    let word = |word: &CStr| OsStr::from_bytes(word.to_bytes()).to_owned();
+    let args: Vec<OsString> = arguments.skip(1).map(word).collect();
+    let status = match args::parse(&args) {
+        // Writes nothing that would have to be flushed.
+        Invocation::Run(job) => return run::run(&job),
+        Invocation::Check(job, format) => check::check(&job, format),
+        Invocation::Verify(job, wishes, format) => verify::verify(&job, &wishes, format),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::Surface(job) => surface::run(&job),
+        Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            0
         }
         Invocation::Usage(text, status) => {
             let _ = io::stderr().lock().write_all(text.as_bytes());
             status.into()
         }
-    }
-}
-
-/// An exit status has eight bits, exit(3).
-fn status(status: i32) -> ExitCode {
-    ExitCode::from(status as u8)
+    };
+    let _ = io::stdout().lock().flush();
+    status
 }

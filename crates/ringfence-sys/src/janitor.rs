@@ -1,23 +1,27 @@
-//! The janitor: a child that outlives ringfence and removes what a containment leaves in file
-//! systems: cgroups and placeholder directories.
+//! The janitor: a child that outlives ringfence, removes what a containment leaves in file systems
+//! (cgroups and placeholder directories), and gives the terminal its modes back.
 //!
-//! It waits on a pipe that only the living hold open, so that a SIGKILL of ringfence is a word to
-//! it like any other. It has its own session, no descriptor of the caller's, and no signal reaches
-//! it but SIGKILL and SIGSTOP. cgroups(7), rmdir(2), flock(2).
+//! It waits on a socket that only the living hold open, so that a SIGKILL of ringfence is a word to
+//! it like any other. It has its own session, no descriptor but those that it was sent, and no
+//! signal reaches it but SIGKILL and SIGSTOP. cgroups(7), rmdir(2), flock(2), unix(7).
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 use linux_raw_sys::general::{
-    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_flock, __NR_fstat,
-    __NR_getdents64, __NR_nanosleep, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_poll,
-    __NR_prctl, __NR_pread64, __NR_read, __NR_rt_sigprocmask, __NR_setsid, __NR_unlinkat, __NR_wait4,
-    __NR_write, AT_FDCWD, AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY,
-    POLLIN, SIG_SETMASK, SIGKILL, pollfd, stat,
+    __NR_chdir, __NR_clone, __NR_close, __NR_close_range, __NR_dup2, __NR_exit_group, __NR_fcntl, __NR_flock,
+    __NR_getdents64, __NR_nanosleep, __NR_newfstatat, __NR_openat, __NR_pidfd_open, __NR_pidfd_send_signal,
+    __NR_poll, __NR_prctl, __NR_pread64, __NR_rt_sigprocmask, __NR_sendto, __NR_setsid, __NR_unlinkat,
+    __NR_wait4, __NR_write, AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, DT_DIR,
+    F_DUPFD_CLOEXEC, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_WRONLY, POLLIN, SIG_SETMASK, SIGKILL,
+    pollfd, stat,
 };
 use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{self, Errno};
+use crate::spawn::channel;
+use crate::terminal::{self, Modes};
 
 /// `__WALL` of linux/wait.h.
 const WALL: usize = 0x4000_0000;
@@ -49,27 +53,103 @@ pub enum Leftover<'a> {
     Placeholder(&'a CStr),
 }
 
-/// Starts a janitor, which begins when the last write end of the pipe `read` is closed, or at a
-/// byte: that says that all went well, and nothing of this containment lives any more.
+/// What a janitor is told, the first byte of a message; all but the last bring a descriptor.
+const HOLD: u8 = b'h';
+const INIT: u8 = b'i';
+const TERMINAL: u8 = b't';
+const DONE: u8 = b'.';
+const MSG_NOSIGNAL: usize = 0x4000;
+/// The longest message: a terminal's, with its modes.
+const MESSAGE: usize = 1 + Modes::SIZE;
+
+/// The caller's end of the socket: a janitor begins its work when no process holds it any more.
+/// Close-on-exec.
+#[derive(Debug)]
+pub struct Word(OwnedFd);
+
+impl Word {
+    /// Lets the janitor hold a descriptor (with the lock on its open file, flock(2)) until it has
+    /// begun and the init is gone. It is held from now on, whether or not the janitor has run yet:
+    /// a descriptor on its way is as good as an open one.
+    ///
+    /// # Errors
+    /// `EPIPE`: the janitor is gone. `ETOOMANYREFS`: RLIMIT_NOFILE, for descriptors on their way.
+    pub fn hold(&self, descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.send(&[HOLD], descriptor)
+    }
+
+    /// Names the init, by a pidfd: the janitor removes nothing, and lets go of nothing that it holds,
+    /// before the init has ended, unless [`Self::done`] says otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub fn init(&self, pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.send(&[INIT], pidfd)
+    }
+
+    /// Gives a terminal its modes back, should this process be killed while [`Modes::raw`] are in
+    /// force; other modes are somebody else's, and stay.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub fn terminal(&self, terminal: BorrowedFd<'_>, before: &Modes) -> Result<(), Errno> {
+        let mut message = [0; MESSAGE];
+        message[0] = TERMINAL;
+        message[1..].copy_from_slice(before.as_bytes());
+        self.send(&message, terminal)
+    }
+
+    /// Another copy: fcntl(2) `F_DUPFD_CLOEXEC`.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn try_clone(&self) -> Result<Self, Errno> {
+        let fd = self.0.as_raw_fd() as usize;
+        // SAFETY: numbers only; it gives a new descriptor.
+        unsafe {
+            ask(__NR_fcntl, [fd, F_DUPFD_CLOEXEC as usize, 0, 0, 0])
+                .map(|fd| Self(OwnedFd::from_raw_fd(fd as i32)))
+        }
+    }
+
+    /// All went well: nothing of the containment lives any more, and the terminal is as it was.
+    pub fn done(self) {
+        // Where the janitor is gone, nobody reads, and waiting for it says so.
+        let message = [DONE];
+        // SAFETY: one byte from a live byte.
+        let _ = unsafe {
+            raw::call(
+                __NR_sendto,
+                [self.0.as_raw_fd() as usize, message.as_ptr() as usize, 1, MSG_NOSIGNAL, 0, 0],
+            )
+        };
+    }
+
+    fn send(&self, message: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+        terminal::send_descriptor(self.0.as_raw_fd(), message, descriptor.as_raw_fd())
+    }
+}
+
+/// Starts a janitor, which begins when the last copy of [`Word`] is closed, or at [`Word::done`].
 ///
-/// Returns its process id, for [`wait`]. The caller keeps the write end, close-on-exec.
-/// It raises no SIGCHLD.
+/// Returns its process id, for [`wait`]. It raises no SIGCHLD.
 ///
 /// # Errors
-/// Those of clone(2).
-pub fn start(read: i32, leftovers: &[Leftover<'_>]) -> Result<i32, Errno> {
+/// Those of socketpair(2) and clone(2).
+pub fn start(leftovers: &[Leftover<'_>]) -> Result<(i32, Word), Errno> {
+    let (ours, its) = channel()?;
     let (all, mut before) = (u64::MAX, 0_u64);
     // SAFETY: both masks are live words of the size named. Blocked before the child exists, so
     // that no signal for the caller's terminal finds it between its birth and its own session.
     unsafe { mask(&raw const all, &raw mut before) }?;
     // SAFETY: without CLONE_VM and with a null stack this is fork(2), and the child never returns.
     let child = match unsafe { ask(__NR_clone, [0; 5]) } {
-        Ok(0) => live(read, leftovers),
+        Ok(0) => live(its.as_raw_fd(), leftovers),
         other => other,
     };
     // SAFETY: as above; the mask is the one that was found.
     unsafe { mask(&raw const before, core::ptr::null_mut()) }?;
-    child.map(|pid| pid as i32)
+    child.map(|pid| (pid as i32, Word(ours)))
 }
 
 /// Waits for a janitor that [`start`] gave, and says how many things it could not remove.
@@ -107,14 +187,14 @@ pub fn sweep(cgroup: &CStr) -> bool {
 }
 
 /// The whole life of the child.
-fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
+fn live(socket: i32, leftovers: &[Leftover<'_>]) -> ! {
     // SAFETY: all of these act on this child alone, which has its own descriptor table: a session
-    // of its own, out of reach for ptrace(2), a name, only the pipe open, no directory held.
+    // of its own, out of reach for ptrace(2), a name, only the socket open, no directory held.
     unsafe {
         let _ = ask(__NR_setsid, [0; 5]);
         let _ = ask(__NR_prctl, [PR_SET_DUMPABLE as usize, 0, 0, 0, 0]);
         let _ = ask(__NR_prctl, [PR_SET_NAME as usize, c"ringfence-tidy".as_ptr() as usize, 0, 0, 0]);
-        let _ = ask(__NR_dup2, [read as usize, 0, 0, 0, 0]);
+        let _ = ask(__NR_dup2, [socket as usize, 0, 0, 0, 0]);
         let _ = ask(__NR_close_range, [1, u32::MAX as usize, 0, 0, 0]);
         let _ = ask(__NR_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0]);
     }
@@ -133,31 +213,39 @@ fn live(read: i32, leftovers: &[Leftover<'_>]) -> ! {
 
 /// Waits for the end of ringfence: `true` where it said that nothing of the containment lives any
 /// more. Otherwise the init that it named is waited for, and with it, in a pid namespace, every
-/// process: ringfence closes the pipe some time before its init is killed, and until then nothing
-/// may be removed that holds the program. That takes as long as the kernel takes to kill.
+/// process: ringfence closes the socket some time before its init is killed, and until then nothing
+/// may be removed that holds the program, nor a lock let go that keeps others from removing it.
+/// That takes as long as the kernel takes to kill.
 fn listen() -> bool {
-    let mut init = -1;
-    loop {
-        let mut word = [0_u8; 5];
-        // SAFETY: at most five bytes to a live array.
-        match unsafe { ask(__NR_read, [0, word.as_mut_ptr() as usize, 5, 0, 0]) } {
-            Ok(4) => init = pidfd([word[0], word[1], word[2], word[3]]),
-            Ok(1 | 5) => return true,
+    let (mut init, mut seat) = (-1, None);
+    let done = loop {
+        let mut message = [0_u8; MESSAGE];
+        match terminal::receive(0, message.as_mut_ptr(), MESSAGE, true) {
+            Ok((1.., _)) if message[0] == DONE => break true,
+            Ok((1.., Some(fd))) => match message[0] {
+                INIT => init = fd,
+                TERMINAL => seat = Some((fd, Modes::from_bytes(&message[1..]))),
+                // Held by being open.
+                _ => {}
+            },
             Err(Errno::INTR) => {}
-            Ok(_) | Err(_) => break,
+            Ok(_) | Err(_) => break false,
         }
+    };
+    if let (false, Some((fd, Some(before)))) = (done, seat) {
+        before.restore(fd);
     }
-    let mut poll = pollfd { fd: init, events: POLLIN as i16, revents: 0 };
-    // SAFETY: one live `struct pollfd`; no signal but SIGKILL reaches this process.
-    while init >= 0 && unsafe { ask(__NR_poll, [&raw mut poll as usize, 1, usize::MAX, 0, 0]) }.is_err() {}
-    false
+    while !done && init >= 0 && !has_ended(init) {}
+    // SAFETY: this process's own descriptors, which nothing uses any more.
+    let _ = unsafe { ask(__NR_close_range, [0, u32::MAX as usize, 0, 0, 0]) };
+    done
 }
 
-/// A descriptor of the process; -1 where it is gone.
-fn pidfd(pid: [u8; 4]) -> i32 {
-    let pid = i32::from_ne_bytes(pid);
-    // SAFETY: numbers only.
-    unsafe { ask(__NR_pidfd_open, [pid as usize, 0, 0, 0, 0]) }.map_or(-1, |fd| fd as i32)
+/// Waits until a pidfd's process has ended; `false` where something came between.
+fn has_ended(pidfd: i32) -> bool {
+    let mut poll = pollfd { fd: pidfd, events: POLLIN as i16, revents: 0 };
+    // SAFETY: one live `struct pollfd`; no signal but SIGKILL reaches this process.
+    unsafe { ask(__NR_poll, [&raw mut poll as usize, 1, usize::MAX, 0, 0]) }.is_ok()
 }
 
 /// rmdir(2) until it is gone, for as long as it is busy; `meanwhile` runs before each new try.
@@ -192,7 +280,9 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
     for _ in 0..tries {
         // SAFETY: numbers only.
         if unsafe { ask(__NR_flock, [own.0 as usize, LOCK_EX | LOCK_NB, 0, 0, 0]) }.is_ok() {
-            return remove_directory(AT_FDCWD, path, TRIES, || {});
+            // Somebody may have removed it since it was opened, and another containment made anew.
+            return identity(own.0, c"") != identity(AT_FDCWD, path)
+                || remove_directory(AT_FDCWD, path, TRIES, || {});
         }
         if tries > 1 {
             pause();
@@ -203,14 +293,25 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
 
 /// Permission bits, with set-user-ID, set-group-ID and sticky.
 fn mode(fd: i32) -> Option<u32> {
+    status(fd, c"").map(|stat| stat.st_mode & 0o7777)
+}
+
+/// Which file it is.
+fn identity(dir: i32, path: &CStr) -> Option<(u64, u64)> {
+    status(dir, path).map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+/// fstatat(2) without following a link; of the descriptor itself where the path is empty.
+fn status(dir: i32, path: &CStr) -> Option<stat> {
     let mut stat = MaybeUninit::<stat>::uninit();
-    // SAFETY: the kernel writes one `struct stat` to where there is room for it, and where it says
-    // that it did, it did.
-    let stat = unsafe {
-        ask(__NR_fstat, [fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0]).ok()?;
-        stat.assume_init()
-    };
-    Some(stat.st_mode & 0o7777)
+    let flags = (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) as usize;
+    // SAFETY: the path ends in NUL; the kernel writes one `struct stat` to where there is room for
+    // it, and where it says that it did, it did.
+    unsafe {
+        let arguments = [dir as usize, path.as_ptr() as usize, stat.as_mut_ptr() as usize, flags, 0];
+        ask(__NR_newfstatat, arguments).ok()?;
+        Some(stat.assume_init())
+    }
 }
 
 fn pause() {

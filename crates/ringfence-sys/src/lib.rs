@@ -8,19 +8,23 @@
 pub mod abi;
 pub mod attempt;
 mod capability;
+pub mod entry;
+pub mod heap;
 mod init;
 pub mod janitor;
 mod landlock;
 mod mount;
 mod namespace;
 pub mod probe;
+pub mod ptrace;
 pub mod raw;
 pub mod run;
 mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod step;
-mod terminal;
+pub mod terminal;
 pub mod trim;
+mod word;
 
 pub use raw::Errno;

@@ -82,10 +82,13 @@ pub(crate) fn close(fd: i32) {
     let _ = unsafe { syscall!(linux_raw_sys::general::__NR_close, fd) };
 }
 
-/// exit_group(2).
+/// exit_group(2); where a filter denies that, exit(2), which ends a process of one thread as well.
 pub fn exit(code: i32) -> ! {
     loop {
-        // SAFETY: exit_group has no memory arguments and does not return.
-        let _ = unsafe { syscall!(linux_raw_sys::general::__NR_exit_group, code) };
+        // SAFETY: neither has memory arguments, and they do not return but where they are denied.
+        unsafe {
+            let _ = syscall!(linux_raw_sys::general::__NR_exit_group, code);
+            let _ = syscall!(linux_raw_sys::general::__NR_exit, code);
+        }
     }
 }

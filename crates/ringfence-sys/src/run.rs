@@ -11,6 +11,7 @@ use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
+use crate::word::Word;
 use crate::{capability, init, landlock, mount, namespace, seccomp, terminal};
 
 const AT_FDCWD: i32 = -100;
@@ -18,7 +19,6 @@ const SIGKILL: usize = 9;
 const O_WRONLY_CLOEXEC: usize = 1 | 0o2000000;
 const CLOSE_RANGE_CLOEXEC: usize = 4;
 const MAGIC: u32 = 0x7266_6e63;
-const FAILED: u32 = 1;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
 
@@ -60,22 +60,32 @@ impl SingleThreaded {
 ///
 /// What earlier steps changed stays changed: the caller reports and exits.
 pub fn in_place(_proof: SingleThreaded, steps: &[Step<'_>]) -> Failure {
-    let mut machine = Machine::new(-1, core::ptr::null_mut());
+    let mut machine = Machine::new(Line { channel: -1, maker: -1, word: None }, core::ptr::null_mut());
     // SAFETY: the process is single-threaded, so its state is the caller's alone.
     unsafe { machine.run(steps, 0) }
 }
 
-/// The state of the interpreter: descriptors by slot, and the channel to the maker.
-pub(crate) struct Machine {
+/// What leads to the maker; all of it missing where the steps run in place.
+pub(crate) struct Line<'a> {
+    /// A socket for what the child asks for; -1: nothing.
+    pub(crate) channel: i32,
+    /// A pidfd of the maker; -1: the channel tells whether it is there, or nobody is waited for.
+    pub(crate) maker: i32,
+    /// Where a failure is said.
+    pub(crate) word: Option<&'a Word>,
+}
+
+/// The state of the interpreter: descriptors by slot, and the line to the maker.
+pub(crate) struct Machine<'a> {
     slots: [i32; Slot::COUNT],
-    channel: i32,
+    line: Line<'a>,
     command_stack: *mut u8,
     /// What comes after the last step, where that is no execve(2).
     pub(crate) end: Option<End>,
 }
 
 struct Rest<'a> {
-    machine: *mut Machine,
+    machine: *mut Machine<'a>,
     steps: &'a [Step<'a>],
     from: usize,
 }
@@ -84,13 +94,11 @@ struct Rest<'a> {
 struct Message {
     magic: u32,
     kind: u32,
-    step: u32,
-    errno: u32,
 }
 
-impl Machine {
-    pub(crate) fn new(channel: i32, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], channel, command_stack, end: None }
+impl<'a> Machine<'a> {
+    pub(crate) fn new(line: Line<'a>, command_stack: *mut u8) -> Self {
+        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None }
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -120,23 +128,18 @@ impl Machine {
     }
 
     fn close_channel(&mut self) {
-        if self.channel >= 0 {
-            close(self.channel);
-            self.channel = -1;
+        if self.line.channel >= 0 {
+            close(self.line.channel);
+            self.line.channel = -1;
         }
     }
 
     pub(crate) fn tell_failure(&self, failure: Failure) {
-        if let Some(end) = self.end {
-            return (end.note)(failure);
+        match (self.end, self.line.word) {
+            (Some(end), _) => (end.note)(failure),
+            (None, Some(word)) => word.failed(failure),
+            (None, None) => {}
         }
-        let message = Message {
-            magic: MAGIC,
-            kind: FAILED,
-            step: failure.step as u32,
-            errno: u32::from(failure.errno.0),
-        };
-        let _ = self.send(&message);
     }
 
     /// The command is cloned and runs the rest; this process becomes its init and never returns
@@ -145,9 +148,13 @@ impl Machine {
         if self.command_stack.is_null() {
             return Err(Errno::INVAL);
         }
-        let rest = Rest { machine: self, steps, from };
+        let rest = Rest { machine: core::ptr::from_mut(self).cast(), steps, from };
         // SAFETY: the stack was made for the command; `rest` lives until execve, as vfork waits.
         let pid = unsafe { vfork_calling(self.command_stack, command_main, (&raw const rest).cast()) }?;
+        // The command has done its execve or has said why not: the steps are not needed any more.
+        if let Some(word) = self.line.word {
+            word.started();
+        }
         init::attend(pid)
     }
 
@@ -157,7 +164,7 @@ impl Machine {
         unsafe {
             syscall!(
                 nr::__NR_sendto,
-                self.channel,
+                self.line.channel,
                 core::ptr::from_ref(message),
                 size_of::<Message>(),
                 no_signal,
@@ -318,20 +325,23 @@ impl Machine {
         }
     }
 
-    /// The maker may have died before `PR_SET_PDEATHSIG` was in force: then its end of the channel is closed.
+    /// The maker may have died before `PR_SET_PDEATHSIG` was in force: then its pidfd is readable,
+    /// or its end of the channel closed.
     fn die_with_parent(&self) -> Result<(), Errno> {
         number(prctl::PR_SET_PDEATHSIG, SIGKILL)?;
-        if self.channel < 0 {
-            return Ok(());
-        }
-        let mut poll = nr::pollfd { fd: self.channel, events: 0, revents: 0 };
+        let (fd, events) = match (self.line.channel, self.line.maker) {
+            (..0, ..0) => return Ok(()),
+            (..0, maker) => (maker, nr::POLLIN as i16),
+            (channel, _) => (channel, 0),
+        };
+        let mut poll = nr::pollfd { fd, events, revents: 0 };
         // SAFETY: poll reads and writes one `struct pollfd`.
         let ready = unsafe { syscall!(nr::__NR_poll, &raw mut poll, 1, 0) }?;
         if ready > 0 && poll.revents != 0 { Err(Errno::SRCH) } else { Ok(()) }
     }
 
     fn sync(&self) -> Result<(), Errno> {
-        self.send(&Message { magic: MAGIC, kind: WAITING, step: 0, errno: 0 })?;
+        self.send(&Message { magic: MAGIC, kind: WAITING })?;
         self.hear()
     }
 
@@ -339,7 +349,7 @@ impl Machine {
     fn hear(&self) -> Result<(), Errno> {
         let mut word = [0u8; 1];
         // SAFETY: read writes at most one byte.
-        match unsafe { syscall!(nr::__NR_read, self.channel, word.as_mut_ptr(), 1) }? {
+        match unsafe { syscall!(nr::__NR_read, self.line.channel, word.as_mut_ptr(), 1) }? {
             1 => Ok(()),
             _ => Err(Errno::SRCH),
         }
@@ -347,11 +357,11 @@ impl Machine {
 
     fn open_terminal(&self, ptmx: &CStr, fds: u8) -> Result<(), Errno> {
         let (master, slave) = terminal::open_pair(ptmx)?;
-        let message = Message { magic: MAGIC, kind: TERMINAL, step: 0, errno: 0 };
+        let message = Message { magic: MAGIC, kind: TERMINAL };
         // SAFETY: the message is plain data of that size.
         let bytes =
             unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
-        terminal::send_descriptor(self.channel, bytes, master)?;
+        terminal::send_descriptor(self.line.channel, bytes, master)?;
         close(master);
         self.hear()?;
         terminal::make_controlling(slave)?;
@@ -374,7 +384,7 @@ impl Machine {
                 plain(nr::__NR_close_range, [first as usize, last as usize, flags])
             }
         };
-        match u32::try_from(self.channel) {
+        match u32::try_from(self.line.channel) {
             Ok(channel) if (first..=last).contains(&channel) && !on_exec => {
                 if channel > first {
                     part(first, channel - 1)?;
@@ -437,33 +447,21 @@ fn dup(from: i32, to: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Why there is no message.
-pub(crate) enum Silence {
-    /// None yet.
-    Nothing,
-    /// The child and its command have closed their end: none will come.
-    Closed,
-}
-
-/// One message from the channel, with a descriptor where one came along.
-pub(crate) fn receive(channel: i32, wait: bool) -> Result<Report, Silence> {
-    let mut message = Message { magic: 0, kind: 0, step: 0, errno: 0 };
+/// One message from the channel, with a descriptor where one came along; `None` where there is none
+/// now (`wait` false), or both child and command have closed their end (`wait` true).
+pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
+    let mut message = Message { magic: 0, kind: 0 };
     let got = terminal::receive(channel, (&raw mut message).cast(), size_of::<Message>(), wait);
-    let (len, fd) = match got {
-        Ok((0, _)) => return Err(Silence::Closed),
-        Ok(got) => got,
-        Err(_) => return Err(Silence::Nothing),
-    };
+    let (len, fd) = got.ok().filter(|(len, _)| *len > 0)?;
     // SAFETY: a descriptor that came with the message is new and ours.
     let fd = fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     if len != size_of::<Message>() || message.magic != MAGIC {
-        return Err(Silence::Nothing);
+        return None;
     }
     match (message.kind, fd) {
-        (FAILED, _) => Ok(Report::Failed { step: message.step as usize, errno: Errno(message.errno as u16) }),
-        (WAITING, _) => Ok(Report::Waiting),
-        (TERMINAL, Some(fd)) => Ok(Report::Terminal(fd)),
-        _ => Err(Silence::Nothing),
+        (WAITING, _) => Some(Report::Waiting),
+        (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
+        _ => None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The launcher's own signals: blocked while a child is attended to, and read from a descriptor.
+//! The launcher's own signals: blocked while a child is attended to, and taken one by one, or read
+//! from a descriptor where there is more to wait for.
 
 use linux_raw_sys::general as nr;
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -32,6 +33,18 @@ impl Blocked {
         self.before
     }
 
+    /// Waits for a signal, at most `nanoseconds` (`None`: for ever), and takes it. The end of a
+    /// child is one where [`children_are_told`]. `None`: the time is over, or the wait was cut short.
+    pub fn take(&self, nanoseconds: Option<u64>) -> Option<i32> {
+        let all = u64::MAX;
+        let time = nanoseconds.map(|all| [all / 1_000_000_000, all % 1_000_000_000]);
+        let time = time.as_ref().map_or(core::ptr::null(), |time| time.as_ptr());
+        // SAFETY: rt_sigtimedwait reads one 64-bit set and one `struct timespec`; no info.
+        unsafe { syscall!(nr::__NR_rt_sigtimedwait, &raw const all, 0, time, 8) }
+            .ok()
+            .map(|signal| signal as i32)
+    }
+
     /// signalfd(2) of every signal.
     ///
     /// # Errors
@@ -45,6 +58,18 @@ impl Blocked {
                 .map(|fd| OwnedFd::from_raw_fd(fd as i32))
         }
     }
+}
+
+/// Whether the end of a child is told by SIGCHLD: it is not where the signal is ignored or
+/// `SA_NOCLDWAIT` is set (do_notify_parent of kernel/signal.c).
+#[must_use]
+pub fn children_are_told() -> bool {
+    let (sigchld, ignore, no_wait) = (17, 1, 2);
+    // struct kernel_sigaction: handler, flags, restorer, mask.
+    let mut action = [0usize; 4];
+    // SAFETY: rt_sigaction writes one kernel_sigaction of 32 bytes, and changes nothing for a null new one.
+    let asked = unsafe { syscall!(nr::__NR_rt_sigaction, sigchld, 0, action.as_mut_ptr(), 8) };
+    asked.is_ok() && action[0] != ignore && action[1] & no_wait == 0
 }
 
 impl Drop for Blocked {

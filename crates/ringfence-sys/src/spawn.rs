@@ -1,5 +1,5 @@
-//! clone3(2) with vfork-like sharing of memory, pidfd, and the fixed-size channel on which a
-//! child says what failed.
+//! clone3(2) with vfork-like sharing of memory, a pidfd, and the ways in which a child says what
+//! failed: a word in the shared memory, and a socket where there is more to say.
 //!
 //! A child runs on a stack of its own in the memory of its maker, so that a large caller pays
 //! nothing for it. That is sound because [`with_child`] does not return before the child is gone.
@@ -11,11 +11,14 @@ use linux_raw_sys::general as nr;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{Errno, close, exit, syscall};
-use crate::run::{self, Machine};
+use crate::run::{self, Failure, Line, Machine};
 use crate::step::Step;
+use crate::word::{Said, Word};
 
 /// Size of one stack: the interpreter needs less than a quarter of it.
 const STACK: usize = 32 * 1024;
+/// The init's, below the word that it shares with its maker; a multiple of 16.
+const INIT_STACK: usize = STACK - 64;
 const PAGE: usize = 4096;
 const CLONE_VM: u64 = 0x100;
 const CLONE_VFORK: u64 = 0x4000;
@@ -40,7 +43,7 @@ pub(crate) struct CloneArgs {
     pub(crate) cgroup: u64,
 }
 
-/// What a child tells its maker, in one fixed-size message.
+/// What a child tells its maker.
 #[derive(Debug)]
 pub enum Report {
     /// Step `step` of the program failed; the child is gone.
@@ -87,7 +90,9 @@ pub struct Handle {
 #[derive(Debug)]
 pub struct Child<'s> {
     handle: Handle,
-    channel: OwnedFd,
+    /// Only where the child has something to ask for.
+    channel: Option<OwnedFd>,
+    word: &'s Word,
     started: bool,
     steps: PhantomData<&'s ()>,
 }
@@ -103,8 +108,13 @@ pub struct Running {
 
 struct Start<'a> {
     steps: &'a [Step<'a>],
+    /// -1: none.
     channel: i32,
+    /// -1: none.
     parents_end: i32,
+    /// A pidfd of the maker; -1 where the channel tells whether it is there.
+    maker: i32,
+    word: &'a Word,
     command_stack: *mut u8,
 }
 
@@ -115,18 +125,24 @@ struct Start<'a> {
 /// starts with the caller's mask.
 ///
 /// # Errors
-/// The errno of socketpair(2), mmap(2) or clone3(2); nothing is started then.
+/// The errno of mmap(2), socketpair(2), pidfd_open(2) or clone3(2); nothing is started then.
 pub fn with_child<R>(
     steps: &[Step<'_>],
     request: &Request<'_>,
     attend: impl FnOnce(&mut Child<'_>) -> R,
 ) -> Result<(R, Option<Running>), Errno> {
     let stacks = Stacks::new()?;
-    let (ours, childs) = channel()?;
+    let asks = steps.iter().any(|step| matches!(step, Step::Sync | Step::OpenTerminal { .. }));
+    let (ours, childs) =
+        if asks { channel().map(|(ours, childs)| (Some(ours), Some(childs)))? } else { (None, None) };
+    let maker = if asks { None } else { Some(own_pidfd()?) };
+    let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let start = Start {
         steps,
-        channel: childs.as_raw_fd(),
-        parents_end: ours.as_raw_fd(),
+        channel: number(&childs),
+        parents_end: number(&ours),
+        maker: number(&maker),
+        word: stacks.word(),
         command_stack: stacks.command(),
     };
     let mut pidfd: i32 = -1;
@@ -135,7 +151,7 @@ pub fn with_child<R>(
         pidfd: &raw mut pidfd as u64,
         exit_signal: SIGCHLD,
         stack: stacks.init() as u64,
-        stack_size: STACK as u64,
+        stack_size: INIT_STACK as u64,
         ..CloneArgs::default()
     };
     if let Some(cgroup) = request.cgroup {
@@ -143,16 +159,18 @@ pub fn with_child<R>(
         args.cgroup = cgroup.as_raw_fd() as u64;
     }
     // SAFETY: the stack is fresh and larger than the interpreter needs; `start` and all it borrows
-    // outlive their use: below, the child is either reaped, or has closed its end of the channel,
-    // which it does after its last look at them.
+    // outlive their use: below, the child is either reaped, or has said that the command has
+    // started, which it does after its last look at them.
     let pid = unsafe { clone_calling(&args, child_main, (&raw const start).cast()) }?;
-    drop(childs);
+    drop((childs, maker));
     // SAFETY: clone3 succeeded, so the kernel has put a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let handle = Handle { pid, pidfd, ended: None };
-    let mut guard = Guard { child: Child { handle, channel: ours, started: false, steps: PhantomData } };
+    let child = Child { handle, channel: ours, word: stacks.word(), started: false, steps: PhantomData };
+    let mut guard = Guard { child };
     let result = attend(&mut guard.child);
-    Ok((result, guard.hand_over(stacks)))
+    let over = guard.hand_over();
+    Ok((result, over.map(|handle| Running { handle, _stacks: stacks })))
 }
 
 /// Sees to it that a panic in `attend` leaves no child behind that borrows what is unwound.
@@ -161,10 +179,10 @@ struct Guard<'s> {
 }
 
 impl Guard<'_> {
-    fn hand_over(self, stacks: Stacks) -> Option<Running> {
+    fn hand_over(self) -> Option<Handle> {
         let Self { child } = self;
         let Child { handle, started, .. } = child;
-        (started && handle.ended.is_none()).then_some(Running { handle, _stacks: stacks })
+        (started && handle.ended.is_none()).then_some(handle)
     }
 }
 
@@ -214,39 +232,36 @@ impl Child<'_> {
         &mut self.handle
     }
 
-    /// Becomes readable when there is a [`Report`], or at the end.
-    #[must_use]
-    pub fn channel(&self) -> BorrowedFd<'_> {
-        self.channel.as_fd()
-    }
-
-    /// The next report; `None` where there is none now (`wait` false) or ever again (`wait` true).
+    /// The next report; `None` where there is none now (`wait` false), or will be none of what the
+    /// child asks for (`wait` true).
     pub fn report(&mut self, wait: bool) -> Option<Report> {
-        run::receive(self.channel.as_raw_fd(), wait).ok()
+        let asked = self.channel.as_ref().and_then(|channel| run::receive(channel.as_raw_fd(), wait));
+        asked.or(match self.word.said() {
+            Said::Failed(Failure { step, errno }) => Some(Report::Failed { step, errno }),
+            Said::Nothing | Said::Started => None,
+        })
     }
 
-    /// Whether the command's execve(2) has been done: the channel closes with it. A report that
-    /// comes instead is given back.
+    /// Whether the command's execve(2) has been done.
     ///
     /// # Errors
-    /// The report.
+    /// The report of what failed.
     pub fn started(&mut self) -> Result<bool, Report> {
-        match run::receive(self.channel.as_raw_fd(), false) {
-            Ok(report) => Err(report),
-            Err(run::Silence::Closed) => {
-                self.started = true;
-                Ok(true)
-            }
-            Err(run::Silence::Nothing) => Ok(false),
+        match self.word.said() {
+            Said::Failed(Failure { step, errno }) => return Err(Report::Failed { step, errno }),
+            Said::Started => self.started = true,
+            Said::Nothing => {}
         }
+        Ok(self.started)
     }
 
     /// Lets a child go on that waits at [`Step::Sync`] or [`Step::OpenTerminal`].
     ///
     /// # Errors
-    /// `EPIPE` where it is gone.
+    /// `EPIPE` where it is gone; `EBADF` where no step of it waits.
     pub fn go_on(&mut self) -> Result<(), Errno> {
-        run::send_word(self.channel.as_raw_fd())
+        let channel = self.channel.as_ref().ok_or(Errno::BADF)?;
+        run::send_word(channel.as_raw_fd())
     }
 }
 
@@ -260,8 +275,11 @@ impl Running {
 extern "C" fn child_main(start: *const c_void) -> ! {
     // SAFETY: `with_child` passes a `Start` that outlives the child.
     let start = unsafe { &*start.cast::<Start<'_>>() };
-    close(start.parents_end);
-    let mut machine = Machine::new(start.channel, start.command_stack);
+    if start.parents_end >= 0 {
+        close(start.parents_end);
+    }
+    let line = Line { channel: start.channel, maker: start.maker, word: Some(start.word) };
+    let mut machine = Machine::new(line, start.command_stack);
     // SAFETY: this is the fresh child of `with_child`, with a descriptor table of its own.
     let failure = unsafe { machine.run(start.steps, 0) };
     machine.tell_failure(failure);
@@ -329,6 +347,8 @@ pub(crate) struct Stacks {
 
 impl Stacks {
     const LEN: usize = 2 * (STACK + PAGE);
+    /// Of the word, on top of the stack of the init, where a page is in use anyway.
+    const WORD: usize = PAGE + INIT_STACK;
 
     pub(crate) fn new() -> Result<Self, Errno> {
         let (read_write, private_anonymous) = (3, 0x22);
@@ -336,11 +356,18 @@ impl Stacks {
         let base =
             unsafe { syscall!(nr::__NR_mmap, 0, Self::LEN, read_write, private_anonymous, usize::MAX, 0) }?;
         let stacks = Self { base };
+        // SAFETY: inside the mapping, which is aligned to pages and used by nobody yet.
+        unsafe { core::ptr::with_exposed_provenance_mut::<Word>(base + Self::WORD).write(Word::new()) };
         for guard in [base, base + STACK + PAGE] {
             // SAFETY: the page is part of the mapping above, which nothing uses yet.
             unsafe { syscall!(nr::__NR_mprotect, guard, PAGE, 0) }?;
         }
         Ok(stacks)
+    }
+
+    fn word(&self) -> &Word {
+        // SAFETY: `new` has put one there, outside of both stacks; it is only changed atomically.
+        unsafe { &*core::ptr::with_exposed_provenance::<Word>(self.base + Self::WORD) }
     }
 
     fn init(&self) -> *mut u8 {
@@ -359,6 +386,16 @@ impl Drop for Stacks {
     }
 }
 
+/// A pidfd of the calling process, close-on-exec, pidfd_open(2).
+fn own_pidfd() -> Result<OwnedFd, Errno> {
+    // SAFETY: numbers only; a new descriptor is ours.
+    unsafe {
+        let own = syscall!(nr::__NR_getpid)?;
+        syscall!(nr::__NR_pidfd_open, own, 0).map(|fd| OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+/// A connected pair that keeps messages apart and closes at execve(2): `SOCK_SEQPACKET`.
 pub(crate) fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (af_unix, seqpacket_cloexec) = (1, 5 | 0o2000000);
     let mut pair = [-1i32; 2];

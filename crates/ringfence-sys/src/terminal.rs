@@ -3,6 +3,7 @@
 use core::ffi::CStr;
 
 use linux_raw_sys::general as nr;
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{Errno, close, syscall};
 
@@ -11,6 +12,14 @@ const O_RDWR_NOCTTY_CLOEXEC: usize = 0o2 | 0o400 | 0o2000000;
 const TIOCSPTLCK: usize = 0x4004_5431;
 const TIOCGPTPEER: usize = 0x5441;
 const TIOCSCTTY: usize = 0x540e;
+const TCGETS2: usize = 0x802c_542a;
+const TCSETS2: usize = 0x402c_542b;
+/// `IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON` of asm-generic/termbits.h.
+const INPUT: u32 = 0o1 | 0o2 | 0o10 | 0o40 | 0o100 | 0o200 | 0o400 | 0o2000;
+/// `OPOST`.
+const OUTPUT: u32 = 0o1;
+/// `ECHO | ECHONL | ICANON | ISIG | IEXTEN`.
+const LOCAL: u32 = 0o10 | 0o100 | 0o2 | 0o1 | 0o100000;
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 
@@ -40,6 +49,62 @@ struct RightsMessage {
     pad: i32,
 }
 
+/// The modes of a terminal: `struct termios2` of asm-generic/termbits.h, in eleven words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Modes([u32; 11]);
+
+impl Modes {
+    /// In bytes.
+    pub const SIZE: usize = 44;
+
+    /// `TCGETS2`.
+    ///
+    /// # Errors
+    /// `ENOTTY`; `EIO`: the terminal has hung up.
+    pub fn of(terminal: BorrowedFd<'_>) -> Result<Self, Errno> {
+        Self::get(terminal.as_raw_fd())
+    }
+
+    /// These modes made raw as cfmakeraw(3) would, as far as its flags are concerned.
+    #[must_use]
+    pub fn raw(&self) -> Self {
+        let mut raw = *self;
+        for (word, flags) in [(0, INPUT), (1, OUTPUT), (3, LOCAL)] {
+            raw.0[word] &= !flags;
+        }
+        raw
+    }
+
+    /// Sets these modes where those of the terminal are still raw; does nothing elsewhere.
+    pub(crate) fn restore(&self, terminal: i32) {
+        let flags = |modes: &Self| [modes.0[0], modes.0[1], modes.0[3]];
+        if Self::get(terminal).is_ok_and(|now| flags(&now) == flags(&self.raw())) {
+            // SAFETY: TCSETS2 reads one `struct termios2`.
+            let _ = unsafe { syscall!(nr::__NR_ioctl, terminal, TCSETS2, self.0.as_ptr()) };
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; Self::SIZE] {
+        // SAFETY: eleven words are forty-four bytes, and every byte is initialised.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut modes = Self([0; 11]);
+        for (word, bytes) in modes.0.iter_mut().zip(bytes.chunks_exact(4)) {
+            *word = u32::from_ne_bytes(bytes.try_into().ok()?);
+        }
+        (bytes.len() == Self::SIZE).then_some(modes)
+    }
+
+    fn get(terminal: i32) -> Result<Self, Errno> {
+        let mut modes = Self([0; 11]);
+        // SAFETY: TCGETS2 writes one `struct termios2`.
+        unsafe { syscall!(nr::__NR_ioctl, terminal, TCGETS2, modes.0.as_mut_ptr()) }?;
+        Ok(modes)
+    }
+}
+
 /// Opens a pair: (master, slave). The master is close-on-exec, the slave too.
 pub(crate) fn open_pair(ptmx: &CStr) -> Result<(i32, i32), Errno> {
     // SAFETY: the path lives across the call.
@@ -57,6 +122,18 @@ pub(crate) fn open_pair(ptmx: &CStr) -> Result<(i32, i32), Errno> {
             close(master);
             Err(error)
         }
+    }
+}
+
+/// The other end of a terminal, by its master: `TIOCGPTPEER`. Close-on-exec, and of no session.
+///
+/// # Errors
+/// `EIO`, `EMFILE`, `ENOTTY`.
+pub fn slave(master: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    // SAFETY: TIOCGPTPEER takes open flags, and gives a new descriptor.
+    unsafe {
+        syscall!(nr::__NR_ioctl, master.as_raw_fd(), TIOCGPTPEER, O_RDWR_NOCTTY_CLOEXEC)
+            .map(|fd| OwnedFd::from_raw_fd(fd as i32))
     }
 }
 

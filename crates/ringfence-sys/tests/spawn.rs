@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 use std::time::{Duration, Instant};
 
 use ringfence_sys::Errno;
-use ringfence_sys::abi::{MountAttr, Vector};
+use ringfence_sys::abi::{MountAttr, SockFilter, Vector};
 use ringfence_sys::signal::Blocked;
 use ringfence_sys::spawn::{Child, Ended, Report, Request, with_child};
 use ringfence_sys::step::{Dir, Slot, Step};
@@ -150,4 +150,27 @@ fn a_started_child_is_handed_over_and_killed_when_dropped() {
     assert_eq!(running.handle().wait(false), None);
     drop(running);
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+}
+
+/// As strict mode would: of both calls that end a process, exit(2) alone is allowed.
+#[test]
+fn a_command_that_cannot_start_ends_by_the_exit_that_its_filter_allows() {
+    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+    // BPF_LD|BPF_W|BPF_ABS of the number; BPF_JMP|BPF_JEQ|BPF_K with exit; BPF_RET|BPF_K.
+    let program =
+        [insn(0x20, 0, 0, 0), insn(0x15, 0, 1, 60), insn(6, 0, 0, 0x7fff_0000), insn(6, 0, 0, 0x5_0001)];
+    let filter = Step::SeccompFilter { flags: 0, program: &program };
+    let missing = Step::Chdir(c"/this/does/not/exist");
+    let steps = [Step::Supervise, Step::NoNewPrivs, filter, missing];
+    let _blocked = Blocked::all().unwrap();
+    let (ended, _) = with_child(&steps, &Request { namespaces: USER | PID, cgroup: None }, |child| {
+        let start = Instant::now();
+        let mut ended = None;
+        while ended.is_none() && start.elapsed() < Duration::from_secs(20) {
+            ended = child.handle().wait(false);
+        }
+        ended
+    })
+    .unwrap();
+    assert_eq!(ended, Some(Ended::Exited(125)));
 }

@@ -156,6 +156,7 @@ fn user_namespace(identity: namespace::Identity) -> namespace::Model {
         unshare: BTreeSet::from([Namespace::User]),
         unshare_at: None,
         in_place: false,
+        enters_cgroup: false,
         hostname: None,
         hostname_at: None,
         identity,

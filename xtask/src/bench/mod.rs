@@ -4,6 +4,7 @@ mod args;
 mod calls;
 mod compile;
 mod endurance;
+mod gate;
 mod launch;
 mod level;
 mod machine;
@@ -19,9 +20,9 @@ use anyhow::{Result, bail};
 use args::Args;
 
 const HELP: &str = "\
-cargo xtask bench launch|calls|memory|endurance|compile [OPTION…]
+cargo xtask bench launch|calls|memory|endurance|compile|gate [OPTION…]
 
-  --runs N              measured runs of each (launch 200, endurance 10000, compile 1000)
+  --runs N              measured runs of each (launch 200, endurance 10000, compile 1000, gate 40)
   --level a,b,c,d       a: seccomp and Landlock; b: namespaces and an own view;
                         c: b and an empty network; d: c and a filter of Docker's size;
                         default: `ringfence run` without a policy (launch only)
@@ -52,6 +53,7 @@ pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
         Some("calls") => calls::run(&args),
         Some("compile") => compile::run(&args),
         Some("endurance") => endurance::run(&args),
+        Some("gate") => gate::run(&args),
         Some("launch") => launch::run(&args),
         Some("memory") => memory::run(&args),
         other => bail!("no benchmark `{}`\n\n{HELP}", other.unwrap_or_default()),

@@ -90,8 +90,7 @@ impl Scene {
         for name in ["true", "sleep"] {
             scene.build(name, name, &[], Path::new(""))?;
         }
-        let standard = ["--target", TARGET, "-C", "target-feature=+crt-static"];
-        scene.rustc("meter", "meter", &standard, Path::new(""))?;
+        standard("meter", &scene.meter())?;
         Ok(scene)
     }
 
@@ -164,17 +163,7 @@ impl Scene {
     }
 
     fn rustc(&self, source: &str, name: &str, flags: &[&str], filter: &Path) -> Result<()> {
-        let status = Command::new("rustc")
-            .args(["--edition", "2024", "-C", "panic=abort", "-C", "opt-level=3", "-C", "strip=symbols"])
-            .args(flags)
-            .arg("-o")
-            .arg(self.place.join(name))
-            .arg(Path::new(SOURCES).join("program").join(format!("{source}.rs")))
-            .env("FILTER", filter)
-            .status()
-            .context("rustc")?;
-        ensure!(status.success(), "bench/program/{source}.rs does not build");
-        Ok(())
+        rustc(source, &self.place.join(name), flags, filter)
     }
 }
 
@@ -193,6 +182,25 @@ fn default_place() -> Result<PathBuf> {
     }
     Ok(PathBuf::from(std::env::var_os("HOME").context("no HOME: name a directory by --place")?)
         .join(".cache"))
+}
+
+/// Builds a program of bench/program with the standard library.
+pub(crate) fn standard(source: &str, target: &Path) -> Result<()> {
+    rustc(source, target, &["--target", TARGET, "-C", "target-feature=+crt-static"], Path::new(""))
+}
+
+fn rustc(source: &str, target: &Path, flags: &[&str], filter: &Path) -> Result<()> {
+    let status = Command::new("rustc")
+        .args(["--edition", "2024", "-C", "panic=abort", "-C", "opt-level=3", "-C", "strip=symbols"])
+        .args(flags)
+        .arg("-o")
+        .arg(target)
+        .arg(Path::new(SOURCES).join("program").join(format!("{source}.rs")))
+        .env("FILTER", filter)
+        .status()
+        .context("rustc")?;
+    ensure!(status.success(), "bench/program/{source}.rs does not build");
+    Ok(())
 }
 
 /// Builds the program that uses ringfence as a library.

@@ -39,7 +39,8 @@ impl Manual {
         Vec::new()
     }
 
-    fn page(&self, call: &str) -> Option<String> {
+    /// The source of a page of section 2.
+    pub(super) fn page(&self, call: &str) -> Option<String> {
         let file = self.folder.join(format!("{call}.2.gz"));
         let output = Command::new("gzip").arg("-dc").arg(&file).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

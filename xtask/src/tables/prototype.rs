@@ -81,16 +81,49 @@ const SIGNED: &[(&str, u8)] = &[
 /// Types that are addresses behind a typedef.
 const POINTERS: [&str; 3] = ["cap_user_header_t", "cap_user_data_t", "__sighandler_t"];
 
-/// Arguments of which the kernel reads fewer bits than their C type has: the low bits that count.
-const NARROWED: [(&str, &str, u8); 2] = [
-    ("sys_clone", "clone_flags", 32), // kernel/fork.c: lower_32_bits(clone_flags)
-    ("sys_mmap", "fd", 32),           // mm/mmap.c: fget(fd), which takes an unsigned int
-];
+/// How many bits the kernel reads of each argument of the types `long` and `unsigned long`.
+pub(super) struct Wide(BTreeMap<(String, String), (u8, std::cell::Cell<bool>)>);
+
+impl Wide {
+    /// From `wide.txt`.
+    pub(super) fn new(text: &str) -> Result<Self> {
+        let mut reviewed = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut fields = line.split(' ');
+            let mut next = || fields.next().with_context(|| format!("wide.txt: {line}"));
+            let (call, argument, bits) = (next()?, next()?, next()?.parse()?);
+            next().context("no reason")?;
+            let entry = (bits, std::cell::Cell::new(false));
+            if reviewed.insert((call.to_owned(), argument.to_owned()), entry).is_some() {
+                bail!("wide.txt: {call} {argument} twice")
+            }
+        }
+        Ok(Self(reviewed))
+    }
+
+    fn bits(&self, entry: &str, argument: &str) -> Result<u8> {
+        let call = entry.strip_prefix("compat_sys_").or(entry.strip_prefix("sys_")).unwrap_or(entry);
+        let found = self.0.get(&(call.to_owned(), argument.to_owned()));
+        let (bits, used) = found.with_context(|| {
+            format!("{call} {argument}: how many bits does the kernel read? Add it to wide.txt")
+        })?;
+        used.set(true);
+        Ok(*bits)
+    }
+
+    /// Fails where an entry names no argument any more.
+    pub(super) fn all_used(&self) -> Result<()> {
+        match self.0.iter().find(|(_, (_, used))| !used.get()) {
+            Some(((call, argument), _)) => bail!("wide.txt: no {argument} of {call} is long"),
+            None => Ok(()),
+        }
+    }
+}
 
 impl Argument {
     /// The argument as an expression of the generated file. On i386 the kernel casts every
     /// register to `unsigned int` (`SC_IA32_REGS_TO_ARGS`), so no argument is wider than 32 bits.
-    pub(super) fn expression(&self, entry: &str, i386: bool, alias: &str) -> Result<String> {
+    pub(super) fn expression(&self, entry: &str, i386: bool, alias: &str, wide: &Wide) -> Result<String> {
         let ctype = self.ctype.replace("__user ", "").replace(" __user", "");
         let bare = ctype.strip_prefix("const ").unwrap_or(&ctype);
         let of = |table: &[(&str, u8)]| table.iter().find(|(name, _)| *name == bare).map(|(_, width)| *width);
@@ -103,9 +136,11 @@ impl Argument {
         } else {
             bail!("width of the C type `{ctype}` of {} is not known", self.name)
         };
-        let narrowed = NARROWED.iter().find(|(at, name, _)| *at == entry && *name == self.name);
-        let width = narrowed.map_or(width, |(_, _, bits)| *bits);
-        let width = if i386 { width.min(32) } else { width };
+        let width = match bare {
+            _ if i386 => width.min(32),
+            "long" | "unsigned long" => wide.bits(entry, &self.name)?,
+            _ => width,
+        };
         let alias = if alias == self.name { "" } else { alias };
         Ok(format!("a({:?}, {alias:?}, {ctype:?}, {width}, b'{kind}'),", self.name))
     }

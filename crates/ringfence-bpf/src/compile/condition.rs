@@ -95,7 +95,14 @@ impl Subject {
     }
 }
 
-fn masked_word(graph: &mut Graph, offset: u8, mask: u32, value: u32, yes: NodeId, no: NodeId) -> NodeId {
+pub(super) fn masked_word(
+    graph: &mut Graph,
+    offset: u8,
+    mask: u32,
+    value: u32,
+    yes: NodeId,
+    no: NodeId,
+) -> NodeId {
     let word = Load::word(offset);
     match (mask, value) {
         (0, _) => yes,

@@ -12,12 +12,20 @@ use crate::program::{Insn, MAX_INSNS, Program, code};
 /// (a return or a jump for the other way).
 const REACH: usize = 253;
 
+/// Where a node is written, counted from the end of the program.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its comparison, or its return.
+    compare: usize,
+    /// Its load, where it has one of its own.
+    start: usize,
+}
+
 struct Emitter<'a> {
     graph: &'a Graph,
     /// Reversed.
     out: Vec<Insn>,
-    /// For each node, the reversed places of its comparison (or return) and of its load.
-    places: Vec<Option<(usize, usize)>>,
+    places: Vec<Option<Place>>,
     /// Whether something reaches the node without its word loaded.
     loads: Vec<bool>,
 }
@@ -69,16 +77,18 @@ impl Emitter<'_> {
         Ok(self.out.len() - 1)
     }
 
-    fn node(&mut self, id: NodeId) -> Result<(), Error> {
-        if self.places[id.index()].is_some() {
-            return Ok(());
+    /// Writes a node and what follows it, unless it is written.
+    fn node(&mut self, id: NodeId) -> Result<Place, Error> {
+        if let Some(place) = self.places[id.index()] {
+            return Ok(place);
         }
-        let (compare, start) = match self.graph.node(id) {
+        let place = match self.graph.node(id) {
             Node::Return(value) => {
                 let at = self.push(Insn::stmt(code::RET, value))?;
-                (at, at)
+                Place { compare: at, start: at }
             }
             Node::Branch { load, op, k, yes, no } => {
+                // Both first: what is written after `reach` would take its answer out of reach.
                 for next in [no, yes] {
                     if matches!(self.graph.node(next), Node::Branch { .. }) {
                         self.node(next)?;
@@ -94,11 +104,11 @@ impl Emitter<'_> {
                 };
                 let distance = |target: usize| (here - target - 1) as u8;
                 let compare = self.push(Insn::jump(code, k, distance(yes), distance(no)))?;
-                (compare, self.load(id, load)?.unwrap_or(compare))
+                Place { compare, start: self.load(id, load)?.unwrap_or(compare) }
             }
         };
-        self.places[id.index()] = Some((compare, start));
-        Ok(())
+        self.places[id.index()] = Some(place);
+        Ok(place)
     }
 
     fn load(&mut self, id: NodeId, load: Load) -> Result<Option<usize>, Error> {
@@ -113,24 +123,27 @@ impl Emitter<'_> {
 
     /// A place from which a node goes on, near enough to jump to; `held` is what is loaded.
     fn reach(&mut self, id: NodeId, held: Load) -> Result<usize, Error> {
-        let node = self.graph.node(id);
-        let place = self.places[id.index()].map(
-            |(compare, start)| {
-                if load(node) == Some(held) { compare } else { start }
-            },
-        );
-        match (node, place) {
-            (_, Some(place)) if self.out.len() - place - 1 <= REACH => Ok(place),
-            (Node::Branch { .. }, Some(place)) => {
-                let distance = (self.out.len() - place - 1) as u32;
-                self.push(Insn::stmt(code::JA, distance))
-            }
-            (Node::Return(value), _) => {
+        let near = |emitter: &Self, at: usize| emitter.out.len() - at - 1 <= REACH;
+        match self.graph.node(id) {
+            Node::Return(value) => {
+                if let Some(place) = self.places[id.index()]
+                    && near(self, place.start)
+                {
+                    return Ok(place.start);
+                }
                 let at = self.push(Insn::stmt(code::RET, value))?;
-                self.places[id.index()] = Some((at, at));
+                self.places[id.index()] = Some(Place { compare: at, start: at });
                 Ok(at)
             }
-            (Node::Branch { .. }, None) => unreachable!("branches are emitted before they are reached"),
+            Node::Branch { load, .. } => {
+                let place = self.node(id)?;
+                let at = if load == held { place.compare } else { place.start };
+                if near(self, at) {
+                    return Ok(at);
+                }
+                let distance = (self.out.len() - at - 1) as u32;
+                self.push(Insn::stmt(code::JA, distance))
+            }
         }
     }
 }

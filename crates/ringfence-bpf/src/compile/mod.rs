@@ -9,6 +9,7 @@
 mod condition;
 mod emit;
 mod graph;
+mod optimise;
 mod search;
 
 use crate::filter::{Action, FilterSpec};
@@ -19,6 +20,8 @@ use crate::table::{self, Abi, CallId, X32_BIT};
 use condition::Subject;
 use graph::{Graph, Load, NodeId, Op};
 use search::Range;
+
+pub use optimise::optimise;
 
 /// Why a specification has no program.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum Error {
         /// Index into [`FilterSpec::allow`].
         index: usize,
     },
+    /// An exact answer needs more than a bound allows.
+    #[error(transparent)]
+    Diagram(#[from] crate::diagram::Error),
 }
 
 /// The most nodes of the graph: each becomes an instruction at least, if it is reachable.
@@ -175,11 +181,18 @@ impl<'a> Compiler<'a> {
         let unknown = self.graph.ret(self.spec.unknown.value());
         let on_deny = self.graph.ret(self.spec.on_deny.value());
         let mut prototypes = table::prototypes(abi).iter().peekable();
+        // Most numbers have the action of the one before.
+        let mut latest = (self.spec.on_deny.value(), on_deny);
         for number in 0..=table::highest(abi) {
             let known = prototypes.next_if(|prototype| prototype.number == number).is_some();
             let cell = self.cells[abi as usize][number as usize];
             let rest = match cell.settled {
-                Some(action) => self.graph.ret(action),
+                Some(action) => {
+                    if action != latest.0 {
+                        latest = (action, self.graph.ret(action));
+                    }
+                    latest.1
+                }
                 None if known => on_deny,
                 None => unknown,
             };

@@ -25,26 +25,37 @@ pub(super) fn push(ranges: &mut Vec<Range>, start: u32, outcome: NodeId, weight:
 /// A graph that finds the range of a word. The ranges are sorted, the first starts at zero, the
 /// last ends where the word does; neighbours differ.
 pub(super) fn search(graph: &mut Graph, load: Load, ranges: &[Range]) -> NodeId {
-    below(graph, load, ranges, load.mask)
+    let mut sum = 0;
+    let mut sums = Vec::with_capacity(ranges.len() + 1);
+    sums.push(0);
+    sums.extend(ranges.iter().map(|range| {
+        sum += u64::from(range.weight);
+        sum
+    }));
+    below(graph, load, ranges, &sums, load.mask)
 }
 
-/// The same for some of the ranges; `last` is the last number of the last one.
-fn below(graph: &mut Graph, load: Load, ranges: &[Range], last: u32) -> NodeId {
+/// The same for some of the ranges; `last` is the last number of the last one. `sums` has the
+/// weights of all ranges before each, and before what follows the last one.
+fn below(graph: &mut Graph, load: Load, ranges: &[Range], sums: &[u64], last: u32) -> NodeId {
     if let Some(node) = exceptions(graph, load, ranges, last) {
         return node;
     }
-    let total: u64 = ranges.iter().map(|range| u64::from(range.weight)).sum();
-    let mut left = 0;
-    let mut best = (u64::MAX, 1);
-    for (at, range) in ranges.iter().enumerate().take(ranges.len() - 1) {
-        left += u64::from(range.weight);
-        best = best.min((left.abs_diff(total - left), at + 1));
-    }
-    let (lower, upper) = ranges.split_at(best.1);
+    let half = halves(sums);
+    let (lower, upper) = ranges.split_at(half);
     let at = upper[0].start;
-    let yes = below(graph, load, upper, last);
-    let no = below(graph, load, lower, at - 1);
+    let yes = below(graph, load, upper, &sums[half..], last);
+    let no = below(graph, load, lower, &sums[..=half], at - 1);
     graph.branch(load, Op::AtLeast, at, yes, no)
+}
+
+/// Where to divide, so that both sides weigh most nearly the same; the first such place.
+fn halves(sums: &[u64]) -> usize {
+    let (first, last) = (sums[0], sums[sums.len() - 1]);
+    let difference = |at: usize| (sums[at] - first).abs_diff(last - sums[at]);
+    // Weights are positive: the difference falls up to the middle and rises behind it.
+    let middle = sums.partition_point(|sum| sum - first < last - sum).clamp(1, sums.len() - 2);
+    if middle > 1 && difference(middle - 1) <= difference(middle) { middle - 1 } else { middle }
 }
 
 /// One outcome, with few single numbers that have another: equality tests, the likely ones first.
@@ -65,4 +76,30 @@ fn exceptions(graph: &mut Graph, load: Load, ranges: &[Range], last: u32) -> Opt
             .iter()
             .fold(outcome, |node, range| graph.branch(load, Op::Equal, range.start, range.outcome, node)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::halves;
+
+    /// Every place looked at, one after the other.
+    fn plainly(sums: &[u64]) -> usize {
+        let (first, last) = (sums[0], sums[sums.len() - 1]);
+        let places = 1..sums.len() - 1;
+        places.min_by_key(|at| (sums[*at] - first).abs_diff(last - sums[*at])).unwrap()
+    }
+
+    #[test]
+    fn the_fairest_division_is_found() {
+        let mut state = 1u64;
+        for round in 0..2000 {
+            let mut sums = vec![round];
+            for _ in 0..2 + round % 9 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let weight = [1, 2, 3, 1024][(state >> 60) as usize % 4];
+                sums.push(sums[sums.len() - 1] + weight);
+            }
+            assert_eq!(halves(&sums), plainly(&sums), "{sums:?}");
+        }
+    }
 }

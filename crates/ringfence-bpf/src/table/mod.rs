@@ -9,10 +9,16 @@
 
 mod calls;
 mod constants;
+mod entries;
 mod groups;
 mod names;
+mod sibling;
+mod version;
 
 use crate::program::SeccompData;
+
+pub use sibling::{Hidden, Route, hidden, routes, with_siblings};
+pub use version::{BadVersion, Version};
 
 /// One of the three ways through the gate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -34,7 +40,9 @@ pub struct Argument {
     pub alias: &'static str,
     /// The C type in the kernel's `SYSCALL_DEFINE`.
     pub ctype: &'static str,
-    /// The number of low bits of the register that the kernel reads: 8, 16, 32 or 64.
+    /// The number of low bits of the register that decide what the kernel does: 16, 32 or 64. What
+    /// is above is dropped, or no test of the kernel looks at it. Where it depends on another
+    /// argument (`arg` of ioctl(2), fcntl(2), prctl(2)) this is the width of the whole.
     pub width: u8,
     /// Whether the C type is signed.
     pub signed: bool,
@@ -51,6 +59,8 @@ pub struct Prototype {
     pub number: u32,
     /// Its name in the kernel's table.
     pub name: &'static str,
+    /// The kernel that brought it to this ABI.
+    pub since: Version,
     /// The arguments in register order; empty too where the kernel ignores them all.
     pub args: &'static [Argument],
 }
@@ -159,6 +169,20 @@ impl CallId {
     /// The prototype in an ABI.
     pub fn prototype(self, abi: Abi) -> Option<&'static Prototype> {
         by_number(abi, self.number(abi)?)
+    }
+}
+
+impl Prototype {
+    /// The kernel's entry point (`sys_openat`, `compat_sys_ioctl`); `None` where the kernel has
+    /// only the number, so that every kernel answers ENOSYS.
+    pub fn entry(&self) -> Option<&'static str> {
+        let entries: &[&str] = match self.abi {
+            Abi::X86_64 => &entries::X86_64,
+            Abi::I386 => &entries::I386,
+            Abi::X32 => &entries::X32,
+        };
+        let at = prototypes(self.abi).binary_search_by_key(&self.number, |other| other.number).ok()?;
+        entries.get(at).copied().filter(|entry| !entry.is_empty())
     }
 }
 
@@ -282,4 +306,9 @@ pub fn errnos() -> &'static [Constant] {
 pub fn errno(name: &str) -> Option<u16> {
     let table = errnos();
     table.binary_search_by(|entry| entry.name.cmp(name)).ok().map(|at| table[at].value as u16)
+}
+
+/// The name of an errno number: where two names share one, the older (`EAGAIN`, `EDEADLK`).
+pub fn errno_name(number: u16) -> Option<&'static str> {
+    errnos().iter().find(|entry| entry.value == i64::from(number)).map(|entry| entry.name)
 }

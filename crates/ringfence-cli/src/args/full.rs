@@ -6,13 +6,15 @@ use std::ffi::OsString;
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use ringfence::exchange::Language;
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
-use super::{Invocation, USAGE};
+use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
 use crate::run::{FAILED, Job};
+use crate::surface;
 use crate::verify::Wishes;
 
 /// Exit status of a mistake on the command line of `run`.
@@ -22,7 +24,7 @@ const RUN_FAILED: u8 = FAILED as u8;
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| job(&matches)) {
         Ok(job) => Invocation::Run(job),
-        Err(error) => explain(error, RUN_FAILED),
+        Err(error) => explain(&error, "run", RUN_FAILED),
     }
 }
 
@@ -30,7 +32,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "check", USAGE),
     }
 }
 
@@ -46,7 +48,7 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
     };
     match matches(verify_command(), args).and_then(read) {
         Ok((job, wishes, format)) => Invocation::Verify(job, wishes, format),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "verify", USAGE),
     }
 }
 
@@ -54,13 +56,45 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
-        Err(error) => explain(error, USAGE),
+        Err(error) => explain(&error, "host", USAGE),
+    }
+}
+
+/// `ringfence surface`.
+pub(super) fn surface(args: &[OsString]) -> Invocation {
+    match matches(surface_command(), args) {
+        Ok(matches) => Invocation::Surface(surface::Job {
+            subjects: matches.get_many::<String>("subject").into_iter().flatten().cloned().collect(),
+            from: matches.get_one::<String>("from").cloned(),
+            check_man: matches.get_flag("check-man"),
+            man: matches.get_one::<String>("man").cloned().unwrap_or_default(),
+            format: format(&matches),
+        }),
+        Err(error) => explain(&error, "surface", USAGE),
     }
 }
 
 /// No command, an unknown one, or a question about ringfence itself.
 pub(super) fn top(args: &[OsString]) -> Invocation {
-    let command = Command::new("ringfence")
+    let names = [
+        Command::new("run").about(RUN),
+        Command::new("check").about(CHECK),
+        Command::new("verify").about(VERIFY),
+        Command::new("host").about(HOST),
+        Command::new("surface").about(SURFACE),
+    ];
+    let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
+    let command = ringfence().subcommands(names).subcommands(gate);
+    match command.no_binary_name(true).try_get_matches_from(args) {
+        // The commands that exist are read elsewhere, so there is nothing left to match.
+        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
+        Err(error) => explain(&error, "", USAGE),
+    }
+}
+
+/// ringfence itself, without its commands.
+fn ringfence() -> Command {
+    Command::new("ringfence")
         .bin_name("ringfence")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Contains a program behind every control that Linux offers, from one policy")
@@ -70,20 +104,22 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         .after_help(
             "`ringfence COMMAND --help` says more about each. docs/policy.md is the language of policies.",
         )
-        .subcommands([Command::new("run").about(RUN), Command::new("check").about(CHECK)])
-        .subcommand(Command::new("verify").about(VERIFY))
-        .subcommand(Command::new("host").about(HOST));
-    match command.no_binary_name(true).try_get_matches_from(args) {
-        // The commands that exist are read elsewhere, so there is nothing left to match.
-        Ok(_) => Invocation::Usage("error: no command\n".to_owned(), USAGE),
-        Err(error) => explain(error, USAGE),
-    }
+}
+
+/// All of it at once, for the manual.
+#[cfg(test)]
+pub(super) fn whole() -> Command {
+    ringfence()
+        .subcommands([run_command(), check_command(), verify_command(), host_command(), surface_command()])
+        .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
 const CHECK: &str = "Shows the plan that `run` would carry out, and changes nothing";
 const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says what holds";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
+const SURFACE: &str =
+    "Shows which system calls a filter leaves reachable, and how accurate the tables are here";
 
 fn run_command() -> Command {
     let command = policy_flags(Command::new("run").bin_name("ringfence run").about(RUN));
@@ -123,6 +159,28 @@ fn host_command() -> Command {
     Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag())
 }
 
+fn surface_command() -> Command {
+    let subject = Arg::new("subject").value_name("FILTER").num_args(1..).required_unless_present("check-man");
+    let subject = subject
+        .help("A policy or profile of any language, builtin:NAME, pid:NUMBER, or - for standard input");
+    let words = Language::ALL.map(|(_, word)| word);
+    let from = Arg::new("from").long("from").value_name("LANGUAGE").value_parser(words);
+    let check = Arg::new("check-man").long("check-man").action(ArgAction::SetTrue);
+    let man = Arg::new("man").long("man").value_name("DIR").default_value("/usr/share/man");
+    Command::new("surface")
+        .bin_name("ringfence surface")
+        .about(SURFACE)
+        .arg(subject)
+        .arg(from.help("The language, where the content is not to say"))
+        .arg(check.help("Compare the tables with this kernel's symbols and with syscalls(2)"))
+        .arg(man.help("Where the man pages are"))
+        .arg(format_flag())
+        .after_help(
+            "Exit status: 0; 1 where a table and this kernel disagree; 2 where something cannot be read;\n\
+             3 where this kernel shows no symbols to compare with.",
+        )
+}
+
 /// `--policy` and one flag for each key.
 fn policy_flags(command: Command) -> Command {
     let names: Vec<&str> = BUILTINS.iter().map(|(name, ..)| *name).collect();
@@ -151,7 +209,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
-fn format_flag() -> Arg {
+pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
         .long("format")
@@ -168,11 +226,11 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
-fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
-fn format(matches: &ArgMatches) -> Format {
+pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
         _ => Format::Human,
@@ -195,7 +253,8 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     let named = policies.iter().map(|value| ("--policy", value));
     let mut all = named.chain(flags.iter().map(|flag| (flag.name.as_str(), &flag.value)));
     if let Some((name, value)) = all.find(|(_, value)| value.starts_with("--")) {
-        let message = format!("{name} has no value, or is {value} its value? No value begins with `--`\n");
+        let message =
+            format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
     // `verify` has no command.
@@ -204,10 +263,9 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command })
 }
 
-fn explain(error: clap::Error, status: u8) -> Invocation {
-    let text = error.render().to_string();
+pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(text),
-        _ => Invocation::Usage(text, status),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),
+        _ => Invocation::Usage(mistake::text(error, command), status),
     }
 }

@@ -5,12 +5,17 @@
 //! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
 
 mod full;
+mod gate;
+#[cfg(test)]
+mod manual;
+mod mistake;
 mod quick;
 
 use std::ffi::OsString;
 
 use crate::check::Format;
 use crate::run::Job;
+use crate::surface;
 use crate::verify::Wishes;
 
 /// What the user wants.
@@ -24,6 +29,10 @@ pub(crate) enum Invocation {
     Verify(Job, Wishes, Format),
     /// `host`.
     Host(Format),
+    /// `surface`.
+    Surface(surface::Job),
+    /// `syscalls`, `diff`, `import`, `export`.
+    Gate(Box<crate::gate::Job>),
     /// Help or the version, for standard output.
     Show(String),
     /// A mistake, for standard error, and the exit status.
@@ -43,6 +52,10 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "verify" => full::verify(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
+        [first, rest @ ..] if first == "surface" => full::surface(rest),
+        [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {
+            gate::parse(&first.to_string_lossy(), rest)
+        }
         _ => full::top(args),
     }
 }

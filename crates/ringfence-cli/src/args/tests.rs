@@ -77,6 +77,54 @@ fn mistakes_of_run_exit_125_and_of_others_2() {
 }
 
 #[test]
+fn mistakes_say_what_is_wrong_and_what_to_do() {
+    let shown: String = [
+        &["run", "--fs-raed=.", "true"][..],
+        &["run", "--nonsense", "true"],
+        &["run"],
+        &["run", "--fs-read"],
+        &["run", "--fs-read", "--net-mode", "none", "true"],
+        &["check", "--fromat", "json"],
+        &["chek"],
+        &["frobnicate"],
+        &["--verison"],
+        &["host", "more"],
+        &["host", "--format", "xml"],
+        &["host", "--format"],
+    ]
+    .iter()
+    .map(|args| usage(args).0)
+    .collect();
+    expect_test::expect![[r#"
+        ringfence: error: there is no flag `--fs-raed`
+          help: did you mean `--fs-read`? `ringfence run --help` lists the flags
+        ringfence: error: there is no flag `--nonsense`
+          help: `ringfence run --help` lists the flags
+        ringfence: error: no command to run
+          help: write it last: ringfence run [FLAGS] -- COMMAND [ARGUMENTS]
+        ringfence: error: `--fs-read` has no value
+          help: it takes a value; `--fs-read=` gives it an empty one
+        ringfence: error: --fs-read has no value, or is --net-mode its value?
+          help: no value begins with `--`
+        ringfence: error: there is no flag `--fromat`
+          help: did you mean `--format`? `ringfence check --help` lists the flags
+        ringfence: error: there is no command `chek`
+          help: did you mean `check`? there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+        ringfence: error: there is no command `frobnicate`
+          help: there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+        ringfence: error: there is no flag `--verison`
+          help: did you mean `--version`? `ringfence --help` lists the flags
+        ringfence: error: `more` is a word too many
+          help: `ringfence host` takes flags only
+        ringfence: error: `xml` is no value of `--format`
+          help: it takes human, json
+        ringfence: error: `--format` has no value
+          help: it takes human, json
+    "#]]
+    .assert_eq(&shown);
+}
+
+#[test]
 fn commands_are_any_bytes_and_policies_are_text() {
     let bytes = OsString::from_vec(vec![0xff, b'x']);
     let Invocation::Run(job) = parse(&[words(&["run", "--fs-read", "/"]), vec![bytes.clone()]].concat())

@@ -24,8 +24,12 @@ both! {
               help: look at /no/such/command
         "#]]);
         complaint(ground, &run(""), 127, &expect![[r#"
-            ringfence: error: : command not found
-              help: did you mean [? PATH is /usr/bin:/bin
+            ringfence: error: the command is an empty word
+              help: name a program; in a shell, a variable without a value may stand in its place
+        "#]]);
+        complaint(ground, &run("$NOPE"), 127, &expect![[r#"
+            ringfence: error: $NOPE: command not found
+              help: PATH is /usr/bin:/bin
         "#]]);
         let run = ground.ringfence("--process-env-pass=", &["no-such-command"]).go();
         complaint(ground, &run, 127, &expect![[r#"
@@ -54,7 +58,7 @@ both! {
             ringfence: error: /usr/bin/.: is a directory
               help: name a program in it
         "#]]);
-        complaint(ground, &ground.ringfence("", &["./words/below"]).go(), 127, &expect![[r#"
+        complaint(ground, &ground.ringfence("", &["./words/below"]).go(), 126, &expect![[r#"
             ringfence: error: [ROOT]/home/work/words/below: a part of the path is not a directory
               help: look at [ROOT]/home/work/words/below
         "#]]);
@@ -67,6 +71,24 @@ both! {
             ringfence: error: [ROOT]/home/work/script: its interpreter /no/such/interpreter: No such file or directory (os error 2)
               help: install the interpreter that the file names, or name another in it
         "#]]);
+    }
+
+    /// It would be started, and its first system call denied.
+    fn of_another_abi(ground: &Ground) {
+        let path = ground.root().join("home/work/old");
+        std::fs::write(&path, exit_of_i386(7)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        ground.own(&path);
+        complaint(ground, &ground.ringfence("", &["./old"]).go(), 126, &expect![[r#"
+            ringfence: error: `[ROOT]/home/work/old` is a program of the i386 ABI, which the policy does not allow
+              help: name both in syscalls.abis: --syscalls-abis=x86_64 --syscalls-abis=i386
+        "#]]);
+        if ground.plain(&["/bin/sh", "-c", "./old"]).go().status == 7 {
+            let flags = "--syscalls-abis=x86_64 --syscalls-abis=i386";
+            ground.ringfence(flags, &["./old"]).go().exits(7);
+        } else {
+            crate::harness::skip(&ground.test, "needs a kernel with the i386 ABI");
+        }
     }
 
     fn outside_the_view(ground: &Ground) {
@@ -96,4 +118,22 @@ both! {
         let run = ground.ringfence("", &["printf", "%s", &long]).go();
         assert_eq!(run.passes().out.len(), 100_000);
     }
+}
+
+/// A static program for i386 that calls _exit(2): elf(5), `mov eax, 1; mov ebx, STATUS; int 0x80`.
+fn exit_of_i386(status: u8) -> Vec<u8> {
+    let code = [0xb8, 1, 0, 0, 0, 0xbb, status, 0, 0, 0, 0xcd, 0x80];
+    let (at, size) = (0x0804_8000_u32, 52 + 32 + code.len() as u32);
+    let mut file = b"\x7fELF\x01\x01\x01".to_vec();
+    file.resize(16, 0);
+    let halves =
+        |file: &mut Vec<u8>, halves: &[u16]| file.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+    let words =
+        |file: &mut Vec<u8>, words: &[u32]| file.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    halves(&mut file, &[2, 3]);
+    words(&mut file, &[1, at + 52 + 32, 52, 0, 0]);
+    halves(&mut file, &[52, 32, 1, 0, 0, 0]);
+    words(&mut file, &[1, 0, at, at, size, size, 5, 0x1000]);
+    file.extend(code);
+    file
 }

@@ -54,6 +54,18 @@ both! {
         ground.nothing_left(&before);
     }
 
+    /// Through it, chmod(2) and its like would pass the view, and Landlock does not see them.
+    fn a_directory_is_no_standard_descriptor(ground: &Ground) {
+        for (n, redirect) in [(0, "</"), (1, "1</"), (2, "2</")] {
+            let run = from_shell(ground, "exec 9>&2;", &format!("-- sh -c 'echo started >here' {redirect}"));
+            run.exits(125);
+            assert!(n == 2 || run.err.contains(&format!("descriptor {n} is a directory")), "{run}");
+            assert!(!ground.work().join("here").exists());
+        }
+        let without = "--process-fds= --process-fds=1 --process-fds=2 -- echo started </";
+        from_shell(ground, "exec", without).passes().prints("started");
+    }
+
     fn a_removed_working_directory(ground: &Ground) {
         let gone = "mkdir gone; cd gone; rmdir ../gone; exec";
         let run = from_shell(ground, gone, "-- echo started");

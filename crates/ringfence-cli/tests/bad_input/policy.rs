@@ -41,15 +41,24 @@ both! {
               = help: the keys at the top are version, extends, process, fs, net, syscalls, namespaces, lsm, limits, audit, degrade, expect
         "#]]);
         flags(ground, "--fs-raed=/usr", &expect![[r#"
-            error: unexpected argument '--fs-raed' found
-
-              tip: a similar argument exists: '--fs-read'
-              tip: to pass '--fs-raed' as a value, use '-- --fs-raed'
-
-            Usage: ringfence run --fs-read <PATH> <COMMAND>...
-
-            For more information, try '--help'.
+            ringfence: error: there is no flag `--fs-raed`
+              help: did you mean `--fs-read`? `ringfence run --help` lists the flags
         "#]]);
+    }
+
+    /// What a higher layer makes void is said.
+    fn what_is_set_aside_is_shown(ground: &Ground) {
+        let words = ["check", "--policy", "builtin:service", "--net-mode", "none", "true"];
+        let check = ground.command(&ground.binary(), &words).go();
+        let (_, aside) = check.passes().out.split_once("\nset aside by a higher layer\n").expect("a section");
+        assert_eq!(aside.lines().count(), 4, "{aside}");
+        let line = aside.lines().next().unwrap();
+        assert!(line.contains("\"tcp:*\" [builtin:service:") && line.ends_with("by none [command line]"), "{line}");
+        let words = [&words[..1], &["--format", "json"], &words[1..]].concat();
+        ground.command(&ground.binary(), &words).go().passes().prints("\"by\": \"none [command line]\"");
+        let words = ["check", "true"];
+        let check = ground.command(&ground.binary(), &words).go();
+        assert!(!check.passes().out.contains("set aside"), "{check}");
     }
 
     fn unknown_names(ground: &Ground) {
@@ -381,7 +390,7 @@ both! {
              --> command line
               |
               | --fs-read=$NOPE/x
-              |           ^^^^^ did you mean `HOME`?
+              |           ^^^^^
               = help: a path may use $HOME, $USER, $PWD, $TMPDIR, $XDG_RUNTIME_DIR, $XDG_CACHE_HOME, $XDG_CONFIG_HOME, $XDG_DATA_HOME, $CARGO_HOME, $RUSTUP_HOME; write `\$` for a name with a dollar
         "#]]);
     }

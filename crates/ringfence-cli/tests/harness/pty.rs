@@ -60,13 +60,24 @@ impl Terminal {
     /// Starts `ringfence run` in a session of its own whose controlling terminal this is.
     pub(crate) fn start(&self, ground: &Ground, flags: &str, command: &[&str]) -> Child {
         let binary = ground.binary();
-        let mut words = vec!["--ctty", binary.to_str().unwrap(), "run"];
+        let mut words = vec![binary.to_str().unwrap(), "run"];
         words.extend(flags.split_whitespace());
         words.push("--");
         words.extend(command);
+        self.start_plain(ground, &words)
+    }
+
+    /// Starts any program so.
+    pub(crate) fn start_plain(&self, ground: &Ground, words: &[&str]) -> Child {
         let setsid = find("setsid").expect("setsid(1) of util-linux");
+        let words: Vec<_> = std::iter::once("--ctty").chain(words.iter().copied()).collect();
         let mut command = ground.command(&setsid, &words).into_command();
         command.stdin(self.slave()).stdout(self.slave()).stderr(self.slave()).spawn().unwrap()
+    }
+
+    /// Another hand on the keys.
+    pub(crate) fn typist(&self) -> File {
+        self.master.try_clone().unwrap()
     }
 
     /// Types.

@@ -108,6 +108,25 @@ ATTEMPT(local)
 	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&to, offsetof(struct sockaddr_un, sun_path) + length);
 }
 
+/* A socket of its own, which it connects to. */
+ATTEMPT(own_local)
+{
+	struct sockaddr_un at = { AF_UNIX, { 0 } };
+	strncpy(at.sun_path, a, sizeof at.sun_path - 1);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (server < 0 || bind(server, (struct sockaddr *)&at, sizeof at) || listen(server, 1))
+		return -1;
+	return connect(client, (struct sockaddr *)&at, sizeof at);
+}
+ATTEMPT(streams)
+{
+	int pair[2];
+	char byte = 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || write(pair[0], "x", 1) != 1)
+		return -1;
+	return read(pair[1], &byte, 1) == 1 && byte == 'x' ? 0 : -1;
+}
+
 ATTEMPT(user_ns)    { return unshare(CLONE_NEWUSER); }
 ATTEMPT(mount_ns)   { return unshare(CLONE_NEWNS); }
 ATTEMPT(clone_user)
@@ -169,7 +188,7 @@ static const struct { const char *name; long (*attempt)(const char *, const char
 	WORD(disk_node), WORD(follow), WORD(fd_open), WORD(fd_below), WORD(climb), WORD(send),
 	WORD(seize), WORD(trace_me), WORD(peek), WORD(steal_fd), WORD(type_in), WORD(paste),
 	WORD(type_wide), WORD(pair), WORD(raw), WORD(packet), WORD(vsock), WORD(crypto),
-	WORD(packet_wide), WORD(tcp), WORD(udp), WORD(local), WORD(user_ns), WORD(mount_ns),
+	WORD(packet_wide), WORD(tcp), WORD(udp), WORD(local), WORD(own_local), WORD(streams), WORD(user_ns), WORD(mount_ns),
 	WORD(clone_user), WORD(clone_three), WORD(join), WORD(bind_mount), WORD(remount),
 	WORD(unmount), WORD(pivot), WORD(tree), WORD(new_fs), WORD(ring), WORD(keys), WORD(new_key),
 	WORD(bpf), WORD(perf), WORD(fault), WORD(module), WORD(kexec), WORD(boot), WORD(swap_on),

@@ -134,4 +134,46 @@ both! {
         }
         unharmed(ground);
     }
+
+    /// The hooks of a repository, also where it has none yet; no repository is made of what is none.
+    fn a_build_leaves_no_hook(ground: &Ground) {
+        let plant = "mkdir -p .git/hooks; echo 'touch /tmp/x' >.git/hooks/pre-commit && echo planted; \
+                     mv .git elsewhere && echo moved; true";
+        let before = ground.picture();
+        let nothing = script(ground, "--policy builtin:build", "ls -A");
+        assert_eq!(nothing.out, "begun\n", "{nothing}");
+        ground.nothing_left(&before);
+        ground.directory("home/work/.git");
+        for existing in [false, true] {
+            if existing {
+                ground.directory("home/work/.git/hooks");
+            }
+            let before = ground.picture();
+            let run = script(ground, "--policy builtin:build", plant);
+            assert_eq!(run.passes().out, "begun\n", "{run}");
+            ground.nothing_left(&before);
+        }
+        // A work tree's .git is a file that names a directory elsewhere.
+        fs::remove_dir_all(ground.work().join(".git")).unwrap();
+        ground.file("home/work/.git", "gitdir: elsewhere\n");
+        script(ground, "--policy builtin:build", "cat .git").passes().prints("gitdir: elsewhere");
+    }
+
+    /// A link cannot be held in its place: nothing can be mounted on it.
+    fn a_denied_link_that_could_be_replaced_is_refused(ground: &Ground) {
+        ground.directory("home/work/.git");
+        ground.directory("home/work/evil");
+        for target in ["../evil", "../nowhere", "/nowhere", "/tmp"] {
+            let link = ground.work().join(".git/hooks");
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let attempt = "rm .git/hooks && mkdir .git/hooks && echo x >.git/hooks/pre-commit && echo planted";
+            let run = ground.shell("--policy builtin:build", attempt).go();
+            run.exits(125).complains("is a symbolic link in a place that may be written");
+            fs::remove_file(&link).unwrap();
+        }
+        // Where it cannot be replaced, what it leads to is denied.
+        std::os::unix::fs::symlink("evil", ground.work().join("link")).unwrap();
+        let run = ground.shell("--fs-deny=link", "ls link evil; echo end").go();
+        assert_eq!(run.passes().out, "end\n", "{run}");
+    }
 }

@@ -142,6 +142,9 @@ both! {
         }
         assert!(!run.out.contains("all of them"), "{run}");
         assert!(run.err.contains("fork"), "{run}");
+        // The namespace begins at the program's own cgroup: it sees no name of the host's.
+        let names = ground.shell("--limits-pids=20", "cat /proc/self/cgroup").go();
+        assert!(names.passes().out.contains(":/\n") && !names.out.contains("ringfence-"), "{names}");
         ground.nothing_left(&before);
     }
 

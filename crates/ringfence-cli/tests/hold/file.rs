@@ -113,6 +113,36 @@ both! {
         assert!(!run.out.contains("secret"), "{run}");
     }
 
+    /// Names that the plan put there, and nothing of the host's.
+    fn the_root_can_be_listed_where_all_below_it_can(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let listing = ground.ringfence("", &["ls", "/"]).go();
+        listing.passes().prints("usr\n");
+        for hidden in ["root", "home", "boot", "run", "srv"] {
+            let below_work = ground.work().starts_with(format!("/{hidden}"));
+            assert!(below_work || !listing.out.lines().any(|name| name == hidden), "{listing}");
+        }
+        // A directory that is there for its sockets only stays closed, and so does what is above it.
+        ground.directory("home/sockets");
+        let sockets = ground.home().join("sockets");
+        let unix = format!("--policy builtin:compute --net-unix={}", sockets.display());
+        let flags = format!("{unix} --degrade-allow=landlock.resolve-unix");
+        let closed = ground.ringfence(&flags, &["ls", sockets.to_str().unwrap()]).go();
+        closed.exits(2).complains("Permission denied");
+        ground.ringfence(&flags, &["ls", "/"]).go().exits(2).complains("Permission denied");
+        // Nothing is gained for a directory that was handed in.
+        ground.directory("home/handed");
+        ground.directory("home/handed/below");
+        let words = format!(
+            "exec 7<{}; exec {} run --process-fds= --process-fds=0 --process-fds=1 --process-fds=2 --process-fds=7 \
+             -- ./attack fd_below 7 below",
+            ground.home().join("handed").display(),
+            ground.binary().display()
+        );
+        ground.plain(&["/bin/bash", "-c", &words]).go().prints("fd_below: EACCES");
+        assert_eq!(attacker.inside("", "read_file /etc/shadow"), "ENOENT");
+    }
+
     /// A directory of another user's: with neither capabilities nor a map of its owner, root
     /// cannot open what permission bits close.
     fn capabilities_are_gone(ground: &Ground) {

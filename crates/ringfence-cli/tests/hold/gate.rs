@@ -55,4 +55,18 @@ both! {
         let run = ground.ringfence("--syscalls-mode=strict", &["/bin/true"]).go();
         assert!(run.status > 128 || run.status == 125, "{run}");
     }
+    /// Only beside a network that is open as a whole: its sockets pass no filter.
+    fn io_uring_comes_with_the_whole_network_or_not_at_all(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        let ring = "--syscalls-deny= --syscalls-allow=io_uring_setup --degrade-allow=landlock.resolve-unix";
+        let most = format!("{ring} --net-mode=host --net-connect=tcp:* --net-connect=udp:* --net-bind=tcp:* --net-unix=.");
+        attacker.refused("", &[("ring", &["ENOSYS"])]);
+        for less in [ring, &most] {
+            let run = ground.ringfence(less, &["./attack", "ring"]).go();
+            run.exits(125).complains("io_uring is allowed while sockets are restricted");
+        }
+        // What the kernel says of no parameters at all, or where a sysctl keeps it from everybody.
+        let outside = attacker.outside("ring");
+        assert_eq!(attacker.inside(&format!("{most} --net-bind=udp:*"), "ring"), outside);
+    }
 }

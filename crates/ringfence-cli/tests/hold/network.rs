@@ -69,8 +69,45 @@ both! {
         let unix = "--policy builtin:service";
         attacker.table(unix, &[(&hidden, DONE, &["ECONNREFUSED", "EPERM"]), (&path, DONE, &["ENOENT"])]);
         // In the host's own network as well: there only Landlock's scope holds abstract names.
-        let host = "--net-mode=host --net-unix=.";
+        let host = "--net-mode=host --net-unix=. --degrade-allow=landlock.resolve-unix";
         attacker.table(host, &[(&hidden, DONE, &["EPERM", "ECONNREFUSED"]), (&path, DONE, &["ENOENT"])]);
+    }
+
+    /// Without a path in `net.unix` there are pairs; with a private directory, the program's own.
+    fn own_unix_sockets_need_a_path(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        for flags in ["", "--policy builtin:build"] {
+            attacker.refused(flags, &[("own_local /tmp/own", NO_FAMILY), ("streams", &[DONE])]);
+        }
+        let flags = "--net-unix=/tmp --degrade-allow=landlock.resolve-unix";
+        attacker.refused(flags, &[("own_local /tmp/own", &[DONE]), ("streams", &[DONE])]);
+    }
+
+    /// A read-only mount does not stop connect(2): only Landlock ABI 9 does, and where it is missing
+    /// the policy says so or is refused.
+    fn unix_sockets_that_are_visible_are_held_or_refused(ground: &Ground) {
+        let Some(attacker) = Attacker::new(ground) else { return };
+        ground.directory("home/work/other");
+        ground.directory("home/work/named");
+        let path = ground.work().join("other/socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        ground.own(&path);
+        let words = format!("local {}", path.display());
+        assert_eq!(attacker.outside(&words), DONE);
+        let run = ground.ringfence("--net-unix=named", &["./attack", "local", path.to_str().unwrap()]).go();
+        let held = run.status != 125;
+        if held {
+            run.prints("EACCES");
+        } else {
+            run.complains("landlock.resolve-unix").complains("needs Landlock ABI 9");
+        }
+        let degraded = attacker.inside("--net-unix=named --degrade-allow=landlock.resolve-unix", &words);
+        assert_eq!(degraded, if held { "EACCES" } else { DONE });
+        assert_eq!(attacker.inside("--net-unix=other --degrade-allow=landlock.resolve-unix", &words), DONE);
+        let binary = ground.binary();
+        let check = ground.command(&binary, &["check", "--policy", "builtin:service"]).go();
+        let line = check.out.lines().find(|line| line.contains("landlock.resolve-unix")).unwrap();
+        assert_eq!(line.contains("MISSING, let pass by [degrade]"), !held, "{line}");
     }
 
     fn raw_and_strange_sockets_do_not_exist(ground: &Ground) {

@@ -66,6 +66,17 @@ fn rust(ground: &Ground) -> Option<String> {
 }
 
 both! {
+    /// GNU make has its children reset their ids, which is nothing without capabilities.
+    fn make_runs_in_the_narrowest_policy(ground: &Ground) {
+        if ground.has(&["make"]) {
+            ground.file("home/work/Makefile", "all:\n\t@echo made >&2\n\t@echo $$((6 * 7))\n");
+            let run = ground.ringfence("--policy builtin:compute --fs-read=.", &["make"]).go();
+            assert_eq!(run.passes().out, "42\n", "{run}");
+            let denied = "--policy builtin:compute --fs-read=. --syscalls-deny=@setuid";
+            ground.ringfence(denied, &["make"]).go().exits(2).complains("Operation not permitted");
+        }
+    }
+
     fn make_builds_a_c_project(ground: &Ground) {
         if c_project(ground) {
             let done = ground.stages(BUILD, &[("make", "make -j2"), ("run", "./program")]);

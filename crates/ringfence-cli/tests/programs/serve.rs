@@ -16,7 +16,7 @@ const UNIX: &str = "redis-server --port 0 --unixsocket $PWD/redis.sock --save ''
 const TCP: &str = "redis-server --port 7777 --bind 127.0.0.1 --save '' >tcp.log || { cat tcp.log; exit 1; } &
     soon redis-cli -p 7777 ping; redis-cli -p 7777 incrby n 42; redis-cli -p 7777 shutdown nosave; wait";
 
-/// nginx as root would become nobody, whom a single id map does not have.
+/// nginx as root would become another user, whom a single id map does not have.
 const CONFIGURATION: &str = "daemon off; user USER; pid nginx.pid; error_log stderr;
     events { }
     http {
@@ -69,7 +69,8 @@ both! {
 
     fn without_loopback_redis_has_no_address(ground: &Ground) {
         if ground.has(&["redis-server", "redis-cli"]) {
-            let flags = "--policy builtin:offline --fs-write=. --net-unix=.";
+            let flags = "--policy builtin:offline --fs-write=. --net-unix=. \
+                         --degrade-allow=landlock.resolve-unix";
             let done = ground.stages(flags, &[("unix", &with(UNIX)), ("tcp", &with(TCP))]);
             done.fail_at("tcp", "Could not connect to Redis at 127.0.0.1:7777");
         }
@@ -80,6 +81,24 @@ both! {
             let done = ground.stages(SERVICE, &[("test", TEST), ("fetch", &with(FETCH))]);
             done.pass().prints("served inside\n");
         }
+    }
+
+    /// With a range of ids its workers are another user's, as they are outside.
+    fn nginx_of_a_container_has_workers_of_another_user(ground: &Ground) {
+        if !site(ground) || !ground.has(&["ps"]) {
+            return;
+        }
+        if ground.who == Who::User {
+            // Its own id is root inside, and whether there are others depends on subuid(5).
+            return;
+        }
+        ground.file("home/work/nginx.conf", &CONFIGURATION.replace("user USER;", "user www-data;"));
+        let fetch = FETCH.replace("kill -QUIT", "ps -eo user:32,args | grep 'nginx: worker'; kill -QUIT");
+        let done = ground.stages("--policy builtin:container", &[("fetch", &with(&fetch))]);
+        done.pass().prints("served inside\n").prints("www-data");
+        // One id: there is nobody to become.
+        let refused = ground.stages(SERVICE, &[("fetch", &with(&fetch))]);
+        refused.fail_at("fetch", "chown(");
     }
 
     fn without_connect_nginx_serves_nobody(ground: &Ground) {

@@ -8,7 +8,7 @@ use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use super::carry::{self, Act};
 use super::{Attempt, End, Page, gate};
 use crate::raw::{Errno, close, syscall};
-use crate::run::{self, Machine};
+use crate::run::{self, Line, Machine};
 use crate::spawn::{CloneArgs, Ended, Report, Stacks, channel};
 use crate::step::Step;
 
@@ -110,7 +110,7 @@ fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel
     }
     // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
     let _ = unsafe { carry::prepare(&raw const act) };
-    let mut machine = Machine::new(channel, stack);
+    let mut machine = Machine::new(Line { channel, maker: -1, word: None }, stack);
     machine.end = Some(End { act: carry::carry, note: carry::note_failure });
     // SAFETY: this is a fresh process made for the steps.
     let failure = unsafe { machine.run(steps, 0) };
@@ -140,13 +140,13 @@ fn watch(
         }
         if ready.is_ok() && polls[1].revents != 0 {
             match run::receive(child.channel.as_raw_fd(), false) {
-                Ok(Report::Waiting) => {
+                Some(Report::Waiting) => {
                     if !waiting(child) {
                         return true;
                     }
                 }
-                Ok(_) | Err(run::Silence::Nothing) => {}
-                Err(run::Silence::Closed) => open = false,
+                Some(_) => {}
+                None => open = false,
             }
         }
         left -= now() - before;

@@ -14,6 +14,7 @@ pub mod net;
 pub mod seccomp;
 #[cfg(test)]
 mod snapshot;
+pub mod tree;
 pub mod trial;
 
 use ringfence_sys::step::Step;

@@ -20,7 +20,6 @@ pub struct Caller {
     pub groups: Vec<u32>,
     pub effective: u64,
     pub permitted: u64,
-    pub bounding: u64,
     pub no_new_privs: bool,
 }
 
@@ -64,11 +63,13 @@ pub struct SubordinateIds {
 /// What ids a user namespace of the caller's may have beside its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdMaps {
-    /// User ids: with CAP_SETUID and CAP_SETGID, those of the caller's own user namespace;
-    /// otherwise those of subuid(5).
-    pub uids: Vec<IdRange>,
+    /// Whether the caller has CAP_SETUID and CAP_SETGID, and so writes such maps itself.
+    pub own: bool,
+    /// User ids: where it does, those of the caller's own user namespace (first and third column of
+    /// `/proc/self/uid_map`); otherwise those of subuid(5).
+    pub uids: Reading<Vec<IdRange>>,
     /// Group ids, likewise.
-    pub gids: Vec<IdRange>,
+    pub gids: Reading<Vec<IdRange>>,
     /// Whether newuidmap(1) and newgidmap(1) are there and have the privilege that they need.
     pub helper: bool,
 }
@@ -98,10 +99,9 @@ fn parse_account(passwd: &str, uid: u32) -> Option<Account> {
     })
 }
 
-pub(super) fn read(host: &Host) -> Fact<Caller> {
+pub(super) fn read(_: &Host) -> Fact<Caller> {
     let sets = rustix::thread::capabilities(None).ok();
     let raw = |ids: Vec<rustix::process::Gid>| ids.into_iter().map(rustix::process::Gid::as_raw).collect();
-    let last = host.last_capability().value;
     let caller = Caller {
         uid: rustix::process::getuid().as_raw(),
         euid: rustix::process::geteuid().as_raw(),
@@ -110,7 +110,6 @@ pub(super) fn read(host: &Host) -> Fact<Caller> {
         groups: rustix::process::getgroups().map(raw).unwrap_or_default(),
         effective: sets.map_or(0, |sets| sets.effective.bits()),
         permitted: sets.map_or(0, |sets| sets.permitted.bits()),
-        bounding: (0..=last).filter(|n| probe::bounding(*n) == Some(true)).fold(0, |set, n| set | 1 << n),
         no_new_privs: rustix::thread::no_new_privs().unwrap_or(false),
     };
     Fact::new(caller, "getuid(2), getgroups(2), capget(2), prctl(2)")
@@ -125,9 +124,19 @@ pub(super) fn synthetic() -> Caller {
         groups: vec![1000],
         effective: 0,
         permitted: 0,
-        bounding: (1 << 41) - 1,
         no_new_privs: false,
     }
+}
+
+/// One question for each capability: only who shows it asks.
+pub(super) fn bounding(host: &Host) -> Fact<u64> {
+    let all = 0..=host.last_capability().value;
+    let set = all.filter(|n| probe::bounding(*n) == Some(true)).fold(0, |set, n| set | 1 << n);
+    Fact::new(set, "prctl(PR_CAPBSET_READ)")
+}
+
+pub(super) fn synthetic_bounding() -> u64 {
+    (1 << 41) - 1
 }
 
 /// The bounding set answers for every capability that exists: six questions find the last one.
@@ -213,18 +222,22 @@ const CAP_SETUID: u32 = 7;
 pub(super) fn id_maps(host: &Host) -> Fact<IdMaps> {
     let caller = &host.caller().value;
     if caller.has(CAP_SETUID) && caller.has(CAP_SETGID) {
-        let own = |path| kernel::read_small(path).map_or_else(|_| Vec::new(), |text| parse_map(&text));
-        let (uids, gids) = (own("/proc/self/uid_map"), own("/proc/self/gid_map"));
-        return Fact::new(IdMaps { uids, gids, helper: false }, "/proc/self/uid_map, /proc/self/gid_map");
+        let map = |path| match kernel::read_small(path) {
+            Ok(text) => Reading::Known(parse_map(&text)),
+            Err(error) => Reading::Unknown(format!("{path}: {error}")),
+        };
+        let (uids, gids) = (map("/proc/self/uid_map"), map("/proc/self/gid_map"));
+        let ids = IdMaps { own: true, uids, gids, helper: false };
+        return Fact::new(ids, "/proc/self/uid_map, /proc/self/gid_map");
     }
-    let ids = host.subordinate_ids();
-    let list = |ranges: &Reading<Vec<IdRange>>| ranges.known().cloned().unwrap_or_default();
-    let helper = ids.value.newuidmap.known().is_some() && ids.value.newgidmap.known().is_some();
-    Fact::new(IdMaps { uids: list(&ids.value.uids), gids: list(&ids.value.gids), helper }, ids.from)
+    let SubordinateIds { uids, gids, newuidmap, newgidmap } = host.subordinate_ids().value.clone();
+    let helper = newuidmap.known().is_some() && newgidmap.known().is_some();
+    Fact::new(IdMaps { own: false, uids, gids, helper }, host.subordinate_ids().from)
 }
 
 pub(super) fn synthetic_id_maps() -> IdMaps {
-    IdMaps { uids: Vec::new(), gids: Vec::new(), helper: false }
+    let none = || Reading::Known(Vec::new());
+    IdMaps { own: false, uids: none(), gids: none(), helper: false }
 }
 
 /// First id inside, first id outside, count: user_namespaces(7).
@@ -297,7 +310,7 @@ mod tests {
         assert_eq!(caller.egid.to_string(), field("Gid:")[1]);
         assert_eq!(caller.effective, hex("CapEff:"));
         assert_eq!(caller.permitted, hex("CapPrm:"));
-        assert_eq!(caller.bounding, hex("CapBnd:"));
+        assert_eq!(host.bounding().value, hex("CapBnd:"));
         assert_eq!(u8::from(caller.no_new_privs).to_string(), field("NoNewPrivs:")[0]);
         let groups: Vec<String> = caller.groups.iter().map(u32::to_string).collect();
         assert_eq!(groups, field("Groups:"));

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
-use super::nearest::nearest;
 use super::path::{Fault, Kind, Resolved, Resolver};
+use crate::policy::nearest;
 
 use format::Said;
 pub use format::{Format, Machine};
@@ -144,7 +144,11 @@ fn direct(name: &OsStr, resolver: &Resolver<'_>) -> Result<PathBuf, NotRunnable>
 /// execvp(3) does, and is the error where nothing else is found.
 fn along_path(name: &OsStr, search: &OsStr, resolver: &Resolver<'_>) -> Result<PathBuf, NotRunnable> {
     if name.is_empty() {
-        return Err(not_found(name, search));
+        return Err(NotRunnable {
+            status: 127,
+            message: "the command is an empty word".to_owned(),
+            help: "name a program; in a shell, a variable without a value may stand in its place".to_owned(),
+        });
     }
     let mut denied = None;
     for directory in search.as_bytes().split(|byte| *byte == b':') {
@@ -188,7 +192,7 @@ fn refused(path: &Path, error: Errno) -> NotRunnable {
     let (status, what, help) = match (error, rustix::fs::stat(path)) {
         (Errno::NOENT, _) => (127, "no such file".to_owned(), format!("look at {shown}")),
         (Errno::NOTDIR, _) => {
-            (127, "a part of the path is not a directory".to_owned(), format!("look at {shown}"))
+            (126, "a part of the path is not a directory".to_owned(), format!("look at {shown}"))
         }
         (Errno::ACCESS | Errno::PERM | Errno::ISDIR, Ok(stat)) if Kind::of(stat.st_mode) == Kind::Dir => {
             (126, "is a directory".to_owned(), "name a program in it".to_owned())

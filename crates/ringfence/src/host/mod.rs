@@ -7,12 +7,10 @@ pub mod caller;
 pub mod cgroup;
 pub mod command;
 pub mod cpu;
-pub mod idmap;
 pub mod kernel;
 pub mod lsm;
 pub mod mounts;
 pub mod namespace;
-mod nearest;
 pub mod path;
 pub mod process;
 pub mod seccomp;
@@ -115,6 +113,8 @@ facts! {
     release, with_release: Release = kernel::release, kernel::synthetic_release;
     /// The highest capability that the kernel has.
     last_capability, with_last_capability: u32 = caller::last_capability, caller::synthetic_last_capability;
+    /// The caller's capability bounding set, capabilities(7).
+    bounding, with_bounding: u64 = caller::bounding, caller::synthetic_bounding;
     /// Who runs ringfence.
     caller, with_caller: Caller = caller::read, caller::synthetic;
     /// The caller's resource limits.

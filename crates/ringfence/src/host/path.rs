@@ -114,7 +114,8 @@ pub struct Link {
 pub enum Absent {
     /// An error, unless the policy marks it with a leading `-`; then it is left out.
     Refused,
-    /// Kept, with what is missing: what is denied stays denied when it comes to exist.
+    /// Kept, with what is missing: what is denied stays denied when it comes to exist. With a leading
+    /// `-` it is left out, unless a part of it that ends with `/./` exists (`-.git/./hooks`).
     Kept,
 }
 
@@ -147,28 +148,39 @@ impl<'s> Resolver<'s> {
         absent: Absent,
     ) -> Result<Option<Resolved>, Refusal> {
         let text = &spec.value.text;
+        let optional = spec.value.optional && !(absent == Absent::Kept && self.is_anchored(text, base));
         let refuse = |fault: Fault| refusal(text, &fault, spec.at);
         let path = match self.surroundings.expand(text, base) {
             Ok(path) => path,
-            Err(Fault::Unset(_)) if spec.value.optional => return Ok(None),
+            Err(Fault::Unset(_)) if optional => return Ok(None),
             Err(fault) => return Err(refuse(fault)),
         };
         let resolved = match self.locate(&path) {
             Ok(resolved) => Resolved { written: text.clone(), ..resolved },
             // What the caller may not look for is as good as absent: the program may not either.
-            Err(Fault::DotDot(_) | Fault::Errno { error: Errno::ACCESS, .. }) if spec.value.optional => {
+            Err(Fault::DotDot(_) | Fault::NotDirectory(_) | Fault::Errno { error: Errno::ACCESS, .. })
+                if optional =>
+            {
                 return Ok(None);
             }
             Err(fault) => return Err(refuse(fault)),
         };
         match (resolved.exists(), absent) {
             (true, _) => Ok(Some(resolved)),
-            (false, _) if spec.value.optional => Ok(None),
+            (false, _) if optional => Ok(None),
             (false, Absent::Kept) => Ok(Some(resolved)),
             (false, Absent::Refused) => {
                 Err(refuse(Fault::Missing { existing: resolved.existing, missing: resolved.missing }))
             }
         }
+    }
+
+    /// Whether the part of a denied path that ends with `/./` is a directory: what follows is then
+    /// denied whether or not it exists.
+    fn is_anchored(&mut self, text: &str, base: Option<&Path>) -> bool {
+        let Some((anchor, _)) = text.split_once("/./") else { return false };
+        let path = self.surroundings.expand(anchor, base);
+        path.is_ok_and(|path| self.locate(&path).is_ok_and(|found| found.is_dir()))
     }
 
     /// Follows an absolute path, without variables in it, to where it leads.

@@ -41,6 +41,20 @@ fn parse_start(stat: &str) -> Option<u64> {
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+/// Whether a standard descriptor is a directory; `false` for others, and for what is not open.
+#[must_use]
+pub fn is_directory(descriptor: u32) -> bool {
+    let standard = match descriptor {
+        0 => rustix::stdio::stdin(),
+        1 => rustix::stdio::stdout(),
+        2 => rustix::stdio::stderr(),
+        _ => return false,
+    };
+    rustix::fs::fstat(standard).is_ok_and(|stat| {
+        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

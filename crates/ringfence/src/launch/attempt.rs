@@ -76,7 +76,7 @@ impl<'p> Site<'p> {
             None => Leftovers::default(),
             Some(plan) => {
                 let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-                Leftovers::make(cgroup, &plan.placeholders)?
+                Leftovers::make(cgroup, &plan.placeholders, false)?
             }
         };
         Ok(Self { plan, leftovers, vdso: vdso() })

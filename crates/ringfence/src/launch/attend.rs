@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use ringfence_sys::janitor::Word;
 use ringfence_sys::signal::{self, Blocked};
 use ringfence_sys::spawn::{self, Child, Ended, Handle, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,7 +29,27 @@ const SIGCONT: i32 = 18;
 pub(super) struct Starting<'l, 'p> {
     pub(super) plan: &'l Plan<'p>,
     pub(super) leftovers: &'l Leftovers,
-    pub(super) signals: &'l OwnedFd,
+    pub(super) signals: &'l Signals,
+}
+
+/// How signals come in. All are blocked as long as this lives.
+#[derive(Debug)]
+pub(super) enum Signals {
+    /// One by one, the end of the child among them: where there is nothing else to wait for, and
+    /// nobody else in this process who would take them.
+    Taken(Blocked),
+    /// From a descriptor, beside others.
+    Read { descriptor: OwnedFd, _blocked: Blocked },
+}
+
+impl Signals {
+    pub(super) fn new(plan: &Plan<'_>, options: Options, blocked: Blocked) -> Result<Self, Error> {
+        if options.dedicated && plan.terminal.is_none() && signal::children_are_told() {
+            return Ok(Self::Taken(blocked));
+        }
+        let descriptor = blocked.descriptor().map_err(|errno| super::around("signalfd", errno))?;
+        Ok(Self::Read { descriptor, _blocked: blocked })
+    }
 }
 
 /// What became of a starting child.
@@ -41,7 +62,7 @@ pub(super) enum Seen {
 
 /// What is watched beside the child.
 #[derive(Debug)]
-pub(super) struct Watch<S = OwnedFd> {
+pub(super) struct Watch<S = Signals> {
     pub(super) signals: S,
     pub(super) relay: Option<Relay>,
     pub(super) deadline: Deadline,
@@ -60,7 +81,6 @@ pub struct Running {
     child: spawn::Running,
     watch: Watch,
     leftovers: Leftovers,
-    _blocked: Blocked,
     options: Options,
 }
 
@@ -70,7 +90,7 @@ impl Starting<'_, '_> {
             match child.report(true) {
                 Some(Report::Waiting) => {
                     idmap::write(self.plan, child.handle().pid())?;
-                    self.leftovers.name_init(child.handle().pid())?;
+                    self.leftovers.name_init(child.handle().pidfd())?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),
@@ -78,21 +98,21 @@ impl Starting<'_, '_> {
         }
         let relay = match self.plan.terminal {
             None => None,
-            Some(fds) => Some(terminal(child, fds)?),
+            Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
         let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
-        let mut watch = Watch { signals: self.signals.as_fd(), relay, deadline };
-        let mut patience = Instant::now() + PATIENCE;
+        let begun = relay.is_some().then(Instant::now);
+        let mut watch = Watch { signals: self.signals, relay, deadline };
         loop {
-            if watch.once(child.handle(), Some(patience)) {
-                return Self::ended(child, watch);
-            }
-            if Instant::now() < patience {
-                continue;
+            match watch.once(child.handle(), Some(PATIENCE)) {
+                Happened::Ended => return Self::ended(child, watch),
+                // What passes through a terminal never rests.
+                Happened::Something if begun.is_none_or(|begun| begun.elapsed() < PATIENCE) => continue,
+                Happened::Something | Happened::Nothing => {}
             }
             match child.started() {
                 Ok(true) => return Ok(Seen::Started { relay: watch.relay, deadline: watch.deadline }),
-                Ok(false) => patience = Instant::now() + PATIENCE,
+                Ok(false) => {}
                 Err(report) => return Err(failed(child, Some(report))),
             }
         }
@@ -113,14 +133,8 @@ impl Starting<'_, '_> {
 }
 
 impl Running {
-    pub(super) fn new(
-        child: spawn::Running,
-        watch: Watch,
-        leftovers: Leftovers,
-        blocked: Blocked,
-        options: Options,
-    ) -> Self {
-        Self { child, watch, leftovers, _blocked: blocked, options }
+    pub(super) fn new(child: spawn::Running, watch: Watch, leftovers: Leftovers, options: Options) -> Self {
+        Self { child, watch, leftovers, options }
     }
 
     /// Waits for the command: its exit status, or 128+n for a signal.
@@ -131,7 +145,7 @@ impl Running {
             }
             ringfence_sys::trim::code();
         }
-        while !self.watch.once(self.child.handle(), None) {}
+        while self.watch.once(self.child.handle(), None) != Happened::Ended {}
         let ended = self.child.handle().wait(true);
         if let Some(relay) = self.watch.relay.take() {
             relay.finish();
@@ -142,22 +156,59 @@ impl Running {
     }
 }
 
-impl<S: AsFd> Watch<S> {
-    /// Waits for one thing to happen, no longer than `until`, and sees to it. Whether the child
-    /// has ended.
-    fn once(&mut self, child: &Handle, until: Option<Instant>) -> bool {
+/// What a wait ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Happened {
+    /// The child has ended.
+    Ended,
+    /// Something that was seen to.
+    Something,
+    /// The time is over.
+    Nothing,
+}
+
+impl<S: std::borrow::Borrow<Signals>> Watch<S> {
+    /// Waits for one thing to happen, no longer than `patience`, and sees to it.
+    fn once(&mut self, child: &mut Handle, patience: Option<Duration>) -> Happened {
+        // The clock is not read where nobody asks for the time: its pages cost more than the wait.
+        let left = self.deadline.next.map(|at| at.saturating_duration_since(Instant::now()));
+        let time = [patience, left].into_iter().flatten().min();
+        let happened = match self.signals.borrow() {
+            Signals::Taken(blocked) => Self::take(blocked, child, time),
+            Signals::Read { .. } => self.poll(child, time),
+        };
+        self.deadline.check(child);
+        happened
+    }
+
+    /// Waits for a signal; each may be the end of the child, and is asked about.
+    fn take(blocked: &Blocked, child: &mut Handle, time: Option<Duration>) -> Happened {
+        let time = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        match blocked.take(time) {
+            Some(SIGCHLD) if child.wait(false).is_some() => return Happened::Ended,
+            Some(SIGCHLD) => {}
+            Some(number) => child.signal(number),
+            None => return Happened::Nothing,
+        }
+        Happened::Something
+    }
+
+    fn poll(&mut self, child: &Handle, time: Option<Duration>) -> Happened {
+        let Signals::Read { descriptor: signals, .. } = self.signals.borrow() else {
+            return Happened::Nothing;
+        };
         let [mut ended, mut signalled] = [false, false];
         let mut ready = [PollFlags::empty(); MOST];
         {
             let idle = || PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN);
             let mut fds: [PollFd<'_>; MOST] = [idle(), idle(), idle(), idle()];
-            fds[1] = PollFd::new(&self.signals, PollFlags::IN);
+            fds[1] = PollFd::new(signals, PollFlags::IN);
             let mut used = 2;
             if let Some(relay) = &self.relay {
                 used += relay.wishes(&mut fds[2..]);
             }
-            let first = [until, self.deadline.next].into_iter().flatten().min();
-            let timeout = first.map(left);
+            let ask = self.relay.as_ref().and_then(Relay::patience);
+            let timeout = [time, ask].into_iter().flatten().min().map(timespec);
             if poll(&mut fds[..used], timeout.as_ref()).is_ok() {
                 for (flags, fd) in ready.iter_mut().zip(&fds[..used]) {
                     *flags = fd.revents();
@@ -171,13 +222,20 @@ impl<S: AsFd> Watch<S> {
         }
         if let Some(relay) = &mut self.relay {
             relay.carry(&ready[2..]);
+            if relay.patience().is_some() {
+                relay.refresh();
+            }
         }
-        self.deadline.check(child);
-        ended
+        match (ended, ready.iter().any(|flags| !flags.is_empty())) {
+            (true, _) => Happened::Ended,
+            (false, true) => Happened::Something,
+            (false, false) => Happened::Nothing,
+        }
     }
 
     fn signals(&mut self, child: &Handle) {
-        while let Some(number) = signal::next(self.signals.as_fd()) {
+        let Signals::Read { descriptor, .. } = self.signals.borrow() else { return };
+        while let Some(number) = signal::next(descriptor.as_fd()) {
             match (number, &mut self.relay) {
                 (SIGCHLD, _) => {}
                 (SIGWINCH | SIGCONT, Some(relay)) => relay.refresh(),
@@ -198,10 +256,10 @@ impl Deadline {
     }
 }
 
-fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
+fn terminal(child: &mut Child<'_>, fds: u8, janitor: Option<Word>) -> Result<Relay, Error> {
     match child.report(true) {
         Some(Report::Terminal(master)) => {
-            let relay = Relay::start(master, fds)?;
+            let relay = Relay::start(master, fds, janitor)?;
             let _ = child.go_on();
             Ok(relay)
         }
@@ -209,8 +267,7 @@ fn terminal(child: &mut Child<'_>, fds: u8) -> Result<Relay, Error> {
     }
 }
 
-fn left(at: Instant) -> Timespec {
-    let left = at.saturating_duration_since(Instant::now());
+fn timespec(left: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(left.subsec_nanos()),

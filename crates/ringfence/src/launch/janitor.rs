@@ -3,12 +3,12 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use ringfence_sys::janitor::{self as sys, Leftover as Raw};
-use rustix::pipe::{PipeFlags, pipe_with};
+use ringfence_sys::Errno;
+use ringfence_sys::janitor::{self as sys, Leftover as Raw, Word};
 
 /// One thing that a containment leaves, by its absolute path. It need not exist yet: a janitor is
 /// started before it is made.
@@ -24,38 +24,51 @@ pub(super) enum Leftover {
 /// A running janitor. It lives as long as this process at most, and then until all is removed, two
 /// seconds for each thing that stays busy.
 ///
-/// It has a session of its own, holds no descriptor but its end of a pipe, and no directory.
+/// It has a session of its own, and holds no descriptor but those that it was sent, and no directory.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Janitor {
     pid: i32,
-    word: Option<OwnedFd>,
+    word: Option<Word>,
 }
 
 impl Janitor {
     /// Starts a janitor for these, removed in this order.
     ///
     /// # Errors
-    /// Those of pipe2(2) and clone(2), and `InvalidInput` for a path that is not absolute or has a
+    /// Those of socketpair(2) and clone(2), and `InvalidInput` for a path that is not absolute or has a
     /// NUL in it; nothing is started then.
     pub(super) fn start(leftovers: &[Leftover]) -> io::Result<Self> {
         let paths: Vec<CString> = leftovers.iter().map(path).collect::<io::Result<_>>()?;
         let raw: Vec<Raw<'_>> = leftovers.iter().zip(&paths).map(|(kind, path)| raw(kind, path)).collect();
-        let (read, word) = pipe_with(PipeFlags::CLOEXEC)?;
-        let pid = sys::start(read.as_raw_fd(), &raw)
-            .map_err(|errno| io::Error::from_raw_os_error(errno.0.into()))?;
+        let (pid, word) = sys::start(&raw).map_err(failed)?;
         Ok(Self { pid, word: Some(word) })
     }
 
-    /// Names the init of the containment: should this process be killed, nothing is removed before
-    /// the init has ended.
+    /// Lets the janitor hold a placeholder's lock as long as the program may need it: should this
+    /// process be killed, other containments' janitors find it locked until the init has ended.
     ///
     /// # Errors
     /// `EPIPE` where the janitor is gone.
-    pub(super) fn name_init(&self, pid: i32) -> io::Result<()> {
-        let Some(word) = &self.word else { return Ok(()) };
-        rustix::io::write(word, &pid.to_ne_bytes())?;
-        Ok(())
+    pub(super) fn hold(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
+        self.word.as_ref().map_or(Ok(()), |word| word.hold(lock)).map_err(failed)
+    }
+
+    /// Names the init of the containment by its pidfd: should this process be killed, nothing is
+    /// removed, and no lock let go, before the init has ended.
+    ///
+    /// # Errors
+    /// `EPIPE` where the janitor is gone.
+    pub(super) fn name_init(&self, pidfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.word.as_ref().map_or(Ok(()), |word| word.init(pidfd)).map_err(failed)
+    }
+
+    /// Another way to tell it. All of them are gone when [`Self::finish`] is called, or do no harm.
+    ///
+    /// # Errors
+    /// Those of fcntl(2) `F_DUPFD_CLOEXEC`.
+    pub(super) fn word(&self) -> io::Result<Option<Word>> {
+        self.word.as_ref().map(Word::try_clone).transpose().map_err(failed)
     }
 
     /// Lets the janitor do its work and waits for it. Nothing of the containment may live any more.
@@ -73,9 +86,7 @@ impl Janitor {
 
     fn let_go(&mut self) -> u8 {
         let Some(word) = self.word.take() else { return 0 };
-        // Where the janitor is gone, nobody reads, and waiting says so.
-        let _ = rustix::io::write(&word, b".");
-        drop(word);
+        word.done();
         sys::wait(self.pid).unwrap_or(u8::MAX)
     }
 }
@@ -84,6 +95,10 @@ impl Drop for Janitor {
     fn drop(&mut self) {
         self.let_go();
     }
+}
+
+fn failed(errno: Errno) -> io::Error {
+    io::Error::from_raw_os_error(errno.0.into())
 }
 
 fn path(leftover: &Leftover) -> io::Result<CString> {

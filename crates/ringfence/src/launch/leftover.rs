@@ -3,12 +3,12 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, set_permissions, symlink_metadata};
 use std::io::{self, ErrorKind};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringfence_sys::janitor::PLACEHOLDER_MODE;
+use ringfence_sys::janitor::{PLACEHOLDER_MODE, Word};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
@@ -45,17 +45,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Leftovers {
-    /// Starts a janitor, then makes cgroups and placeholders. Without any of them, does nothing.
+    /// Starts a janitor, then makes cgroups and placeholders. Without any of them, and without a
+    /// terminal whose modes will change, does nothing.
     ///
     /// `placeholders` are made in this order: outer directories first.
     ///
     /// # Errors
     /// Those of the calls; what was made meanwhile is removed.
-    pub fn make(cgroup: Option<(&Request, Process)>, placeholders: &[PathBuf]) -> Result<Self, Error> {
+    pub fn make(
+        cgroup: Option<(&Request, Process)>,
+        placeholders: &[PathBuf],
+        terminal: bool,
+    ) -> Result<Self, Error> {
         let mut janitors: Vec<Leftover> =
             cgroup.into_iter().flat_map(|(request, _)| cgroup::leftovers(request)).collect();
         janitors.extend(placeholders.iter().rev().cloned().map(Leftover::Placeholder));
-        if janitors.is_empty() {
+        if janitors.is_empty() && !terminal {
             return Ok(Self::default());
         }
         let failed = |doing: &str| {
@@ -65,7 +70,11 @@ impl Leftovers {
         let janitor = Janitor::start(&janitors).map_err(failed("start the janitor"))?;
         let mut made = Self { locks: Vec::new(), cgroups: None, janitor: Some(janitor) };
         for path in placeholders {
-            made.locks.push(place(path).map_err(failed(&format!("mkdir {}", path.display())))?);
+            let lock = place(path).map_err(failed(&format!("mkdir {}", path.display())))?;
+            if let Some(janitor) = &made.janitor {
+                janitor.hold(lock.as_fd()).map_err(failed("tell the janitor"))?;
+            }
+            made.locks.push(lock);
         }
         let cgroups = cgroup.map(|(request, own)| Cgroups::make(request, own)).transpose();
         made.cgroups =
@@ -83,10 +92,18 @@ impl Leftovers {
     ///
     /// # Errors
     /// The janitor is gone: nothing would hold denied paths once this process is killed.
-    pub fn name_init(&self, pid: i32) -> Result<(), Error> {
-        let Some(janitor) = &self.janitor else { return Ok(()) };
-        let doing = || "tell the janitor".to_owned();
-        janitor.name_init(pid).map_err(|source| Error { doing: doing(), source, at: None })
+    pub fn name_init(&self, pidfd: BorrowedFd<'_>) -> Result<(), Error> {
+        let said = self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pidfd));
+        said.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
+    }
+
+    /// A way to tell the janitor of a terminal whose modes are about to change.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`.
+    pub fn word(&self) -> Result<Option<Word>, Error> {
+        let word = self.janitor.as_ref().map_or(Ok(None), Janitor::word);
+        word.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
     }
 
     /// Removes it all, and returns how many things could not be removed.

@@ -5,7 +5,8 @@
 //! the command, and stays as its init. This process attends to the child: signals, terminal, wall
 //! time. Whatever dies, in whatever order, nothing stays behind: the init dies with this process,
 //! and the kernel ends a pid namespace with its init; what has a name on the host (cgroups,
-//! placeholders of denied paths) is removed by a janitor that outlives both.
+//! placeholders of denied paths) is removed by a janitor that outlives both, and gives the terminal
+//! its modes back.
 
 pub mod attempt;
 mod attend;
@@ -86,9 +87,9 @@ pub fn start(plan: &Plan<'_>, options: Options) -> Outcome {
 
 fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<Outcome, Error> {
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-    let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders)?;
+    let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
-    let signals = blocked.descriptor().map_err(|errno| around("signalfd", errno))?;
+    let signals = attend::Signals::new(plan, options, blocked)?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child));
@@ -97,7 +98,7 @@ fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<O
         (attend::Seen::Ended(status), _) => Ok(Outcome::Ended(status)),
         (attend::Seen::Started { relay, deadline }, Some(child)) => {
             let watch = attend::Watch { signals, relay, deadline };
-            Ok(Outcome::Running(Running::new(child, watch, leftovers, blocked, options)))
+            Ok(Outcome::Running(Running::new(child, watch, leftovers, options)))
         }
         (attend::Seen::Started { .. }, None) => Err(Error::Died(Ended::Signaled(9))),
     }

@@ -4,7 +4,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use ringfence_sys::janitor::Word;
+use ringfence_sys::terminal::{self, Modes};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -18,13 +21,20 @@ use super::Error;
 const CHUNK: usize = 4096;
 /// What is still carried after the command has ended: a bound, should something keep writing.
 const LAST_CHUNKS: usize = 256;
+/// How often a relay in the background asks whether it has come to the foreground: a shell does not
+/// tell a job that runs already.
+const ASK: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 /// One relay between the user's terminal and the master of the command's.
 pub(super) struct Relay {
     master: OwnedFd,
+    /// Kept open, so that the command may close its terminal and open it again.
+    _slave: OwnedFd,
     /// Which of the standard descriptors are the terminal.
     fds: u8,
+    /// Told of the modes that the terminal had, before they change.
+    janitor: Option<Word>,
     before: Option<Termios>,
     raw: bool,
     input_open: bool,
@@ -33,25 +43,29 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change.
-    pub(super) fn start(master: OwnedFd, fds: u8) -> Result<Self, Error> {
+    /// Size and modes are the terminal's; then the terminal becomes raw, if it is ours to change. In
+    /// the background its modes are somebody else's, and the command's are the kernel's default.
+    pub(super) fn start(master: OwnedFd, fds: u8, janitor: Option<Word>) -> Result<Self, Error> {
+        let failed =
+            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
+        let slave = terminal::slave(master.as_fd());
         let mut relay = Self {
+            _slave: slave.map_err(|errno| failed(Errno::from_raw_os_error(errno.0.into())))?,
             master,
             fds,
+            janitor,
             before: None,
             raw: false,
             input_open: fds & 1 != 0,
             master_open: true,
             to_master: Vec::new(),
         };
-        let failed =
-            |source: Errno| Error::Around { doing: "set up the terminal".into(), source: source.into() };
         let flags = rustix::fs::fcntl_getfl(&relay.master).map_err(failed)?;
         rustix::fs::fcntl_setfl(&relay.master, flags | OFlags::NONBLOCK).map_err(failed)?;
-        let terminal = relay.terminal();
-        let modes = tcgetattr(terminal).map_err(failed)?;
-        tcsetattr(&relay.master, OptionalActions::Now, &modes).map_err(failed)?;
-        relay.before = Some(modes);
+        if relay.foreground() {
+            let modes = tcgetattr(relay.terminal()).map_err(failed)?;
+            tcsetattr(&relay.master, OptionalActions::Now, &modes).map_err(failed)?;
+        }
         relay.refresh();
         Ok(relay)
     }
@@ -62,12 +76,34 @@ impl Relay {
         if let Ok(size) = tcgetwinsize(terminal) {
             let _ = tcsetwinsize(&self.master, size);
         }
-        let foreground = tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp());
-        if let (true, false, Some(modes)) = (foreground && self.fds & 1 != 0, self.raw, &self.before) {
+        if self.foreground() && self.fds & 1 != 0 {
+            self.make_raw(terminal);
+        }
+    }
+
+    /// Also where it was raw before: whoever had the terminal meanwhile has set other modes.
+    fn make_raw(&mut self, terminal: BorrowedFd<'_>) {
+        if self.before.is_none() {
+            self.before = tcgetattr(terminal).ok();
+            if let (Some(janitor), Ok(modes)) = (&self.janitor, Modes::of(terminal)) {
+                // Where the janitor is gone, a kill leaves the terminal raw.
+                let _ = janitor.terminal(terminal, &modes);
+            }
+        }
+        if let Some(modes) = &self.before {
             let mut raw = modes.clone();
             raw.make_raw();
             self.raw = tcsetattr(terminal, OptionalActions::Drain, &raw).is_ok();
         }
+    }
+
+    /// When to [`Self::refresh`] at the latest, where nothing else happens.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (self.input_open && !self.raw).then_some(ASK)
+    }
+
+    fn foreground(&self) -> bool {
+        tcgetpgrp(self.terminal()).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 
     /// Puts what this relay waits for into `fds`, and says how many: the master, and the input
@@ -128,6 +164,8 @@ impl Relay {
     fn input(&mut self) {
         let mut bytes = [0u8; CHUNK];
         match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+            // What is typed is for somebody else now.
+            Err(Errno::IO) if !self.foreground() => self.raw = false,
             Ok(0) | Err(Errno::IO) => self.input_open = false,
             Ok(count) => {
                 self.to_master.extend_from_slice(&bytes[..count]);

@@ -1,6 +1,7 @@
 //! What is left behind when a launcher ends well, fails, or is killed: nothing. A launcher that is
 //! to be killed is this test program again, with a role in its environment.
 
+use std::ffi::CStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -11,6 +12,10 @@ use super::*;
 use crate::control::limit::cgroup::{Group, Setting, name};
 use crate::host::cgroup::Controller;
 use crate::host::{Host, process};
+use ringfence_sys::abi::Vector;
+use ringfence_sys::signal::Blocked;
+use ringfence_sys::spawn::{self, Ended};
+use ringfence_sys::step::Step;
 
 /// Names the directory that the role works in.
 const ROLE: &str = "RINGFENCE_TEST_LEFTOVER";
@@ -39,6 +44,10 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn make(cgroup: Option<(&Request, Process)>, placeholders: &[PathBuf]) -> Result<Leftovers, Error> {
+    Leftovers::make(cgroup, placeholders, false)
 }
 
 fn own() -> Process {
@@ -74,7 +83,7 @@ fn role() {
     let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
     let placeholders = [root.join("a"), root.join("a/b")];
     let request = pids_request(0);
-    let made = Leftovers::make(request.as_ref().map(|request| (request, own())), &placeholders).unwrap();
+    let made = make(request.as_ref().map(|request| (request, own())), &placeholders).unwrap();
     let group = request.map(|request| request.groups[0].path.clone());
     if let Some(group) = &group {
         let file = if group.join("tasks").exists() { "tasks" } else { "cgroup.procs" };
@@ -90,10 +99,10 @@ fn role() {
     drop(made);
 }
 
-/// Starts [`role`], and waits until it has made everything.
-fn start_role(tree: &Tree) -> (Child, BufReader<ChildStdout>, Option<PathBuf>) {
+/// Starts [`role`] or [`role_of_an_init`], and waits until it has made everything; gives what it said.
+fn start_role(tree: &Tree, role: &str) -> (Child, BufReader<ChildStdout>, Option<PathBuf>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "launch::leftover::tests::role", "--nocapture"])
+        .args(["--exact", &format!("launch::leftover::tests::{role}"), "--nocapture"])
         .env(ROLE, &tree.0)
         .stdout(Stdio::piped())
         .spawn()
@@ -110,7 +119,7 @@ fn start_role(tree: &Tree) -> (Child, BufReader<ChildStdout>, Option<PathBuf>) {
 
 #[test]
 fn nothing_to_make_starts_nothing() {
-    let made = Leftovers::make(None, &[]).unwrap();
+    let made = make(None, &[]).unwrap();
     assert!(made.janitor.is_none() && made.cgroup().is_none());
     assert_eq!(made.remove(), 0);
 }
@@ -118,26 +127,26 @@ fn nothing_to_make_starts_nothing() {
 #[test]
 fn placeholders_are_made_and_removed() {
     let tree = Tree::new("made");
-    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
+    let made = make(None, &tree.placeholders()).unwrap();
     for path in tree.placeholders() {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, PLACEHOLDER_MODE);
     }
     assert_eq!(made.remove(), 0);
     assert!(!tree.0.join("a").exists());
-    drop(Leftovers::make(None, &tree.placeholders()).unwrap());
+    drop(make(None, &tree.placeholders()).unwrap());
     assert!(!tree.0.join("a").exists(), "dropping removes too");
 }
 
 #[test]
 fn what_others_put_there_stays() {
     let tree = Tree::new("others");
-    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
+    let made = make(None, &tree.placeholders()).unwrap();
     fs::write(tree.0.join("a/b/file"), "").unwrap();
     assert_eq!(made.remove(), 2, "neither could be removed");
     assert!(tree.0.join("a/b/file").exists());
     let found = Tree::new("found");
     fs::create_dir(found.0.join("a")).unwrap();
-    let made = Leftovers::make(None, &[found.0.join("a")]).unwrap();
+    let made = make(None, &[found.0.join("a")]).unwrap();
     assert_eq!(made.remove(), 0);
     assert!(found.0.join("a").exists(), "an empty directory of the user's own");
 }
@@ -145,8 +154,8 @@ fn what_others_put_there_stays() {
 #[test]
 fn the_last_who_needs_a_placeholder_removes_it() {
     let tree = Tree::new("shared");
-    let first = Leftovers::make(None, &tree.placeholders()).unwrap();
-    let second = Leftovers::make(None, &tree.placeholders()).unwrap();
+    let first = make(None, &tree.placeholders()).unwrap();
+    let second = make(None, &tree.placeholders()).unwrap();
     let start = Instant::now();
     assert_eq!(first.remove(), 0);
     assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for the other");
@@ -155,30 +164,71 @@ fn the_last_who_needs_a_placeholder_removes_it() {
     assert!(!tree.0.join("a").exists());
 }
 
+/// A launcher that has named its init, to be killed: the init lives on.
+#[test]
+#[expect(clippy::zombie_processes, reason = "the test outside ends it")]
+fn role_of_an_init() {
+    let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
+    let made = make(None, &[root.join("a"), root.join("a/b")]).unwrap();
+    let init = Command::new("sleep").arg("20").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&init);
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    made.name_init(pidfd.as_fd()).unwrap();
+    drop(pidfd);
+    println!("\nmade {}", init.id());
+    std::io::stdout().flush().unwrap();
+    std::thread::sleep(SOON * 10);
+    drop(made);
+}
+
+#[test]
+fn a_placeholder_stays_while_the_init_of_a_killed_launcher_lives() {
+    let tree = Tree::new("init");
+    let (mut child, _lines, init) = start_role(&tree, "role_of_an_init");
+    let init: i32 = init.unwrap().to_str().unwrap().parse().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its janitor has begun by the end of the first of these; each ends as the last one would.
+    for _ in 0..20 {
+        let other = make(None, &tree.placeholders()).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        let begun = tree.0.join("a/b").metadata().unwrap().ino();
+        assert_eq!(other.remove(), 0);
+        assert_eq!(tree.0.join("a/b").metadata().map(|there| there.ino()).ok(), Some(begun));
+    }
+    let pid = rustix::process::Pid::from_raw(init).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    until("the end of the placeholders", || !tree.0.join("a").exists());
+}
+
 #[test]
 fn a_failure_on_the_way_leaves_nothing() {
     let tree = Tree::new("failure");
-    let error = Leftovers::make(None, &[tree.0.join("a"), tree.0.join("no/b")]).unwrap_err();
+    let error = make(None, &[tree.0.join("a"), tree.0.join("no/b")]).unwrap_err();
     assert!(error.doing.ends_with("no/b"), "{error}");
     assert!(!tree.0.join("a").exists());
-    let relative = Leftovers::make(None, &["relative".into()]).unwrap_err();
+    let relative = make(None, &["relative".into()]).unwrap_err();
     assert_eq!(relative.source.kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
 fn a_janitor_is_out_of_reach_of_the_terminal() {
     let tree = Tree::new("session");
-    let made = Leftovers::make(None, &tree.placeholders()).unwrap();
+    let made = make(None, &tree.placeholders()).unwrap();
     let pid = made.janitor.as_ref().unwrap().pid();
     let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let field =
         |n: usize| stat().rsplit_once(')').unwrap().1.split_whitespace().nth(n - 3).unwrap().to_owned();
     until("a session of its own", || field(6) == pid.to_string());
     assert_eq!(field(5), pid.to_string(), "and a process group");
-    until("one descriptor", || {
+    until("the socket, and the two placeholders that it holds", || {
         // Not dumpable: only root may look.
-        let fds = fs::read_dir(format!("/proc/{pid}/fd"));
-        fds.map_or(true, |fds| fds.count() == 1)
+        let Ok(fds) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            return !rustix::process::geteuid().is_root();
+        };
+        let held: Vec<_> = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok()).collect();
+        let ours = held.iter().filter(|path| path.starts_with(&tree.0)).count();
+        (held.len(), ours) == (3, 2)
     });
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
@@ -191,7 +241,7 @@ fn a_janitor_is_out_of_reach_of_the_terminal() {
 #[test]
 fn a_killed_launcher_leaves_nothing() {
     let tree = Tree::new("killed");
-    let (mut child, _lines, group) = start_role(&tree);
+    let (mut child, _lines, group) = start_role(&tree, "role");
     assert!(tree.0.join("a/b").exists());
     let members = group.as_ref().map(|group| fs::read_to_string(group.join("cgroup.procs")).unwrap());
     child.kill().unwrap();
@@ -214,7 +264,7 @@ fn is_zombie(pid: u32) -> bool {
 #[test]
 fn a_janitor_at_work_holds_no_pipe_of_the_callers() {
     let tree = Tree::new("stdio");
-    let (mut child, mut lines, _) = start_role(&tree);
+    let (mut child, mut lines, _) = start_role(&tree, "role");
     // Held by somebody else, the placeholder keeps the janitor for two seconds.
     let lock = File::open(tree.0.join("a/b")).unwrap();
     flock(&lock, FlockOperation::NonBlockingLockShared).unwrap();
@@ -236,7 +286,7 @@ fn a_cgroup_bounds_what_enters_it() {
         return;
     };
     let group = &request.groups[0];
-    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
+    let made = make(Some((&request, own())), &[]).unwrap();
     assert_eq!(fs::read_to_string(group.path.join("pids.max")).unwrap().trim(), "7");
     assert_eq!(made.cgroup().is_some(), group.v2);
     let file = if group.v2 { "cgroup.procs" } else { "tasks" };
@@ -262,7 +312,7 @@ fn a_cgroup_of_version_2_is_one_to_clone_into() {
     };
     let group = Group { path: parent.join(name(own(), 6)), v2: true, settings: Vec::new() };
     let request = Request { groups: vec![group.clone()] };
-    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
+    let made = make(Some((&request, own())), &[]).unwrap();
     let directory = rustix::fs::fstat(made.cgroup().unwrap()).unwrap();
     assert_eq!(directory.st_ino, fs::metadata(&group.path).unwrap().ino());
     let child = Command::new("sh")
@@ -277,6 +327,39 @@ fn a_cgroup_of_version_2_is_one_to_clone_into() {
     assert!(!group.path.exists());
 }
 
+/// clone3(2) puts the child there, and a namespace that it makes begins there.
+#[test]
+fn a_cloned_child_is_in_the_cgroup_of_version_2_and_its_namespace_begins_there() {
+    let host = Host::live();
+    let hierarchies = &host.cgroup().value.hierarchies;
+    let own_path = hierarchies.iter().find(|found| found.v2).and_then(|found| found.own.clone());
+    let may = |path: &PathBuf| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    let Some(parent) = own_path.filter(may) else {
+        println!("skipped: no cgroup of version 2 may be made here");
+        return;
+    };
+    let path = parent.join(name(own(), 7));
+    let group = Group { path: path.clone(), v2: true, settings: Vec::new() };
+    let made = make(Some((&Request { groups: vec![group] }, own())), &[]).unwrap();
+    let run = |script: &CStr, namespaces: u64| {
+        let (mut argv, mut envp) = ([std::ptr::null(); 4], [std::ptr::null(); 1]);
+        let words = [c"sh", c"-c", script];
+        let argv = Vector::fill(&words, &mut argv).unwrap();
+        let envp = Vector::fill(&[], &mut envp).unwrap();
+        let exec = Step::Exec { path: c"/bin/sh", argv, envp, token: 0 };
+        let steps = [Step::DieWithParent, Step::Supervise, Step::ResetSignals, exec];
+        let request = spawn::Request { namespaces, cgroup: made.cgroup() };
+        let _blocked = Blocked::all().unwrap();
+        spawn::with_child(&steps, &request, |child| child.handle().wait(true)).unwrap().0
+    };
+    let (user, cgroup) = (0x1000_0000, 0x0200_0000);
+    let inside = c"grep -q '^0::.*/ringfence-[^/]*-7$' /proc/self/cgroup";
+    assert_eq!(run(inside, user), Some(Ended::Exited(0)));
+    assert_eq!(run(c"grep -qx 0::/ /proc/self/cgroup", user | cgroup), Some(Ended::Exited(0)));
+    assert_eq!(made.remove(), 0);
+    assert!(!path.exists());
+}
+
 #[test]
 fn a_setting_that_is_refused_is_an_error_with_its_line() {
     let Some(mut request) = pids_request(2) else {
@@ -285,12 +368,12 @@ fn a_setting_that_is_refused_is_an_error_with_its_line() {
     };
     let setting = |file, value: &str, optional| Setting { file, value: value.to_owned(), optional, at: AT };
     request.groups[0].settings = vec![setting("no.such.file", "1", true), setting("pids.max", "x", false)];
-    let error = Leftovers::make(Some((&request, own())), &[]).unwrap_err();
+    let error = make(Some((&request, own())), &[]).unwrap_err();
     assert_eq!(error.at, Some(AT));
     assert!(error.doing.starts_with("write x to ") && error.doing.ends_with("pids.max"), "{error}");
     assert!(!request.groups[0].path.exists(), "what was made is removed");
     request.groups[0].settings = vec![setting("no.such.file", "1", false)];
-    assert!(Leftovers::make(Some((&request, own())), &[]).is_err());
+    assert!(make(Some((&request, own())), &[]).is_err());
 }
 
 #[test]
@@ -308,7 +391,7 @@ fn cgroups_of_the_dead_are_swept_and_others_not() {
     let all = [&dead, &reused, &elsewhere, &alive];
     all.iter().for_each(|path| fs::create_dir(path).unwrap());
     fs::create_dir(dead.join("below")).unwrap();
-    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
+    let made = make(Some((&request, own())), &[]).unwrap();
     let there = all.map(|path| path.exists());
     assert_eq!(made.remove(), 0);
     all.iter().for_each(|path| drop(fs::remove_dir(path)));
@@ -321,7 +404,7 @@ fn cgroups_below_go_too() {
         println!("skipped: no cgroup may be made here");
         return;
     };
-    let made = Leftovers::make(Some((&request, own())), &[]).unwrap();
+    let made = make(Some((&request, own())), &[]).unwrap();
     fs::create_dir_all(request.groups[0].path.join("x/y")).unwrap();
     fs::create_dir(request.groups[0].path.join("z")).unwrap();
     assert_eq!(made.remove(), 0);

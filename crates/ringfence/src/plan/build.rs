@@ -9,6 +9,7 @@ use crate::control::{
 };
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
+use crate::policy::degrade;
 use crate::policy::model::{DevView, Namespace};
 
 use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
@@ -63,7 +64,8 @@ impl<'a> Build<'_, 'a> {
         let mode = self.mode(&limits, who::parent_maps(policy, &who));
         let in_place = mode == Mode::InPlace;
 
-        let spaces = who::namespaces(policy, host, &who, in_place, &mut self.refused);
+        let spaces =
+            who::namespaces(policy, host, &who, (in_place, limits.cgroup.is_some()), &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
@@ -208,6 +210,7 @@ impl<'a> Build<'_, 'a> {
                 environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
             let found = command::find(name, search, resolver).map_err(missing_command)?;
             process::reachable(&found, view).map_err(Stop::Command)?;
+            process::speaks(&found, self.request.policy).map_err(Stop::Command)?;
             let path = process::path_to_execute(&found);
             compiled.steps.push(process::exec(path, self.request, &environment, token, self.arena)?);
             program = Some(path.to_owned());
@@ -239,10 +242,14 @@ impl<'a> Build<'_, 'a> {
             }
             self.refused.push(Refused {
                 message: format!("this host cannot give {}: {why}", promise.requested),
-                help: format!(
-                    "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
-                    promise.name
-                ),
+                help: if degrade::is_name(promise.name) {
+                    format!(
+                        "change the policy, or let it pass by name: [degrade] allow = [\"{}\"]",
+                        promise.name
+                    )
+                } else {
+                    "change the policy: this cannot be let pass".to_owned()
+                },
                 at: promise.at,
             });
         }

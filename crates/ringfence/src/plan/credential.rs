@@ -2,13 +2,11 @@
 
 use crate::control::{credential, namespace};
 use crate::host::caller::IdRange;
-use crate::host::{Host, Reading, idmap, user};
+use crate::host::{Host, Reading, user};
 use crate::policy::model::{IdMap, Namespace, User};
 use crate::policy::{At, Policy};
 
 use super::Refused;
-
-const CAP_SETUID: u64 = 1 << 7;
 
 /// Who the program is to be, with names resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +99,7 @@ pub(super) fn namespaces(
     policy: &Policy,
     host: &Host,
     who: &Who,
-    in_place: bool,
+    (in_place, enters_cgroup): (bool, bool),
     refused: &mut Vec<Refused>,
 ) -> namespace::Model {
     let spaces = &policy.namespaces;
@@ -109,6 +107,7 @@ pub(super) fn namespaces(
         unshare: spaces.unshare.clone(),
         unshare_at: Some(spaces.unshare_at),
         in_place,
+        enters_cgroup,
         hostname: spaces.hostname.as_ref().map(|name| name.value.clone()),
         hostname_at: spaces.hostname.as_ref().map(|name| name.at),
         identity: who.identity,
@@ -123,26 +122,21 @@ fn id_map(policy: &Policy, host: &Host, refused: &mut Vec<Refused>) -> namespace
     if policy.namespaces.id_map.value == IdMap::Single {
         return namespace::IdMap::Single;
     }
-    let outside = |ranges: &[IdRange]| {
-        ranges.iter().map(|range| namespace::Outside { first: range.first, count: range.count }).collect()
-    };
-    if host.caller().value.effective & CAP_SETUID != 0 {
-        match idmap::own() {
-            Ok(ids) => {
-                let (uids, gids) = (outside(&ids.uids), outside(&ids.gids));
-                return namespace::IdMap::Range { uids, gids, helper: false };
-            }
-            Err(error) => refused.push(Refused {
-                message: format!("the ids that can be mapped are not known: /proc/self/uid_map: {error}"),
+    let ids = &host.id_maps().value;
+    for reading in [&ids.uids, &ids.gids] {
+        if let (true, Reading::Unknown(why)) = (ids.own, reading) {
+            refused.push(Refused {
+                message: format!("the ids that can be mapped are not known: {why}"),
                 help: "mount proc, or set namespaces.id_map = \"single\"".into(),
                 at: Some(policy.namespaces.id_map.at),
-            }),
+            });
         }
     }
-    let ids = &host.subordinate_ids().value;
-    let known = |ranges: &Reading<Vec<IdRange>>| ranges.known().map_or_else(Vec::new, |r| outside(r));
-    let helper = ids.newuidmap.known().is_some() && ids.newgidmap.known().is_some();
-    namespace::IdMap::Range { uids: known(&ids.uids), gids: known(&ids.gids), helper }
+    let outside = |ranges: &Reading<Vec<IdRange>>| {
+        let ranges = ranges.known().into_iter().flatten();
+        ranges.map(|range| namespace::Outside { first: range.first, count: range.count }).collect()
+    };
+    namespace::IdMap::Range { uids: outside(&ids.uids), gids: outside(&ids.gids), helper: ids.helper }
 }
 
 /// The credential room's model; `setgroups` is what the namespace room says of it.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::control::tree::lies_in;
 use crate::control::{landlock, mount};
 use crate::host::Host;
 use crate::host::path::{Absent, Resolved, Resolver};
@@ -66,6 +67,7 @@ pub(super) fn files(
     denied(fs, own_mounts, resolver, refused, &mut view, &mut files);
     if own_mounts {
         special(fs, host, resolver, &mut view, &mut files.rules);
+        files.rules.extend(root_listing(&view, &files.rules));
         files.view = Some(view);
     }
     files
@@ -148,7 +150,20 @@ fn denied(
                 continue;
             }
         };
-        if !view.places.iter().any(|place| found.real.starts_with(&place.path)) {
+        if let Some(link) = writable_link(&found, view) {
+            refused.push(Refused {
+                message: format!(
+                    "`{}` is denied, but `{}` is a symbolic link in a place that may be written: the program could put \
+                     something else there",
+                    spec.value.text,
+                    link.display()
+                ),
+                help: "deny what it leads to, or replace the link, or write less".into(),
+                at: Some(spec.at),
+            });
+            continue;
+        }
+        if !view.places.iter().any(|place| lies_in(&found.real, &place.path)) {
             continue;
         }
         if !own_mounts {
@@ -171,6 +186,26 @@ fn denied(
         let kind = if found.exists() { kinds(&found).0 } else { mount::Kind::Directory };
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
+}
+
+/// A link on the way to a denied path that the program could remove: nothing can be mounted on it.
+fn writable_link<'f>(found: &'f Resolved, view: &mount::Model) -> Option<&'f Path> {
+    let writable =
+        |path: &Path| view.places.iter().any(|place| place.access.write && path.starts_with(&place.path));
+    found.links.iter().map(|link| link.at.as_path()).find(|at| writable(at))
+}
+
+/// `ls /` in a view of its own: Landlock's rights hold for all that lies below, so listing the root
+/// means listing every directory of the view. All of them can be listed anyway, but for those of
+/// `net.unix`: where there is one, the root stays closed. The rule is on the view's own root: a
+/// descriptor of a directory outside gains nothing from it.
+fn root_listing(view: &mount::Model, rules: &[landlock::PathRule]) -> Option<landlock::PathRule> {
+    let root = Path::new("/");
+    let readable = |path: &Path| rules.iter().any(|rule| rule.access.read && path.starts_with(&rule.path));
+    let mut places = view.places.iter().filter(|place| place.kind == mount::Kind::Directory);
+    let listed = places.all(|place| place.path != root && readable(&place.path));
+    let (kind, access) = (landlock::Kind::Directory, landlock::Access::LIST);
+    listed.then(|| landlock::PathRule { path: root.to_owned(), kind, access, at: None })
 }
 
 /// `/proc` and `/dev`.

@@ -17,14 +17,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::control::{Planned, Promise, limit, namespace};
+use crate::control::{Planned, Promise, Refusal, limit, namespace, seccomp};
 use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
 
 pub use build::compile;
 pub use explain::{Explained, explain};
-pub use print::{control_name, detail, human, namespace_names, place};
+pub use print::{control_name, detail, human, namespace_names, place, quoted};
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,25 @@ pub struct Refused {
     pub at: Option<Origin>,
 }
 
+/// What a policy permits at the gate, whatever the host; `None` where it filters nothing. Left out is
+/// what depends on the launch: the guard of a shared terminal, and the launch's own execve(2).
+///
+/// # Errors
+/// The policy contradicts itself.
+pub fn gate(policy: &Policy) -> Result<Option<seccomp::Specified>, Refusal> {
+    seccomp::specify(&syscalls::seccomp(policy, false, 0))
+}
+
 impl Plan<'_> {
+    /// `CLONE_NEW*` of every namespace that is made, by clone3(2) or by a step.
+    #[must_use]
+    pub fn namespaces(&self) -> u64 {
+        self.steps.iter().fold(self.clone_flags, |flags, planned| match planned.step {
+            ringfence_sys::step::Step::Unshare(late) => flags | late,
+            _ => flags,
+        })
+    }
+
     /// Whether the child waits for the launcher before it makes its view.
     #[must_use]
     pub fn waits(&self) -> bool {

@@ -37,6 +37,16 @@ pub(super) fn families(net: &Net) -> Families {
     }
 }
 
+/// Whether the host's network is open as a whole: every port of TCP and UDP both ways, and Unix sockets.
+pub(super) fn everything(net: &Net) -> bool {
+    let every = |list: &[At<Port>], transport| {
+        list.iter().any(|port| port.value.transport == transport && port.value.port.is_none())
+    };
+    let both_ways = |transport| every(&net.connect, transport) && every(&net.bind, transport);
+    let ports = both_ways(Transport::Tcp) && both_ways(Transport::Udp);
+    net.mode.value == NetMode::Host && ports && !net.unix.is_empty()
+}
+
 fn sockets(net: &Net, transport: Transport) -> Sockets {
     let any = net.connect.iter().chain(&net.bind).any(|port| port.value.transport == transport);
     if any { Sockets::Ports } else { Sockets::None }

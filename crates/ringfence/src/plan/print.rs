@@ -33,7 +33,21 @@ pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
     for promise in &plan.promises {
         let _ = writeln!(text, "{}", promise_line(promise, plan, policy));
     }
+    if !policy.aside.is_empty() {
+        let _ = writeln!(text, "\nset aside by a higher layer");
+    }
+    for aside in &policy.aside {
+        let _ = writeln!(text, "      {}  by {}", quoted(aside.at, policy), quoted(aside.by, policy));
+    }
     text
+}
+
+/// What was written, and where.
+#[must_use]
+pub fn quoted(at: Origin, policy: &Policy) -> String {
+    let place = policy.place(at);
+    let word: String = place.text.chars().skip(place.column.saturating_sub(1)).take(place.len).collect();
+    format!("{word} [{place}]")
 }
 
 /// `namespaces(7)` by their flags.

@@ -5,12 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
+use ringfence_bpf::table::Abi;
 use ringfence_sys::abi::Vector;
 use ringfence_sys::step::Step;
 
 use crate::control::{Control, Planned, Refusal, Stage, arena, mount};
-use crate::host::command::{Command, Format};
+use crate::host::command::{Command, Format, Machine};
 use crate::host::path::{Absent, Resolver};
+use crate::host::process::is_directory;
+use crate::policy::model::SyscallMode;
 use crate::policy::{Origin, Policy};
 
 use super::{Refused, Request};
@@ -130,6 +133,17 @@ pub(super) fn descriptors<'a>(policy: &Policy, refused: &mut Vec<Refused>) -> Ve
         }
         first = fd + 1;
         let Ok(number) = i32::try_from(fd) else { continue };
+        if is_directory(fd) {
+            refused.push(Refused {
+                message: format!(
+                    "descriptor {fd} is a directory: what lies below it would be reached past the view"
+                ),
+                help: "redirect it from a file, or remove it from `process.fds`; a directory that is meant gets a \
+                       number above 2"
+                    .into(),
+                at,
+            });
+        }
         if fd > 2 {
             if !Path::new(&format!("/proc/self/fd/{fd}")).exists() {
                 refused.push(Refused {
@@ -172,6 +186,27 @@ pub(super) fn reachable(found: &Command, view: Option<&mount::Model>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether the filter lets a program of another ABI through the gate. Else it would be started, and
+/// its first system call denied.
+pub(super) fn speaks(found: &Command, policy: &Policy) -> Result<(), super::Failure> {
+    let abi = match &found.format {
+        Format::Script { interpreter, .. } => return speaks(interpreter, policy),
+        Format::Elf { machine: Machine::I386, .. } => Abi::I386,
+        Format::Elf { machine: Machine::X32, .. } => Abi::X32,
+        _ => return Ok(()),
+    };
+    let filtered = policy.syscalls.mode.value != SyscallMode::Off;
+    if !filtered || policy.syscalls.abis.iter().any(|allowed| allowed.value == abi) {
+        return Ok(());
+    }
+    let (program, name) = (found.resolved.real.display(), abi.name());
+    Err(super::Failure::Command {
+        message: format!("`{program}` is a program of the {name} ABI, which the policy does not allow"),
+        help: format!("name both in syscalls.abis: --syscalls-abis=x86_64 --syscalls-abis={name}"),
+        status: 126,
+    })
 }
 
 /// A script is executed by the name under which its interpreter shall find it, anything else by

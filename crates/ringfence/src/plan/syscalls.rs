@@ -2,6 +2,7 @@
 //! `[lsm]`, `[net]` and the files become Landlock's.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ringfence_bpf::filter::{AbiSet, Action};
 use ringfence_bpf::rule::{Rule, Target};
@@ -21,6 +22,7 @@ const SYS_ADMIN: u8 = 21;
 /// The seccomp room's model. `terminal`: the caller's own terminal reaches the program.
 pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::Model {
     let calls = &policy.syscalls;
+    let io_uring = calls.allow.iter().find(|rule| names_io_uring(&rule.value)).map(|rule| rule.at);
     seccomp::Model {
         mode: calls.mode.value,
         mode_at: Some(calls.mode.at),
@@ -30,10 +32,11 @@ pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::M
         on_deny: calls.on_deny.value,
         unknown: calls.unknown.value,
         bad_abi: Action::Errno(ENOSYS),
-        families: Some(net::families(&policy.net)),
+        // Where nothing is withheld of the host's network, io_uring opens nothing that is.
+        families: (io_uring.is_none() || !net::everything(&policy.net)).then(|| net::families(&policy.net)),
         terminal,
         nested_user_namespaces: false,
-        io_uring_at: calls.allow.iter().find(|rule| names_io_uring(&rule.value)).map(|rule| rule.at),
+        io_uring_at: io_uring,
         log: policy.audit.events.value != Events::None,
         spec_allow: false,
         permitted: restricting_is_permitted(policy),
@@ -108,8 +111,19 @@ fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network:
         needed.insert(Right::ScopeSignal);
     }
     // The filter leaves no Unix socket where the policy names none.
-    if !own_network && (!filtered || !policy.net.unix.is_empty()) {
+    let unix = !filtered || !policy.net.unix.is_empty();
+    if !own_network && unix {
         needed.insert(Right::ScopeAbstractUnixSocket);
     }
+    if unix && shows_other_sockets(&model.paths) {
+        needed.insert(Right::ResolveUnix);
+    }
     needed
+}
+
+/// Whether something is visible that `net.unix` does not name: connect(2) to a socket there passes
+/// a read-only mount.
+fn shows_other_sockets(rules: &[landlock::PathRule]) -> bool {
+    let named = |path: &Path| rules.iter().any(|rule| rule.access.unix && path.starts_with(&rule.path));
+    rules.iter().any(|rule| rule.access.read && !named(&rule.path))
 }

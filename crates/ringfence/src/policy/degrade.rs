@@ -1,8 +1,7 @@
 //! What a policy may allow to be missing on a host, by name: `ROOM.WHAT`. Nothing else may be, and
 //! whatever is missing is reported in every output.
 //!
-//! These are the names of the rooms' promises; what a room promises and this list lacks cannot be
-//! let pass.
+//! Every promise of a room is either in [`NAMES`] or in [`HELD`]: a law reads the rooms' sources.
 
 /// The names, sorted, and what is missing where the host cannot give it.
 pub const NAMES: &[(&str, &str)] = &[
@@ -20,9 +19,14 @@ pub const NAMES: &[(&str, &str)] = &[
     ("landlock.truncate", "truncation of files, from ABI 3 (Linux 6.2)"),
     ("landlock.udp-bind", "UDP bind(2) by port, from ABI 10 (Linux 7.2)"),
     ("landlock.udp-connect", "UDP connect(2) and send(2) by port, from ABI 10 (Linux 7.2)"),
+    ("limit.core", "limits.core: core dumps go to a program or a socket, or the hard limit is lower"),
     ("limit.cpu", "limits.cpu: no cgroup with the cpu controller can be made"),
+    ("limit.cpu-time", "limits.cpu_time: the caller's hard limit is lower, and stays"),
+    ("limit.file-size", "limits.file_size: the caller's hard limit is lower, and stays"),
     ("limit.memory", "limits.memory: no cgroup with the memory controller can be made"),
+    ("limit.open-files", "limits.open_files: the caller's hard limit is lower, and stays"),
     ("limit.pids", "limits.pids: no cgroup with the pids controller can be made"),
+    ("limit.stack", "limits.stack: the caller's hard limit is lower, and stays"),
     ("lsm.apparmor", "lsm.apparmor: AppArmor is not on the list of LSMs"),
     ("lsm.selinux", "lsm.selinux: SELinux is not on the list of LSMs"),
     ("namespace.cgroup", "the cgroup namespace"),
@@ -30,7 +34,36 @@ pub const NAMES: &[(&str, &str)] = &[
     ("namespace.ipc", "the ipc namespace"),
     ("namespace.time", "the time namespace, from Linux 5.6"),
     ("namespace.uts", "the uts namespace"),
+    ("seccomp.log", "audit records of denied calls, from Linux 4.14"),
 ];
+
+/// The promises that no policy can let pass: without them a plan would be another plan, or the
+/// program would have rights that nobody wrote.
+pub const HELD: &[&str] = &[
+    "credential.bounding",
+    "credential.capabilities",
+    "credential.groups",
+    "credential.no-new-privs",
+    "credential.securebits",
+    "credential.user",
+    "limit.wall",
+    "mount.deny",
+    "mount.place",
+    "mount.tmp",
+    "namespace.mnt",
+    "namespace.net",
+    "namespace.pid",
+    "namespace.user",
+    "namespace.user-id",
+    "net.mode",
+    "seccomp.filter",
+];
+
+/// Whether `[degrade]` may name a promise.
+#[must_use]
+pub fn is_name(promise: &str) -> bool {
+    NAMES.iter().any(|(name, _)| *name == promise)
+}
 
 #[cfg(test)]
 mod tests {

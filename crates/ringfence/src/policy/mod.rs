@@ -26,6 +26,7 @@ use std::io;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use model::Policy;
+pub use nearest::nearest;
 pub use source::{At, Origin, Place, Source};
 pub use value::path::{Part, VARIABLES};
 

@@ -129,7 +129,7 @@ fn survive(text: &str) {
         assert_eq!(wrong.records().count(), wrong.iter().count());
     }
     // Generous: a debug build on a busy machine.
-    assert!(started.elapsed() < Duration::from_secs(20), "{text:?}");
+    assert!(started.elapsed() < Duration::from_secs(120), "{} bytes: {:.60?}", text.len(), text);
 }
 
 #[test]

@@ -1,18 +1,20 @@
 //! The known name nearest to an unknown one, for "did you mean".
 
-/// The longest name compared; no known name is longer, and the time is quadratic.
+/// The longest name compared: the time is quadratic.
 const LONGEST: usize = 64;
 
-/// The nearest of `names`, where one is near enough that a typing error explains it. Letter case
-/// does not count as a difference.
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = word.len().div_ceil(3);
+/// The nearest of `names` to a word that is none of them, where it is near enough that a typing error
+/// explains it: a third of its letters, but one at least. Letter case does not count as a difference.
+///
+/// Never the word itself; of names that are equally near, the first.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.len() / 3).max(1);
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }
     names
         .into_iter()
-        .filter(|name| name.len() <= LONGEST)
+        .filter(|name| (1..=LONGEST).contains(&name.len()) && *name != word)
         .map(|name| (distance(word.as_bytes(), name.as_bytes()), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
@@ -20,7 +22,7 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Edits between two words: insert, delete, replace, or swap two neighbours (optimal string
-/// alignment). Bytes, because every known name is ASCII.
+/// alignment). Bytes, because known names are mostly ASCII.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut before = [0; LONGEST + 1];
     let mut last: [usize; LONGEST + 1] = std::array::from_fn(|column| column);
@@ -62,6 +64,10 @@ mod tests {
         assert_eq!(nearest("writes", names), Some("write"));
         assert_eq!(nearest("memory", names), None);
         assert_eq!(nearest("", names), None);
+        assert_eq!(nearest("read", names), None, "it is there");
+        assert_eq!(nearest("NOPE", ["HOME"]), None, "half of it");
+        assert_eq!(nearest("HOEM", ["HOME"]), Some("HOME"));
+        assert_eq!(nearest("x", ["["]), Some("["));
         assert_eq!(nearest(&"r".repeat(1 << 20), names), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Results for people and for programs. What is printed here is decided elsewhere.
 
 pub mod baseline;
+pub mod gate;
 pub mod host;
 pub mod plan;
+pub mod surface;
 pub mod verify;

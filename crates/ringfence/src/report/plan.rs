@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::control::{Actual, Planned, Promise};
 use crate::plan::{self, Mode, Plan};
+use crate::policy::model::Aside;
 use crate::policy::{Origin, Policy};
 
 /// Raised when a field changes its meaning or goes away.
@@ -22,6 +23,13 @@ struct Document<'p> {
     steps: Vec<Step>,
     promises: Vec<Asked<'p>>,
     degraded: &'p [&'static str],
+    aside: Vec<SetAside>,
+}
+
+#[derive(Serialize)]
+struct SetAside {
+    written: String,
+    by: String,
 }
 
 #[derive(Serialize)]
@@ -56,16 +64,21 @@ pub fn json(plan: &Plan<'_>, policy: &Policy) -> String {
         kind: "ringfence.plan",
         mode,
         mode_because: because,
-        namespaces: plan::namespace_names(plan.clone_flags),
+        namespaces: plan::namespace_names(plan.namespaces()),
         program: plan.program.as_ref().map(|path| path.to_string_lossy().into_owned()),
         wall_ms: plan.wall.map(|wall| wall.as_millis()),
         placeholders: plan.placeholders.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         steps: plan.steps.iter().enumerate().map(|(number, step)| one_step(number, step, policy)).collect(),
         promises: plan.promises.iter().map(|promise| asked(promise, policy)).collect(),
         degraded: &plan.degraded,
+        aside: policy.aside.iter().map(|aside| set_aside(aside, policy)).collect(),
     };
     // Nothing in the document can fail to serialise: strings, numbers and lists of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn set_aside(aside: &Aside, policy: &Policy) -> SetAside {
+    SetAside { written: plan::quoted(aside.at, policy), by: plan::quoted(aside.by, policy) }
 }
 
 fn one_step(number: usize, planned: &Planned<'_>, policy: &Policy) -> Step {

@@ -55,7 +55,7 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     }
     room.groups(arena);
     room.user();
-    room.bounding(host.last_capability().value);
+    room.bounding(host);
     if model.keep != 0 {
         room.securebits(KEEPING, model.keep_at);
     }
@@ -185,8 +185,8 @@ impl<'a> Room<'_, 'a> {
         self.full("credential.user", requested, model.user_at);
     }
 
-    fn bounding(&mut self, last: u32) {
-        let model = self.model;
+    fn bounding(&mut self, host: &Host) {
+        let (model, last) = (self.model, host.last_capability().value);
         let requested = format!("bounding set within {:#x}", model.keep);
         if model.no_new_privs && model.bounding == Bounding::WithoutEffect {
             let requested = format!("{requested} (left as it is: without effect under no_new_privs)");
@@ -196,7 +196,7 @@ impl<'a> Room<'_, 'a> {
             self.credential(Step::DropBounding { keep: model.keep, last }, model.keep_at);
             return self.full("credential.bounding", requested, model.keep_at);
         }
-        if self.caller.bounding & !model.keep == 0 {
+        if host.bounding().value & !model.keep == 0 {
             return self.full("credential.bounding", requested, model.keep_at);
         }
         let why = "PR_CAPBSET_DROP needs CAP_SETPCAP, which the caller has not; without no_new_privs a \

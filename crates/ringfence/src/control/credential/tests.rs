@@ -19,7 +19,6 @@ fn root() -> Caller {
         groups: vec![0],
         effective: EVERY,
         permitted: EVERY,
-        bounding: EVERY,
         no_new_privs: false,
     }
 }

@@ -102,6 +102,7 @@ fn rights(access: Access) -> u64 {
         | fs::REFER;
     let pairs = [
         (access.read, fs::READ_FILE | fs::READ_DIR),
+        (access.list, fs::READ_DIR),
         (access.exec, fs::EXECUTE),
         (access.write, WRITE),
         (access.device, fs::READ_FILE | fs::WRITE_FILE | fs::TRUNCATE | fs::IOCTL_DEV),

@@ -72,6 +72,8 @@ pub enum Kind {
 pub struct Access {
     /// Read files, list directories.
     pub read: bool,
+    /// List directories.
+    pub list: bool,
     /// Execute files.
     pub exec: bool,
     /// Write, truncate, create, remove, rename and link (device nodes are never created).
@@ -84,7 +86,10 @@ pub struct Access {
 
 impl Access {
     /// `fs.read`, `/proc`.
-    pub const READ: Self = Self { read: true, exec: false, write: false, device: false, unix: false };
+    pub const READ: Self =
+        Self { read: true, list: true, exec: false, write: false, device: false, unix: false };
+    /// The root of a view of the plan's own making: the names that the plan put there.
+    pub const LIST: Self = Self { read: false, ..Self::READ };
     /// `fs.exec`: implies reading.
     pub const EXEC: Self = Self { exec: true, ..Self::READ };
     /// `fs.write`: reading and writing, not executing.
@@ -94,7 +99,7 @@ impl Access {
     /// A node of `/dev`, or `/dev/pts`.
     pub const DEVICE: Self = Self { device: true, ..Self::READ };
     /// `net.unix`.
-    pub const UNIX: Self = Self { unix: true, read: false, exec: false, write: false, device: false };
+    pub const UNIX: Self = Self { unix: true, read: false, list: false, ..Self::READ };
 }
 
 /// Ports of one transport in one direction.

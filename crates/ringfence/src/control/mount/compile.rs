@@ -1,14 +1,15 @@
 //! The view as steps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bumpalo::Bump;
 use ringfence_sys::abi::MountAttr;
 use ringfence_sys::step::{Dir, Slot, Step};
 
+use crate::control::tree::{parent, upwards};
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
 use crate::policy::Origin;
 
@@ -23,6 +24,7 @@ pub(super) const NOSUID: u64 = 2;
 pub(super) const NODEV: u64 = 4;
 pub(super) const NOEXEC: u64 = 8;
 const MS_PRIVATE: u64 = 1 << 18;
+const SLOT_WORDS: usize = Slot::COUNT.div_ceil(64);
 
 /// Steps that make the view of `model`.
 ///
@@ -79,7 +81,8 @@ pub(super) fn attributes(access: Access) -> u64 {
 pub(super) struct Build<'a> {
     arena: &'a Bump,
     steps: Vec<Planned<'a>>,
-    used: BTreeSet<u8>,
+    /// Bit n of word m: slot 64 * m + n is in use.
+    used: [u64; SLOT_WORDS],
     /// The new root, where there is one.
     root: Option<Slot>,
     /// The policy line of what is being emitted.
@@ -88,22 +91,24 @@ pub(super) struct Build<'a> {
 
 impl<'a> Build<'a> {
     fn new(arena: &'a Bump) -> Self {
-        Self { arena, steps: Vec::with_capacity(64), used: BTreeSet::new(), root: None, at: None }
+        Self { arena, steps: Vec::with_capacity(64), used: [0; SLOT_WORDS], root: None, at: None }
     }
 
     pub(super) fn slot(&mut self) -> Result<Slot, Refusal> {
         // The last slot is kept for other rooms.
-        let free = (0..Slot::COUNT as u8 - 1).find(|n| !self.used.contains(n)).ok_or_else(|| Refusal {
+        let room = self.used.iter().position(|word| *word != u64::MAX);
+        let free = room.map(|word| 64 * word + self.used[word].trailing_ones() as usize);
+        let free = free.filter(|free| *free < Slot::COUNT - 1).ok_or_else(|| Refusal {
             message: format!("the view needs more than {} mounts at once", Slot::COUNT - 1),
             help: "name directories that contain the many paths, rather than each of them".into(),
             at: self.at,
         })?;
-        self.used.insert(free);
-        Ok(Slot(free))
+        self.used[free / 64] |= 1 << (free % 64);
+        Ok(Slot(free as u8))
     }
 
     pub(super) fn free(&mut self, slot: Slot) {
-        self.used.remove(&slot.0);
+        self.used[usize::from(slot.0) / 64] &= !(1 << (slot.0 % 64));
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<&'a CStr, Refusal> {
@@ -122,7 +127,10 @@ impl<'a> Build<'a> {
     pub(super) fn target(&self, path: &Path) -> Result<(Dir, &'a CStr), Refusal> {
         match self.root {
             None => Ok((Dir::Cwd, self.path(path)?)),
-            Some(root) => Ok((Dir::Slot(root), self.path(path.strip_prefix("/").unwrap_or(path))?)),
+            Some(root) => {
+                let bytes = path.as_os_str().as_bytes();
+                Ok((Dir::Slot(root), self.bytes(bytes.strip_prefix(b"/").unwrap_or(bytes))?))
+            }
         }
     }
 
@@ -143,19 +151,19 @@ impl<'a> Build<'a> {
     }
 }
 
-type Trees = BTreeMap<PathBuf, Slot>;
+type Trees = BTreeMap<OsString, Slot>;
 
 /// Copies of every place, with the attributes that hold its rights, before anything changes.
 fn open_places(build: &mut Build<'_>, layout: &Layout<'_>, nosuid: u64) -> Result<Trees, Refusal> {
     let mut trees = Trees::new();
     for (path, entry) in &layout.entries {
         let Entry::Host(place, access) = entry else { continue };
-        if path == Path::new("/") {
+        if path == "/" {
             continue;
         }
         build.at = place.at;
         let slot = build.slot()?;
-        let from = build.path(path)?;
+        let from = build.path(Path::new(path))?;
         build.open(Step::CloneTree { path: from, slot }, place.at);
         build.open(own_attributes(slot, attributes(*access) | nosuid), place.at);
         trees.insert(path.clone(), slot);
@@ -189,14 +197,15 @@ fn lay(build: &mut Build<'_>, layout: &Layout<'_>, trees: &Trees, model: &Model)
             Entry::Host(place, _) => (place.kind, place.at),
             Entry::Private(tmp) => (Kind::Directory, tmp.at),
         };
-        if path == Path::new("/") {
+        let place = Path::new(path);
+        if path == "/" {
             continue;
         }
-        name(build, layout, path, kind, at, &mut made)?;
+        name(build, layout, place, kind, at, &mut made)?;
         match (entry, trees.get(path)) {
             (Entry::Private(tmp), _) => private(build, tmp)?,
             (Entry::Host(..), Some(slot)) => {
-                let (dir, path) = build.target(path)?;
+                let (dir, path) = build.target(place)?;
                 build.view(Step::MoveMount { tree: *slot, dir, path, close: true }, at);
                 build.free(*slot);
             }
@@ -220,7 +229,7 @@ fn name(
     path: &Path,
     kind: Kind,
     at: Option<Origin>,
-    made: &mut BTreeSet<PathBuf>,
+    made: &mut BTreeSet<OsString>,
 ) -> Result<(), Refusal> {
     let base = match layout.outside(path) {
         Some((_, Entry::Host(..))) => return Ok(()),
@@ -228,14 +237,15 @@ fn name(
         None if build.root.is_some() => Path::new("/"),
         None => return Ok(()),
     };
-    let mut parts: Vec<_> = path.ancestors().take_while(|part| *part != base).collect();
+    let outside = |part: &&Path| part.as_os_str() != base.as_os_str();
+    let mut parts: Vec<_> = upwards(path).take_while(outside).collect();
     parts.reverse();
     for part in parts {
-        if !made.insert(part.to_owned()) {
+        if !made.insert(part.into()) {
             continue;
         }
         let (dir, name) = build.target(part)?;
-        if part == path && kind == Kind::File {
+        if part.as_os_str() == path.as_os_str() && kind == Kind::File {
             build.view(Step::Mkfile { dir, path: name, mode: 0o444 }, at);
         } else {
             build.view(Step::Mkdir { dir, path: name, mode: 0o755 }, at);
@@ -249,18 +259,18 @@ fn links<'m>(
     build: &mut Build<'_>,
     places: impl Iterator<Item = &'m Place>,
     layout: &Layout<'_>,
-    made: &mut BTreeSet<PathBuf>,
+    made: &mut BTreeSet<OsString>,
 ) -> Result<(), Refusal> {
     for place in places {
         for link in &place.links {
             let inside = matches!(layout.around(&link.at), Some((_, Entry::Host(..))));
-            if inside || made.contains(&link.at) {
+            if inside || made.contains(link.at.as_os_str()) {
                 continue;
             }
-            if let Some(parent) = link.at.parent().filter(|parent| *parent != Path::new("/")) {
+            if let Some(parent) = parent(&link.at).filter(|parent| *parent != Path::new("/")) {
                 name(build, layout, parent, Kind::Directory, place.at, made)?;
             }
-            made.insert(link.at.clone());
+            made.insert(link.at.clone().into());
             let (dir, path) = build.target(&link.at)?;
             let target = build.path(&link.target)?;
             build.view(Step::Symlink { target, dir, path }, place.at);

@@ -6,6 +6,7 @@ use ringfence_sys::abi::MountAttr;
 use ringfence_sys::step::{Dir, Slot, Step};
 
 use crate::control::Refusal;
+use crate::control::tree::lies_in;
 
 use super::compile::{Build, NODEV, NOEXEC, NOSUID, RDONLY};
 use super::model::{Deny, Kind};
@@ -76,7 +77,7 @@ pub(super) fn empty_directory(build: &mut Build<'_>) -> Result<Slot, Refusal> {
 }
 
 fn refuse_contradiction(deny: &Deny, layout: &Layout<'_>) -> Result<(), Refusal> {
-    let Some(allowed) = layout.entries.keys().find(|path| path.starts_with(&deny.path)) else {
+    let Some(allowed) = layout.entries.keys().map(Path::new).find(|path| lies_in(path, &deny.path)) else {
         return Ok(());
     };
     let (allowed, denied) = (allowed.display(), deny.path.display());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::control::tree::lies_in;
 use crate::policy::Origin;
 
 /// The whole view.
@@ -133,22 +134,22 @@ impl Model {
     /// Whether `path` has a name in this view.
     #[must_use]
     pub fn shows(&self, path: &Path) -> bool {
-        let below = |above: &Path| path.starts_with(above);
+        let below = |above: &Path| lies_in(path, above);
         if self.deny.iter().any(|deny| below(&deny.path)) {
             return false;
         }
-        let place = self.places.iter().filter(|place| below(&place.path)).map(|place| &place.path);
-        let tmp = self.tmp.iter().filter(|tmp| below(&tmp.path)).map(|tmp| &tmp.path);
+        let place = self.places.iter().filter(|place| below(&place.path)).map(|place| place.path.as_os_str());
+        let tmp = self.tmp.iter().filter(|tmp| below(&tmp.path)).map(|tmp| tmp.path.as_os_str());
         match (place.max(), tmp.max()) {
-            (Some(place), Some(tmp)) => place > tmp || path == tmp,
+            (Some(place), Some(tmp)) => place > tmp || path.as_os_str() == tmp,
             (Some(_), None) => true,
-            (None, tmp) => tmp.is_some_and(|tmp| path == tmp),
+            (None, tmp) => tmp.is_some_and(|tmp| path.as_os_str() == tmp),
         }
     }
 
     /// Whether a program at `path` may be executed in this view.
     #[must_use]
     pub fn executes(&self, path: &Path) -> bool {
-        self.shows(path) && self.places.iter().any(|place| place.access.exec && path.starts_with(&place.path))
+        self.shows(path) && self.places.iter().any(|place| place.access.exec && lies_in(path, &place.path))
     }
 }

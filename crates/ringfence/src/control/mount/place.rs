@@ -2,14 +2,18 @@
 //! are those of what surrounds it is there already.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::control::tree::{parent, upwards};
 
 use super::model::{Access, Deny, Place, Tmp};
 
-/// Everything that becomes a mount, by path: what contains comes before what is contained.
+/// Everything that becomes a mount, by path: what contains comes before what is contained. The keys
+/// are paths as bytes, which compare faster than paths do.
 #[derive(Debug)]
 pub(super) struct Layout<'m> {
-    pub(super) entries: BTreeMap<PathBuf, Entry<'m>>,
+    pub(super) entries: BTreeMap<OsString, Entry<'m>>,
 }
 
 /// A mount of the view.
@@ -23,12 +27,12 @@ pub(super) enum Entry<'m> {
 
 impl<'m> Layout<'m> {
     pub(super) fn new(places: &'m [Place], tmp: &'m [Tmp], deny: &[Deny]) -> Self {
-        let mut all: BTreeMap<PathBuf, Entry<'m>> = BTreeMap::new();
+        let mut all: BTreeMap<OsString, Entry<'m>> = BTreeMap::new();
         for tmp in tmp {
-            all.insert(tmp.path.clone(), Entry::Private(tmp));
+            all.insert(tmp.path.clone().into(), Entry::Private(tmp));
         }
         for place in places {
-            let entry = all.entry(place.path.clone()).or_insert(Entry::Host(place, place.access));
+            let entry = all.entry(place.path.clone().into()).or_insert(Entry::Host(place, place.access));
             if let Entry::Host(_, access) = entry {
                 *access = both(*access, place.access);
             }
@@ -36,7 +40,7 @@ impl<'m> Layout<'m> {
         let mut layout = Self { entries: BTreeMap::new() };
         for (path, mut entry) in all {
             if let (Entry::Host(_, access), Some((_, Entry::Host(_, around)))) =
-                (&mut entry, layout.outside(&path))
+                (&mut entry, layout.outside(Path::new(&path)))
             {
                 *access = both(*access, around);
                 if *access == around {
@@ -57,14 +61,14 @@ impl<'m> Layout<'m> {
         if !access.write {
             return;
         }
-        for directory in denied.ancestors().skip(1).take_while(|above| *above != root) {
-            self.entries.entry(directory.to_owned()).or_insert(Entry::Host(place, access));
+        for directory in upwards(denied).skip(1).take_while(|above| *above != root) {
+            self.entries.entry(directory.into()).or_insert(Entry::Host(place, access));
         }
     }
 
     /// The rights of the whole host, where `/` is a place: the view is then made in place.
     pub(super) fn root(&self) -> Option<Access> {
-        match self.entries.get(Path::new("/")) {
+        match self.entries.get(OsStr::new("/")) {
             Some(Entry::Host(_, access)) => Some(*access),
             _ => None,
         }
@@ -72,13 +76,13 @@ impl<'m> Layout<'m> {
 
     /// The nearest entry at or above `path`.
     pub(super) fn around(&self, path: &Path) -> Option<(&Path, Entry<'m>)> {
-        let found = path.ancestors().find_map(|above| self.entries.get_key_value(above));
-        found.map(|(path, entry)| (path.as_path(), *entry))
+        let found = upwards(path).find_map(|above| self.entries.get_key_value(above.as_os_str()));
+        found.map(|(path, entry)| (Path::new(path), *entry))
     }
 
     /// The nearest entry above `path`.
     pub(super) fn outside(&self, path: &Path) -> Option<(&Path, Entry<'m>)> {
-        self.around(path.parent()?)
+        self.around(parent(path)?)
     }
 }
 
@@ -97,9 +101,11 @@ mod tests {
     }
 
     fn listing(layout: &Layout<'_>) -> Vec<String> {
-        let line = |(path, entry): (&PathBuf, &Entry<'_>)| match entry {
-            Entry::Host(_, access) => format!("{} x={} w={}", path.display(), access.exec, access.write),
-            Entry::Private(_) => format!("{} private", path.display()),
+        let line = |(path, entry): (&OsString, &Entry<'_>)| match entry {
+            Entry::Host(_, access) => {
+                format!("{} x={} w={}", Path::new(path).display(), access.exec, access.write)
+            }
+            Entry::Private(_) => format!("{} private", Path::new(path).display()),
         };
         layout.entries.iter().map(line).collect()
     }

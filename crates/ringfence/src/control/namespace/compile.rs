@@ -62,7 +62,11 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     if model.in_place && flags != 0 {
         room.push(Stage::Unshare, Step::Unshare(flags), model.unshare_at);
     } else {
-        room.out.flags = flags;
+        let late = if model.enters_cgroup { flags & flag(Namespace::Cgroup) } else { 0 };
+        room.out.flags = flags & !late;
+        if late != 0 {
+            room.push(Stage::Unshare, Step::Unshare(late), model.unshare_at);
+        }
     }
     room.out.user = flags & flag(Namespace::User) != 0;
     if room.out.user {

@@ -15,6 +15,11 @@ pub struct Model {
     /// Entered by unshare(2) in the calling process rather than by clone3(2) of a child. Impossible
     /// with a pid namespace: only children of the caller enter that.
     pub in_place: bool,
+    /// Whether the child enters a cgroup of its own by a step (version 1). The root of a cgroup
+    /// namespace is the cgroup of whoever makes it, so it is then made after that step; with
+    /// `CLONE_INTO_CGROUP` clone3(2) itself takes the new cgroup (`cgroup_post_fork` of
+    /// kernel/cgroup/cgroup.c).
+    pub enters_cgroup: bool,
     /// The host name inside.
     pub hostname: Option<String>,
     /// Where `namespaces.hostname` was written.

@@ -2,8 +2,10 @@
 
 use bumpalo::Bump;
 use expect_test::{Expect, expect};
+use ringfence_sys::step::Step;
 
 use super::{IdMap, Identity, Model, Outside, compile};
+use crate::control::Stage;
 use crate::control::snapshot;
 use crate::host::{Caller, Host, Release, UserNamespaces, namespace::Restriction};
 use crate::policy::model::Namespace::{self, Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
@@ -20,7 +22,6 @@ fn root() -> Caller {
         groups: vec![0],
         effective: EVERY,
         permitted: EVERY,
-        bounding: EVERY,
         no_new_privs: false,
     }
 }
@@ -43,6 +44,7 @@ fn model(unshare: &[Namespace]) -> Model {
         unshare: unshare.iter().copied().collect(),
         unshare_at: None,
         in_place: false,
+        enters_cgroup: false,
         hostname: None,
         hostname_at: None,
         identity: Identity::Keep,
@@ -73,6 +75,20 @@ fn check(model: &Model, host: &Host, expected: &Expect) {
         Err(refusal) => format!("refused: {refusal}\n"),
     };
     expected.assert_eq(&text);
+}
+
+/// Its root would be the caller's cgroup otherwise.
+#[test]
+fn a_cgroup_namespace_comes_after_a_cgroup_that_a_step_enters() {
+    let arena = Bump::new();
+    let own = Model { enters_cgroup: true, ..model(&[User, Cgroup, Pid]) };
+    let compiled = compile(&own, &Host::for_tests(), &arena).unwrap();
+    assert_eq!(compiled.flags, 0x1000_0000 | 0x2000_0000);
+    let late = compiled.room.steps.iter().find(|planned| planned.stage == Stage::Unshare).unwrap();
+    assert_eq!(late.step, Step::Unshare(0x0200_0000));
+    let shared = compile(&model(&[User, Cgroup, Pid]), &Host::for_tests(), &arena).unwrap();
+    assert_eq!(shared.flags, 0x1000_0000 | 0x2000_0000 | 0x0200_0000);
+    assert!(shared.room.steps.iter().all(|planned| planned.stage != Stage::Unshare));
 }
 
 #[test]

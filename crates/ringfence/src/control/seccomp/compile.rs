@@ -97,7 +97,8 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
         return refusal(
             "io_uring is allowed while sockets are restricted: it opens and connects sockets without a system call \
              that the filter could see",
-            "remove io_uring_setup from syscalls.allow",
+            "remove io_uring_setup from syscalls.allow; or open the host's network as a whole: net.mode = \"host\", \
+             `tcp:*` and `udp:*` in net.connect and net.bind, and a path in net.unix",
             Some(at),
         );
     }

@@ -77,6 +77,24 @@ fn spec(text: &str) -> At<PathSpec> {
 }
 
 #[test]
+fn a_dot_in_an_optional_path_keeps_what_follows_where_that_much_exists() {
+    let tree = Tree::new("anchor");
+    let try_ = |text| tree.try_resolve(text, Absent::Kept).unwrap().map(|found| found.placeholders);
+    assert_eq!(try_("-repo/./hooks"), None, "no repository");
+    let repo = tree.dir("repo");
+    assert_eq!(try_("-repo/./hooks"), Some(vec![repo.join("hooks")]));
+    assert_eq!(try_("-repo/hooks"), None);
+    assert_eq!(try_("-$XDG_RUNTIME_DIR/./x"), None, "an unset variable");
+    assert!(tree.try_resolve("-repo/./hooks", Absent::Refused).unwrap().is_none(), "only where it is denied");
+    tree.dir("repo/hooks");
+    assert_eq!(try_("-repo/./hooks"), Some(Vec::new()));
+    tree.file("tree");
+    assert_eq!(try_("-tree/./hooks"), None, "a work tree's .git is a file");
+    assert_eq!(try_("-tree/hooks"), None);
+    assert!(tree.try_resolve("tree/hooks", Absent::Kept).is_err());
+}
+
+#[test]
 fn what_is_there_is_found_with_its_identity() {
     let tree = Tree::new("there");
     let file = tree.file("a/b");

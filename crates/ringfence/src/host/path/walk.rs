@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FileType, PROC_SUPER_MAGIC, lstat, major, readlink, statfs};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::variable::VARIABLES;
 use super::{Kind, Link, Object, PLACEHOLDER_MODE, Resolved};
-use crate::host::nearest::nearest;
+use crate::policy::nearest;
 
 /// `MAXSYMLINKS` of include/linux/namei.h.
 const MOST_LINKS: usize = 40;
@@ -139,13 +139,10 @@ impl Seen {
     }
 
     pub(super) fn walk(&mut self, path: &Path) -> Result<Resolved, Fault> {
-        let mut walk = Walk {
-            real: PathBuf::from("/"),
-            here: self.root()?,
-            links: Vec::new(),
-            ahead: Vec::with_capacity(16),
+        let mut walk = match self.known_directory(path) {
+            Some(walk) => walk,
+            None => Walk::from_root(self.root()?, path),
         };
-        walk.push(path);
         while let Some(name) = walk.ahead.pop() {
             if walk.here.kind != Kind::Dir {
                 return Err(Fault::NotDirectory(walk.real));
@@ -167,8 +164,9 @@ impl Seen {
                     self.follow(&mut walk, target)?;
                 }
                 Node::Missing => {
+                    let here = walk.here;
                     let mut resolved = walk.end_at_missing(name)?;
-                    resolved.placeholders = self.placeholders(&resolved);
+                    resolved.placeholders = self.placeholders(&resolved, here);
                     return Ok(resolved);
                 }
             }
@@ -183,17 +181,40 @@ impl Seen {
             missing: Vec::new(),
             placeholders: Vec::new(),
         };
-        resolved.placeholders = self.placeholders(&resolved);
+        resolved.placeholders = self.placeholders(&resolved, here);
         Ok(resolved)
     }
 
-    fn placeholders(&mut self, resolved: &Resolved) -> Vec<PathBuf> {
-        let is_one = |seen: &mut Self, path: &Path| {
-            seen.object(path).is_ok_and(|object| object.kind == Kind::Dir && object.mode == PLACEHOLDER_MODE)
-        };
-        let mut found: Vec<PathBuf> =
-            resolved.existing.ancestors().take_while(|path| is_one(self, path)).map(Path::to_owned).collect();
-        found.reverse();
+    /// Where all of `path` but its name is a directory that was looked at already, a walk that has
+    /// come that far: what was looked at has no link in its directory, and this is no link itself.
+    fn known_directory(&self, path: &Path) -> Option<Walk> {
+        let text = path.as_os_str().as_bytes();
+        let slash = text.iter().rposition(|byte| *byte == b'/')?;
+        let (directory, name) = (OsStr::from_bytes(&text[..slash]), OsStr::from_bytes(&text[slash + 1..]));
+        if name.is_empty() || name == "." || name == ".." {
+            return None;
+        }
+        let Node::Object(here) = self.0.get(directory)? else { return None };
+        let mut real = PathBuf::with_capacity(text.len());
+        real.push(directory);
+        (here.kind == Kind::Dir).then(|| Walk {
+            real,
+            here: *here,
+            links: Vec::new(),
+            ahead: vec![name.to_owned()],
+        })
+    }
+
+    /// `deepest` is what the part that exists leads to.
+    fn placeholders(&mut self, resolved: &Resolved, deepest: Object) -> Vec<PathBuf> {
+        let stands_for_one = |object: Object| object.kind == Kind::Dir && object.mode == PLACEHOLDER_MODE;
+        let mut found = Vec::new();
+        if stands_for_one(deepest) {
+            let is_one = |seen: &mut Self, path: &Path| seen.object(path).is_ok_and(stands_for_one);
+            let parts = resolved.existing.ancestors().take_while(|path| is_one(self, path));
+            found.extend(parts.map(Path::to_owned));
+            found.reverse();
+        }
         let mut path = resolved.existing.clone();
         for name in &resolved.missing {
             path.push(name);
@@ -242,6 +263,13 @@ impl Seen {
 }
 
 impl Walk {
+    fn from_root(root: Object, path: &Path) -> Self {
+        let mut walk =
+            Self { real: PathBuf::from("/"), here: root, links: Vec::new(), ahead: Vec::with_capacity(16) };
+        walk.push(path);
+        walk
+    }
+
     /// Puts the components of a path ahead. A trailing slash demands a directory: `.` says so.
     fn push(&mut self, path: &Path) {
         let text = path.as_os_str().as_encoded_bytes();

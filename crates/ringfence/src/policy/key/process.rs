@@ -127,7 +127,8 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "process.fds",
         help: "The descriptors that stay open; every other one is closed",
-        more: "",
+        more: "What is passed is reached past the view, and a directory with all below it: chmod(2), chown(2) and \
+               utimensat(2) there are held by no Landlock. So 0, 1 and 2 may not be directories.",
         value: "NUMBER",
         example: "[0, 1, 2]",
         default: "[0, 1, 2]",

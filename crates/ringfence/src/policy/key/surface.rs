@@ -120,8 +120,11 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "net.unix",
-        help: "The Unix sockets in the file system that can be connected to",
-        more: "Sockets that the program makes itself, where it can write, need no entry.",
+        help: "The Unix sockets in the file system that can be connected to; empty: no Unix socket at all",
+        more: "An empty list leaves connected pairs (socketpair(2)) and nothing else. Any path lets the program make \
+               sockets of its own where it can write, and connect to those: a directory of `fs.tmp` is enough. Before \
+               Landlock ABI 9 (Linux 7.1) no control keeps it from other sockets that the view shows, so this is an \
+               error there, unless `degrade.allow` names `landlock.resolve-unix`.",
         value: "PATH",
         example: "[\"/run/app.sock\"]",
         default: "[]",

@@ -114,7 +114,7 @@ pub(crate) fn selinux(text: &str) -> Result<Label, Fault> {
 
 /// A name of what may be missing.
 pub(crate) fn degradation(text: &str) -> Result<String, Fault> {
-    if degrade::NAMES.iter().any(|(name, _)| *name == text) {
+    if degrade::is_name(text) {
         return Ok(text.to_owned());
     }
     let names = degrade::NAMES.iter().map(|(name, _)| *name);

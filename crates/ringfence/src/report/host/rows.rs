@@ -131,7 +131,7 @@ fn credentials(host: &Host) -> Vec<Row> {
         list(CREDENTIALS, "caller.groups", &value.groups, caller.from),
         set("effective", value.effective),
         set("permitted", value.permitted),
-        set("bounding", value.bounding),
+        set("bounding", host.bounding().value),
         Row::known(CREDENTIALS, "caller.last_capability", last.value, last.value.to_string(), last.from),
         Row::known(
             CREDENTIALS,

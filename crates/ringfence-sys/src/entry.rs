@@ -1,0 +1,99 @@
+//! The beginning of a program: what Rust's own runtime does before `main` and is needed here, and
+//! nothing else of it (no alternate signal stack, no handler that prints how deep a stack was).
+
+use core::ffi::{CStr, c_char, c_int};
+
+use linux_raw_sys::general as nr;
+
+use crate::raw::{Errno, exit, syscall};
+
+const O_RDWR: usize = 2;
+const AT_FDCWD: isize = -100;
+const SIGPIPE: usize = 13;
+const SIGCHLD: usize = 17;
+const SIG_IGN: usize = 1;
+
+/// The arguments, the program's own name first.
+#[derive(Debug, Clone)]
+pub struct Arguments {
+    next: *const *const c_char,
+}
+
+impl Iterator for Arguments {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // SAFETY: `start` was given the vector of execve(2), which ends with a null pointer and
+        // whose strings stay as long as the process; after the null pointer nothing is read.
+        unsafe {
+            if (*self.next).is_null() {
+                return None;
+            }
+            let word = CStr::from_ptr(*self.next);
+            self.next = self.next.add(1);
+            Some(word)
+        }
+    }
+}
+
+/// Makes `$run`, a function from [`Arguments`](crate::entry::Arguments) to an exit status, the
+/// `main` of a program that says `#![no_main]`.
+#[macro_export]
+macro_rules! main {
+    ($run:path) => {
+        const _: () = {
+            const RUN: fn($crate::entry::Arguments) -> i32 = $run;
+            #[unsafe(export_name = "main")]
+            extern "C" fn begin(
+                _: core::ffi::c_int,
+                words: *const *const core::ffi::c_char,
+            ) -> core::ffi::c_int {
+                // SAFETY: the C library passes the argument vector of the process.
+                unsafe { $crate::entry::start(words, RUN) }
+            }
+        };
+    };
+}
+
+/// Descriptors 0, 1 and 2 are open; a closed pipe is an error and no signal; children leave their
+/// status, whatever the caller made of SIGCHLD; then `run`, and the end.
+///
+/// # Safety
+/// `words` is the argument vector of the process: strings that end in NUL, then a null pointer.
+#[doc(hidden)]
+pub unsafe fn start(words: *const *const c_char, run: fn(Arguments) -> i32) -> c_int {
+    open_standard();
+    for (signal, handler) in [(SIGPIPE, SIG_IGN), (SIGCHLD, 0)] {
+        let action = [handler, 0, 0, 0];
+        // SAFETY: rt_sigaction reads one kernel_sigaction of 32 bytes; nothing runs at the signal.
+        let _ = unsafe { syscall!(nr::__NR_rt_sigaction, signal, action.as_ptr(), 0, 8) };
+    }
+    exit(run(Arguments { next: words }))
+}
+
+/// Where one of the standard descriptors is closed, the next file that is opened would become the
+/// standard input or output of whoever is started: `/dev/null` takes the place, as in Rust's runtime.
+fn open_standard() {
+    let mut standard = [0, 1, 2].map(|fd| nr::pollfd { fd, events: 0, revents: 0 });
+    let asked = loop {
+        // SAFETY: poll reads and writes three `struct pollfd`.
+        match unsafe { syscall!(nr::__NR_poll, standard.as_mut_ptr(), 3, 0) } {
+            Err(Errno::INTR) => {}
+            other => break other.is_ok(),
+        }
+    };
+    for one in standard {
+        if asked && one.revents & nr::POLLNVAL as i16 == 0 {
+            continue;
+        }
+        // SAFETY: fcntl F_GETFD takes numbers; the path is static, and the lowest free number is taken.
+        let closed = unsafe { syscall!(nr::__NR_fcntl, one.fd, 1) }.is_err();
+        // SAFETY: as above.
+        if closed
+            && unsafe { syscall!(nr::__NR_openat, AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR, 0) }
+                != Ok(one.fd as usize)
+        {
+            exit(125)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The gate of x86_64 call by call, for languages that know names and comparisons of arguments.
+
+use ringfence_bpf::diagram::{Condition, Cube, Diagram, Field, Space, Values};
+use ringfence_bpf::filter::Action;
+use ringfence_bpf::table::{self, Abi};
+
+use super::super::Error;
+use super::super::gate::Failure;
+
+/// The most alternatives of one action of one call.
+const CUBES: usize = 128;
+
+/// What one call gets.
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    pub(super) answers: Answers,
+}
+
+/// Its answers.
+pub(super) enum Answers {
+    Always(Action),
+    /// Each action but the default's, with its alternatives.
+    By(Vec<(Action, Vec<Vec<Compare>>)>),
+}
+
+/// A comparison of one argument of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Compare {
+    pub(super) argument: u8,
+    pub(super) how: How,
+}
+
+/// How it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Equal(u64),
+    NotEqual(u64),
+    AtMost(u64),
+    AtLeast(u64),
+    /// With these bits of a mask.
+    Masked(u64, u64),
+    /// Any of these bits.
+    Any(u64),
+}
+
+/// What numbers get that no table of an ABI has, where that is one answer.
+pub(super) fn unknown(space: &Space, meaning: Diagram, abi: Abi) -> Option<Action> {
+    let number = table::highest(abi) + 1;
+    match space.actions(space.at_call(meaning, abi, number))[..] {
+        [action] => Some(action),
+        _ => None,
+    }
+}
+
+/// What each call of an ABI gets that is not `default`.
+pub(super) fn calls(
+    space: &mut Space,
+    meaning: Diagram,
+    abi: Abi,
+    default: Action,
+) -> Result<Vec<Call>, Failure> {
+    let mut calls = Vec::new();
+    for prototype in table::prototypes(abi) {
+        let function = space.at_call(meaning, abi, prototype.number);
+        let actions = space.actions(function);
+        if let [action] = actions[..] {
+            if action != default {
+                calls.push(Call { name: prototype.name, answers: Answers::Always(action) });
+            }
+            continue;
+        }
+        let mut answers = Vec::new();
+        for action in actions.into_iter().filter(|action| *action != default) {
+            let set = space.set(function, |answer| answer == action)?;
+            let cubes = space.cubes(set, CUBES)?;
+            let mut ways = Vec::new();
+            for cube in &cubes {
+                ways.extend(alternatives(cube, prototype.name)?);
+            }
+            answers.push((action, ways));
+        }
+        calls.push(Call { name: prototype.name, answers: Answers::By(answers) });
+    }
+    Ok(calls)
+}
+
+/// A cube as alternatives of comparisons.
+fn alternatives(cube: &Cube, name: &str) -> Result<Vec<Vec<Compare>>, Failure> {
+    let mut ways: Vec<Vec<Compare>> = vec![Vec::new()];
+    for condition in &cube.conditions {
+        let Field::Argument(argument) = condition.field else {
+            return Err(inexpressible(name, condition));
+        };
+        let hows = hows(&condition.values).ok_or_else(|| inexpressible(name, condition))?;
+        if ways.len() * hows.len() > 16 * CUBES {
+            return Err(inexpressible(name, condition));
+        }
+        let extend = |way: &Vec<Compare>| -> Vec<Vec<Compare>> {
+            let add = |hows: &Vec<How>| {
+                way.iter().copied().chain(hows.iter().map(|how| Compare { argument, how: *how })).collect()
+            };
+            hows.iter().map(add).collect()
+        };
+        ways = ways.iter().flat_map(extend).collect();
+    }
+    Ok(ways)
+}
+
+fn inexpressible(name: &str, condition: &Condition) -> Failure {
+    Error::new(format!("{name} depends on `{condition}`, for which this language has no comparison"))
+        .help("nothing was written; `--to bpf` can express every filter")
+        .into()
+}
+
+/// Values as alternatives, each of comparisons that all hold.
+fn hows(values: &Values) -> Option<Vec<Vec<How>>> {
+    match values {
+        Values::Masked { mask, value } => Some(vec![vec![How::Masked(*mask, *value)]]),
+        Values::NotMasked { mask, value: 0 } => Some(vec![vec![How::Any(*mask)]]),
+        Values::NotMasked { mask, value } => {
+            // Some bit that is wanted is not there, or one that is not is.
+            let bits = (0..64).map(|bit| 1_u64 << bit).filter(|bit| mask & bit != 0);
+            let differs =
+                |bit: u64| if value & bit == 0 { How::Masked(bit, bit) } else { How::Masked(bit, 0) };
+            Some(bits.map(|bit| vec![differs(bit)]).collect())
+        }
+        Values::Within { bits: u64::MAX, intervals } => {
+            if let [(0, below), (above, u64::MAX)] = intervals[..]
+                && below.checked_add(2) == Some(above)
+            {
+                return Some(vec![vec![How::NotEqual(below + 1)]]);
+            }
+            Some(intervals.iter().map(|interval| whole(*interval)).collect())
+        }
+        Values::Within { bits, intervals } => {
+            let single = intervals.iter().all(|(from, to)| from == to);
+            single.then(|| intervals.iter().map(|(from, _)| vec![How::Masked(*bits, *from)]).collect())
+        }
+    }
+}
+
+fn whole((from, to): (u64, u64)) -> Vec<How> {
+    match (from, to) {
+        (from, to) if from == to => vec![How::Equal(from)],
+        (0, to) => vec![How::AtMost(to)],
+        (from, u64::MAX) => vec![How::AtLeast(from)],
+        (from, to) => vec![How::AtLeast(from), How::AtMost(to)],
+    }
+}

@@ -1,0 +1,143 @@
+//! An OCI profile in the form of the runtime specification.
+
+use std::collections::BTreeMap;
+
+use ringfence_bpf::diagram::{Diagram, Space};
+use ringfence_bpf::filter::Action;
+use ringfence_bpf::table::{self, Abi};
+use serde_json::{Value, json};
+
+use super::super::Error;
+use super::super::gate::Failure;
+use super::call::{self, Answers, Compare, How};
+
+pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failure> {
+    let Some(default) = call::unknown(space, meaning, Abi::X86_64) else {
+        return Err(Error::new(
+            "numbers that no table has get several answers: an OCI profile has one default",
+        )
+        .into());
+    };
+    let mut profile = json!({ "defaultAction": word(default)? });
+    if let Some(data) = data(default) {
+        profile["defaultErrnoRet"] = json!(data);
+    }
+    profile["architectures"] = json!(architectures(space, meaning));
+    let mut rules: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+    let mut plain: BTreeMap<(&'static str, Option<u16>), Vec<&'static str>> = BTreeMap::new();
+    for abi in open(space, meaning) {
+        for call in call::calls(space, meaning, abi, default)? {
+            // x86_64 is first; a rule is about every ABI that has the name.
+            let known = abi != Abi::X86_64 && table::by_name(Abi::X86_64, call.name).is_some();
+            if known || rules.contains_key(call.name) || listed(&plain, call.name) {
+                continue;
+            }
+            match call.answers {
+                Answers::Always(action) => {
+                    plain.entry((word(action)?, data(action))).or_default().push(call.name);
+                }
+                Answers::By(answers) => {
+                    let mut entries = Vec::new();
+                    for (action, ways) in answers {
+                        for way in ways {
+                            entries.push(entry(&[call.name], action, Some(&way))?);
+                        }
+                    }
+                    rules.insert(call.name, entries);
+                }
+            }
+        }
+    }
+    let mut entries = Vec::new();
+    for ((action, data), names) in plain {
+        let mut entry = json!({ "names": names, "action": action });
+        if let Some(data) = data {
+            entry["errnoRet"] = json!(data);
+        }
+        entries.push(entry);
+    }
+    entries.extend(rules.into_values().flatten());
+    profile["syscalls"] = Value::Array(entries);
+    Ok(format!("{profile:#}\n"))
+}
+
+fn listed(plain: &BTreeMap<(&'static str, Option<u16>), Vec<&'static str>>, name: &str) -> bool {
+    plain.values().flatten().any(|known| *known == name)
+}
+
+/// The ABIs that are not closed as a whole, x86_64 first.
+fn open(space: &Space, meaning: Diagram) -> Vec<Abi> {
+    let foreign = space.actions(space.at_arch(meaning, 0));
+    let is_open = |abi: &Abi| {
+        let mut numbers = table::prototypes(*abi).iter();
+        numbers.any(|prototype| space.actions(space.at_call(meaning, *abi, prototype.number)) != foreign)
+    };
+    Abi::ALL.into_iter().filter(|abi| *abi == Abi::X86_64 || is_open(abi)).collect()
+}
+
+fn architectures(space: &Space, meaning: Diagram) -> Vec<&'static str> {
+    let name = |abi: &Abi| match abi {
+        Abi::X86_64 => "SCMP_ARCH_X86_64",
+        Abi::I386 => "SCMP_ARCH_X86",
+        Abi::X32 => "SCMP_ARCH_X32",
+    };
+    open(space, meaning).iter().map(name).collect()
+}
+
+fn entry(names: &[&str], action: Action, way: Option<&[Compare]>) -> Result<Value, Failure> {
+    let mut entry = json!({ "names": names, "action": word(action)? });
+    if let Some(data) = data(action) {
+        entry["errnoRet"] = json!(data);
+    }
+    let mut args = Vec::new();
+    for compare in way.into_iter().flatten() {
+        let (op, value, two) = match compare.how {
+            How::Equal(value) => ("EQ", value, 0),
+            How::NotEqual(value) => ("NE", value, 0),
+            How::AtMost(value) => ("LE", value, 0),
+            How::AtLeast(value) => ("GE", value, 0),
+            How::Masked(mask, value) => ("MASKED_EQ", mask, value),
+            How::Any(bits) if bits.is_power_of_two() => ("MASKED_EQ", bits, bits),
+            How::Any(bits) => {
+                let message =
+                    format!("{}: an OCI profile cannot test for any bit of {bits:#x}", names.join(", "));
+                return Err(Error::new(message).into());
+            }
+        };
+        let mut argument =
+            json!({ "index": compare.argument, "value": value, "op": format!("SCMP_CMP_{op}") });
+        if op == "MASKED_EQ" {
+            argument["valueTwo"] = json!(two);
+        }
+        args.push(argument);
+    }
+    if !args.is_empty() {
+        entry["args"] = Value::Array(args);
+    }
+    Ok(entry)
+}
+
+fn word(action: Action) -> Result<&'static str, Failure> {
+    Ok(match action {
+        Action::KillProcess => "SCMP_ACT_KILL_PROCESS",
+        Action::KillThread => "SCMP_ACT_KILL_THREAD",
+        Action::Trap(0) => "SCMP_ACT_TRAP",
+        Action::Errno(_) => "SCMP_ACT_ERRNO",
+        Action::UserNotif => "SCMP_ACT_NOTIFY",
+        Action::Trace(_) => "SCMP_ACT_TRACE",
+        Action::Log => "SCMP_ACT_LOG",
+        Action::Allow => "SCMP_ACT_ALLOW",
+        Action::Trap(data) => {
+            return Err(
+                Error::new(format!("an OCI profile has no trap with data, as in TRAP({data})")).into()
+            );
+        }
+    })
+}
+
+fn data(action: Action) -> Option<u16> {
+    match action {
+        Action::Errno(data) | Action::Trace(data) => Some(data),
+        _ => None,
+    }
+}

@@ -31,8 +31,9 @@ pub enum Verdict {
 }
 
 /// Errors that say more about the machine than about a control: EINTR, ENOMEM, ENFILE, EMFILE,
-/// ENOSPC. A trial that ends in one shows nothing.
-const OF_THE_MACHINE: [u16; 5] = [4, 12, 23, 24, 28];
+/// ETXTBSY (a program that runs; checked before the mount, `do_dentry_open`), ENOSPC. A trial that
+/// ends in one shows nothing.
+const OF_THE_MACHINE: [u16; 6] = [4, 12, 23, 24, 26, 28];
 
 /// Judges what was seen inside by what the same trial gives elsewhere.
 pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcome]) -> Verdict {

@@ -327,7 +327,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__export)
-            opts="-o -h --from --caps --kernel --include --to --output --help"
+            opts="-o -h --from --caps --kernel --include --to --as-read --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -387,7 +387,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__import)
-            opts="-o -h --from --caps --kernel --include --output --help"
+            opts="-o -h --from --caps --kernel --include --as-read --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -631,7 +631,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__surface)
-            opts="-h --from --check-man --man --format --help"
+            opts="-h --from --caps --kernel --include --check-man --man --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -639,6 +639,18 @@ _ringfence() {
             case "${prev}" in
                 --from)
                     COMPREPLY=($(compgen -W "oci firecracker systemd minijail bpf ringfence" -- "${cur}"))
+                    return 0
+                    ;;
+                --caps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --include)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --man)

@@ -193,12 +193,15 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -s h -l help
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'
-complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content is not to say' -r -f -a "oci\t''
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
 systemd\t''
 minijail\t''
 bpf\t''
 ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l man -d 'Where the man pages are' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
@@ -302,6 +305,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l caps -d '
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
@@ -320,4 +324,5 @@ minijail\t''
 systemd\t''
 ringfence\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s h -l help -d 'Print help'

@@ -4,6 +4,8 @@
 
 mod args;
 mod check;
+mod events;
+mod explain;
 mod gate;
 mod host;
 mod run;
@@ -35,7 +37,9 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Run(job) => return run::run(&job),
         Invocation::Check(job, format) => check::check(&job, format),
         Invocation::Verify(job, wishes, format) => verify::verify(&job, &wishes, format),
+        Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::HostAudit(format) => host::audit(format).into(),
         Invocation::Surface(job) => surface::run(&job),
         Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {

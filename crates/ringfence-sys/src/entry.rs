@@ -8,6 +8,7 @@ use linux_raw_sys::general as nr;
 use crate::raw::{Errno, exit, syscall};
 
 const O_RDWR: usize = 2;
+const F_GETFD: usize = 1;
 const AT_FDCWD: isize = -100;
 const SIGPIPE: usize = 13;
 const SIGCHLD: usize = 17;
@@ -86,13 +87,13 @@ fn open_standard() {
         if asked && one.revents & nr::POLLNVAL as i16 == 0 {
             continue;
         }
-        // SAFETY: fcntl F_GETFD takes numbers; the path is static, and the lowest free number is taken.
-        let closed = unsafe { syscall!(nr::__NR_fcntl, one.fd, 1) }.is_err();
-        // SAFETY: as above.
-        if closed
-            && unsafe { syscall!(nr::__NR_openat, AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR, 0) }
-                != Ok(one.fd as usize)
-        {
+        // SAFETY: F_GETFD takes numbers only.
+        if unsafe { syscall!(nr::__NR_fcntl, one.fd, F_GETFD) }.is_ok() {
+            continue;
+        }
+        // SAFETY: the path is static; the lowest free number is taken.
+        let opened = unsafe { syscall!(nr::__NR_openat, AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR, 0) };
+        if opened != Ok(one.fd as usize) {
             exit(125)
         }
     }

@@ -21,6 +21,7 @@ const CLOSE_RANGE_CLOEXEC: usize = 4;
 const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
+const LISTENER: u32 = 4;
 
 /// Which step failed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl<'a> Machine<'a> {
     }
 
     fn close_channel(&mut self) {
-        if self.line.channel >= 0 {
+        if self.end.is_some() && self.line.channel >= 0 {
             close(self.line.channel);
             self.line.channel = -1;
         }
@@ -228,7 +229,8 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
-            | Step::SeccompFilter { .. } => self.filter(step),
+            | Step::SeccompFilter { .. }
+            | Step::SeccompListen { .. } => self.filter(step),
             // SAFETY: as this function.
             _ => unsafe { self.process(step) },
         }
@@ -279,10 +281,11 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             Step::SeccompFilter { flags, program } => {
-                if self.end.is_some() {
-                    self.close_channel();
-                }
+                self.close_channel();
                 seccomp::filter(flags, program)
+            }
+            Step::SeccompListen { flags, program, token } => {
+                self.send_with(LISTENER, seccomp::listen(flags, program)?, token)
             }
             _ => Err(Errno::INVAL),
         }
@@ -340,6 +343,14 @@ impl<'a> Machine<'a> {
         if ready > 0 && poll.revents != 0 { Err(Errno::SRCH) } else { Ok(()) }
     }
 
+    fn send_with(&self, kind: u32, fd: i32, token: u64) -> Result<(), Errno> {
+        let message = Message { magic: MAGIC, kind };
+        // SAFETY: the message is plain data of that size.
+        let bytes =
+            unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
+        terminal::send_descriptor(self.line.channel, bytes, fd, token)
+    }
+
     fn sync(&self) -> Result<(), Errno> {
         self.send(&Message { magic: MAGIC, kind: WAITING })?;
         self.hear()
@@ -357,11 +368,7 @@ impl<'a> Machine<'a> {
 
     fn open_terminal(&self, ptmx: &CStr, fds: u8) -> Result<(), Errno> {
         let (master, slave) = terminal::open_pair(ptmx)?;
-        let message = Message { magic: MAGIC, kind: TERMINAL };
-        // SAFETY: the message is plain data of that size.
-        let bytes =
-            unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
-        terminal::send_descriptor(self.line.channel, bytes, master)?;
+        self.send_with(TERMINAL, master, 0)?;
         close(master);
         self.hear()?;
         terminal::make_controlling(slave)?;
@@ -461,6 +468,7 @@ pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
     match (message.kind, fd) {
         (WAITING, _) => Some(Report::Waiting),
         (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
+        (LISTENER, Some(fd)) => Some(Report::Listener(fd)),
         _ => None,
     }
 }

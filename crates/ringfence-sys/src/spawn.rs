@@ -58,6 +58,8 @@ pub enum Report {
     /// The master of the terminal that [`Step::OpenTerminal`] made; the child waits for
     /// [`Child::go_on`], so that size and modes can be set before any program sees it.
     Terminal(OwnedFd),
+    /// The listener of the filter that [`Step::SeccompListen`] set; the child goes on.
+    Listener(OwnedFd),
 }
 
 /// How a child ended, waitid(2).
@@ -132,7 +134,9 @@ pub fn with_child<R>(
     attend: impl FnOnce(&mut Child<'_>) -> R,
 ) -> Result<(R, Option<Running>), Errno> {
     let stacks = Stacks::new()?;
-    let asks = steps.iter().any(|step| matches!(step, Step::Sync | Step::OpenTerminal { .. }));
+    let asks = steps
+        .iter()
+        .any(|step| matches!(step, Step::Sync | Step::OpenTerminal { .. } | Step::SeccompListen { .. }));
     let (ours, childs) =
         if asks { channel().map(|(ours, childs)| (Some(ours), Some(childs)))? } else { (None, None) };
     let maker = if asks { None } else { Some(own_pidfd()?) };

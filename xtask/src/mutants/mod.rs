@@ -236,7 +236,8 @@ fn compile<'a>(
     surroundings: &Surroundings,
     arena: &'a Bump,
 ) -> anyhow::Result<Plan<'a>> {
-    let request = plan::Request { policy, command: &[], environment: &[], surroundings, terminal: 0 };
+    let request =
+        plan::Request { policy, command: &[], environment: &[], surroundings, terminal: 0, watched: false };
     plan::compile(&request, host, arena)
         .map_err(|failure| match failure {
             plan::Failure::Refused(list) => {

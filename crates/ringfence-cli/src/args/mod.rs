@@ -27,8 +27,12 @@ pub(crate) enum Invocation {
     Check(Job, Format),
     /// `verify`.
     Verify(Job, Wishes, Format),
+    /// `explain` an operation.
+    Explain(Job, String, Format),
     /// `host`.
     Host(Format),
+    /// `host audit`.
+    HostAudit(Format),
     /// `surface`.
     Surface(surface::Job),
     /// `syscalls`, `diff`, `import`, `export`.
@@ -51,6 +55,8 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "verify" => full::verify(rest),
+        [first, rest @ ..] if first == "explain" => full::explain_operation(rest),
+        [first, second, rest @ ..] if first == "host" && second == "audit" => full::host_audit(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
         [first, rest @ ..] if first == "surface" => full::surface(rest),
         [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {

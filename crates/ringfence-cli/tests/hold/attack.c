@@ -59,6 +59,8 @@ ATTEMPT(fd_below)   { return openat(atoi(a), b, O_RDONLY); }
 ATTEMPT(climb)      { return chroot(a) == 0 ? chdir("../../../..") : -1; }
 
 ATTEMPT(send)       { return kill(atoi(a), atoi(b)); }
+/* Whom SIGIO of a shared descriptor would reach; none is sent without O_ASYNC. */
+ATTEMPT(own_fd)     { return fcntl(0, F_SETOWN, atoi(a)); }
 ATTEMPT(seize)      { return ptrace(PTRACE_SEIZE, atoi(a), 0, 0); }
 ATTEMPT(trace_me)   { return ptrace(PTRACE_TRACEME, 0, 0, 0); }
 ATTEMPT(peek)
@@ -185,7 +187,7 @@ static const struct { const char *name; long (*attempt)(const char *, const char
 	WORD(read_file), WORD(open_path), WORD(open_write), WORD(open_rdwr), WORD(create), WORD(cut),
 	WORD(move), WORD(swap), WORD(hardlink), WORD(soften), WORD(drop), WORD(make), WORD(undo),
 	WORD(mode), WORD(own), WORD(date), WORD(label), WORD(pipe_node), WORD(null_node),
-	WORD(disk_node), WORD(follow), WORD(fd_open), WORD(fd_below), WORD(climb), WORD(send),
+	WORD(disk_node), WORD(follow), WORD(fd_open), WORD(fd_below), WORD(climb), WORD(send), WORD(own_fd),
 	WORD(seize), WORD(trace_me), WORD(peek), WORD(steal_fd), WORD(type_in), WORD(paste),
 	WORD(type_wide), WORD(pair), WORD(raw), WORD(packet), WORD(vsock), WORD(crypto),
 	WORD(packet_wide), WORD(tcp), WORD(udp), WORD(local), WORD(own_local), WORD(streams), WORD(user_ns), WORD(mount_ns),

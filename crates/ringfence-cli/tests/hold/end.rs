@@ -28,6 +28,12 @@ fn soon(what: &str, happens: impl Fn() -> bool) {
 }
 
 both! {
+    /// A caller that ignores SIGCHLD: the kernel would reap the child and nobody learn its status.
+    fn the_exit_status_survives_an_ignored_sigchld(ground: &Ground) {
+        let script = format!("trap '' CHLD; exec {} run -- /bin/sh -c 'exit 3'", ground.binary().display());
+        ground.plain(&["/bin/sh", "-c", &script]).go().exits(3);
+    }
+
     fn the_exit_status_is_the_commands(ground: &Ground) {
         for (script, status) in [
             ("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137),

@@ -15,6 +15,7 @@ both! {
         attacker.table("", &[
             (&format!("send {pid} 0"), DONE, &["ESRCH"]),
             (&format!("send {pid} 23"), DONE, &["ESRCH"]),
+            (&format!("own_fd {pid}"), DONE, &["ESRCH"]),
             (&format!("seize {pid}"), DONE, &["ESRCH", "EPERM"]),
             (&format!("peek {pid}"), "EFAULT", &["ESRCH", "EPERM"]),
         ]);

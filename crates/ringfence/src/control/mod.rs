@@ -37,6 +37,24 @@ pub enum Control {
     Launch,
 }
 
+impl Control {
+    /// The name in plans, events and errors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seccomp => "seccomp",
+            Self::Namespace => "namespace",
+            Self::Mount => "mount",
+            Self::Net => "net",
+            Self::Credential => "credential",
+            Self::Landlock => "landlock",
+            Self::Lsm => "lsm",
+            Self::Limit => "limit",
+            Self::Launch => "launch",
+        }
+    }
+}
+
 /// When a step runs: the plan sorts by this, and keeps the order of a room within one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {

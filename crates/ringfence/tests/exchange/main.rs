@@ -1,9 +1,14 @@
 //! What other tools' filters mean, by their own compilers and by ours: each pair of programs is
 //! compared over every input.
 
+mod answers;
+mod bad;
 mod corpus;
+mod firecracker;
 mod libseccomp;
+mod live;
 mod oci;
+mod roundtrip;
 
 use ringfence::exchange::{self, Conditions, Filter, Imported, Language, Meaning, Options};
 use ringfence_bpf::diagram::{Diagram, Limits, Space};

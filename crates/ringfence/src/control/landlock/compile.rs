@@ -164,7 +164,8 @@ fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
     let release = &host.release().value.text;
     let mut promise = |name, requested: String, why: Option<String>| {
         let actual = why.map_or(Actual::Full, |why| Actual::Missing { why });
-        out.promises.push(Promise { name, control: Control::Landlock, requested, actual, at: model.at });
+        let at = if name == Right::ResolveUnix.name() { model.unix_at.or(model.at) } else { model.at };
+        out.promises.push(Promise { name, control: Control::Landlock, requested, actual, at });
     };
     let missing = (abi == 0).then(|| {
         format!(

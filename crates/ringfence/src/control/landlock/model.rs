@@ -33,6 +33,8 @@ pub struct Model {
     pub scopes: BTreeSet<Scope>,
     /// Whether pathname Unix sockets of others are reached only where [`Access::unix`] is granted.
     pub restrict_unix: bool,
+    /// Where the first path of `net.unix` was written.
+    pub unix_at: Option<Origin>,
     /// Denials are to be logged (`audit.events` is not `none`).
     pub log: bool,
     /// Rights that this plan relies on because no other control of it holds the intent: each that

@@ -39,6 +39,7 @@ fn model() -> Model {
         udp_bind: only(&[]),
         scopes: BTreeSet::from([Scope::AbstractUnixSocket, Scope::Signal]),
         restrict_unix: true,
+        unix_at: None,
         log: true,
         needed: BTreeSet::from(Right::ALL),
         permitted: true,

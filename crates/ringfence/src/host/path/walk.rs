@@ -1,7 +1,8 @@
 //! The walk along a path, component by component, as the kernel does it. path_resolution(7).
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -121,9 +122,37 @@ enum Node {
     Failed(Fault),
 }
 
-/// What was looked at already, by path: as bytes, which compare faster than paths do.
+/// What was looked at already, by path. Never walked through in order.
 #[derive(Debug)]
-pub(super) struct Seen(BTreeMap<OsString, Node>);
+pub(super) struct Seen(HashMap<OsString, Node, BuildHasherDefault<PathHasher>>);
+
+/// Multiply and rotate, eight bytes at once. The paths are those of the caller's own policy, so
+/// that collisions chosen to be many would only slow down who chose them.
+#[derive(Debug, Default)]
+pub(super) struct PathHasher(u64);
+
+impl Hasher for PathHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its bucket from the low bits, the product is best in the high ones.
+        self.0.rotate_left(26)
+    }
+}
 
 /// One walk: where it is, what that is, and what is still to go, the next component last.
 struct Walk {
@@ -135,7 +164,7 @@ struct Walk {
 
 impl Seen {
     pub(super) const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(HashMap::with_hasher(BuildHasherDefault::new()))
     }
 
     pub(super) fn walk(&mut self, path: &Path) -> Result<Resolved, Fault> {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod dist;
+mod mutants;
 mod tables;
 
 const HELP: &str = "\
@@ -15,6 +16,7 @@ cargo xtask COMMAND
   bench memory             memory of the supervisors while the command sleeps
   bench endurance          thousands of runs in a row, and what they leave behind
   bench compile            policy to plan, and rules to filter, in one process
+  mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
   tables                   generate the system call tables
 
@@ -25,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+        Some("mutants-of-policy") => mutants::run(args),
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

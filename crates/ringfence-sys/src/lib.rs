@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod attempt;
 mod capability;
 pub mod entry;
 pub mod heap;

@@ -7,6 +7,7 @@ use linux_raw_sys::general as nr;
 use linux_raw_sys::prctl;
 use rustix::fd::{FromRawFd, OwnedFd};
 
+use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
@@ -80,6 +81,8 @@ pub(crate) struct Machine<'a> {
     slots: [i32; Slot::COUNT],
     line: Line<'a>,
     command_stack: *mut u8,
+    /// What comes after the last step, where that is no execve(2).
+    pub(crate) end: Option<End>,
 }
 
 struct Rest<'a> {
@@ -96,7 +99,7 @@ struct Message {
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(line: Line<'a>, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], line, command_stack }
+        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None }
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -118,12 +121,25 @@ impl<'a> Machine<'a> {
             }
             at += 1;
         }
+        if let Some(end) = self.end {
+            self.close_channel();
+            (end.act)()
+        }
         Failure { step: at, errno: Errno::INVAL }
     }
 
+    fn close_channel(&mut self) {
+        if self.end.is_some() && self.line.channel >= 0 {
+            close(self.line.channel);
+            self.line.channel = -1;
+        }
+    }
+
     pub(crate) fn tell_failure(&self, failure: Failure) {
-        if let Some(word) = self.line.word {
-            word.failed(failure);
+        match (self.end, self.line.word) {
+            (Some(end), _) => (end.note)(failure),
+            (None, Some(word)) => word.failed(failure),
+            (None, None) => {}
         }
     }
 
@@ -264,7 +280,10 @@ impl<'a> Machine<'a> {
                 self.take(ruleset);
                 Ok(())
             }
-            Step::SeccompFilter { flags, program } => seccomp::filter(flags, program),
+            Step::SeccompFilter { flags, program } => {
+                self.close_channel();
+                seccomp::filter(flags, program)
+            }
             Step::SeccompListen { flags, program, token } => {
                 self.send_with(LISTENER, seccomp::listen(flags, program)?, token)
             }

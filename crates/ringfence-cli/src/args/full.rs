@@ -16,6 +16,7 @@ use crate::check::Format;
 use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
+use crate::verify::Wishes;
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
@@ -33,6 +34,22 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
         Err(error) => explain(&error, "check", USAGE),
+    }
+}
+
+/// `ringfence verify`.
+pub(super) fn verify(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let mut job = job(&matches)?;
+        job.policies.extend(matches.get_one::<String>("file").cloned());
+        let path = |name: &str| matches.get_one::<String>(name).cloned();
+        let (save, against) = (path("save"), path("against"));
+        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all"), save, against };
+        Ok((job, wishes, format(&matches)))
+    };
+    match matches(verify_command(), args).and_then(read) {
+        Ok((job, wishes, format)) => Invocation::Verify(job, wishes, format),
+        Err(error) => explain(&error, "verify", USAGE),
     }
 }
 
@@ -84,6 +101,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
         Command::new("check").about(CHECK),
+        Command::new("verify").about(VERIFY),
         Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
         Command::new("surface").about(SURFACE),
@@ -115,12 +133,20 @@ fn ringfence() -> Command {
 #[cfg(test)]
 pub(super) fn whole() -> Command {
     ringfence()
-        .subcommands([run_command(), check_command(), explain_command(), host_command(), surface_command()])
+        .subcommands([
+            run_command(),
+            check_command(),
+            verify_command(),
+            explain_command(),
+            host_command(),
+            surface_command(),
+        ])
         .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
 const CHECK: &str = "Shows the plan that `run` would carry out, and changes nothing";
+const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says what holds";
 const EXPLAIN: &str = "Shows the way of an operation through the controls, without trying it";
 const HOST_AUDIT: &str = "Shows which denials leave a record on this host, and why";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
@@ -168,6 +194,24 @@ fn check_command() -> Command {
         .arg(format_flag())
         .arg(trailing())
         .after_help("Exit status: 0 where the plan could be carried out here, 2 where it could not.")
+}
+
+fn verify_command() -> Command {
+    let command = policy_flags(Command::new("verify").bin_name("ringfence verify").about(VERIFY));
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    };
+    let path =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).value_name("FILE");
+    let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
+    command
+        .arg(format_flag())
+        .arg(switch("depth", "Try each denied operation with each control alone: how many hold it"))
+        .arg(path("save", "Write what was found to a file, to be compared with later"))
+        .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))
+        .arg(switch("all", "Also show what holds, one by one"))
+        .arg(file)
+        .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")
 }
 
 fn explain_command() -> Command {
@@ -277,7 +321,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
             format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
-    // `explain` has no command.
+    // `explain` and `verify` have no command.
     let command = matches.try_get_many::<OsString>("command").ok().flatten();
     let command = command.into_iter().flatten().cloned().collect();
     Ok(Job { policies, flags, command, events: Wanted::default() })

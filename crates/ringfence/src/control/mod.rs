@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod credential;
+pub mod judge;
 pub mod landlock;
 pub mod limit;
 pub mod lsm;
@@ -14,6 +15,7 @@ pub mod seccomp;
 #[cfg(test)]
 mod snapshot;
 pub mod tree;
+pub mod trial;
 
 use ringfence_sys::step::Step;
 

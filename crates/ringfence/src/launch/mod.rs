@@ -8,6 +8,7 @@
 //! placeholders of denied paths) is removed by a janitor that outlives both, and gives the terminal
 //! its modes back.
 
+pub mod attempt;
 mod attend;
 mod cgroup;
 mod idmap;
@@ -15,6 +16,7 @@ mod janitor;
 pub mod leftover;
 mod observer;
 mod relay;
+pub mod witness;
 
 use ringfence_sys::run::{self, Failure, SingleThreaded};
 use ringfence_sys::signal::Blocked;

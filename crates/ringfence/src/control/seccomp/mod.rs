@@ -44,8 +44,10 @@
 //! is recognised by a random number in the fourth argument register, which execve(2) does not
 //! read and the kernel clears on the way: see [`token`](self) in `launch.rs` of this room.
 
+pub mod attempt;
 mod compile;
 mod intent;
+pub mod judge;
 mod launch;
 mod model;
 pub mod observe;

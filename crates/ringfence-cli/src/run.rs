@@ -11,6 +11,7 @@ use ringfence::launch::{self, Options, Outcome, Running};
 use ringfence::plan::{self, Failure, Plan};
 use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
 
+use crate::HEAP;
 use crate::events::{self, Lines, Wanted};
 
 /// ringfence itself failed, as in env(1), timeout(1) and docker-run(1).
@@ -45,7 +46,11 @@ pub(crate) fn run(job: &Job) -> i32 {
     let mut watcher = None;
     let sink = lines.as_mut().map(|lines| lines as &mut dyn Sink);
     let status = match start(job, &mut watcher, sink) {
-        Ok(running) => running.wait(),
+        Ok(running) => {
+            // Policy and plan are gone: a supervisor has no use for the pages that they were on.
+            HEAP.trim();
+            running.wait()
+        }
         Err(status) => status,
     };
     match watcher {

@@ -178,7 +178,9 @@ impl<'o> Running<'o> {
             if self.watch.relay.is_none() {
                 release_stdio();
             }
-            ringfence_sys::trim::code();
+            if let Signals::Read { .. } = self.watch.signals {
+                ringfence_sys::trim::code();
+            }
         }
         while self.watch.once(self.child.handle(), None) != Happened::Ended {}
         let ended = self.child.handle().wait(true);
@@ -212,17 +214,23 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
         let left = self.deadline.next.map(|at| at.saturating_duration_since(Instant::now()));
         let time = [patience, left].into_iter().flatten().min();
         let happened = match self.signals.borrow() {
-            Signals::Taken(blocked) => Self::take(blocked, child, time),
+            Signals::Taken(blocked) => {
+                let time = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+                // Without patience, the command has been handed over and may run for long.
+                Self::taken(
+                    if patience.is_none() { blocked.take_lean(time) } else { blocked.take(time) },
+                    child,
+                )
+            }
             Signals::Read { .. } => self.poll(child, time),
         };
         self.deadline.check(child);
         happened
     }
 
-    /// Waits for a signal; each may be the end of the child, and is asked about.
-    fn take(blocked: &Blocked, child: &mut Handle, time: Option<Duration>) -> Happened {
-        let time = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        match blocked.take(time) {
+    /// Each signal may be the end of the child, which is asked about.
+    fn taken(signal: Option<i32>, child: &mut Handle) -> Happened {
+        match signal {
             Some(SIGCHLD) if child.wait(false).is_some() => return Happened::Ended,
             Some(SIGCHLD) => {}
             Some(number) => child.signal(number),

@@ -43,6 +43,7 @@ impl Job {
             environment: &self.environment,
             surroundings: &self.surroundings,
             terminal: 0,
+            watched: false,
         };
         plan::compile(&request, host, arena).map_err(|failure| anyhow!("{failure:?}"))
     }

@@ -28,6 +28,7 @@ complete -c ringfence -n "__fish_ringfence_needs_command" -s h -l help -d 'Print
 complete -c ringfence -n "__fish_ringfence_needs_command" -s V -l version -d 'Print version'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "run" -d 'Runs a command contained'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "check" -d 'Shows the plan that `run` would carry out, and changes nothing'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "verify" -d 'Attempts every claim of a policy on this kernel, and says what holds'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "host" -d 'Shows what this kernel offers, and where that was read'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "surface" -d 'Shows which system calls a filter leaves reachable, and how accurate the tables are here'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "syscalls" -d 'Says exactly what a seccomp filter permits; checks, proves and shortens filters'
@@ -134,15 +135,73 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l expect-dep
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-groups -d 'The supplementary groups, by name or number; absent: those of the caller that the id map names; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-capabilities -d 'The capabilities that stay, in all five sets; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-no-new-privs -d 'Whether no exec can give privileges, prctl(2)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-umask -d 'The permission bits cleared on creation, in octal; absent: the caller\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-cwd -d 'The directory to start in; absent: the caller\'s where it is visible inside, else `/`' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-env-pass -d 'The environment variables that pass; `*` at the end makes a prefix; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-env-set -d 'Environment variables that are set; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l process-fds -d 'The descriptors that stay open; every other one is closed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-read -d 'What can be read: files, and directories with all below them; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-exec -d 'What can be executed and read; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-write -d 'What can be written and read: changed, created, renamed, removed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-deny -d 'What cannot be reached at all, now and when it comes to exist; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-tmp -d 'Directories that are private, empty, writable, and gone afterwards; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-proc -d 'What /proc is (own, masked, none)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l fs-dev -d 'What /dev is (minimal, none)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l net-mode -d 'Which network there is (none, loopback, host)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l net-connect -d 'Where connect(2) may go, and udp may send: transport and port; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l net-bind -d 'What bind(2) may take: transport and port; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l net-unix -d 'The Unix sockets in the file system that can be connected to; empty: no Unix socket at all; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-mode -d 'Which mode of seccomp(2) (filter, strict, off)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-abis -d 'The ways through the gate that are open: x86_64, i386, x32; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-allow -d 'The system calls that are allowed: names, groups, conditions on arguments; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-deny -d 'The system calls that are denied even where they are allowed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-on-deny -d 'What a denied call gets: a word, or an errno name (kill, kill-thread, trap, log)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l syscalls-unknown -d 'What a number gets that is newer than ringfence\'s table: as on_deny (kill, kill-thread, trap, log)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l namespaces-unshare -d 'The new namespaces(7) (user, mnt, pid, net, ipc, uts, cgroup, time); repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l namespaces-hostname -d 'The host name inside; absent: the host\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l namespaces-id-map -d 'Which ids the user namespace has (single, range)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-memory -d 'Bytes of memory, by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-wall -d 'Wall time: SIGTERM at the limit, then SIGKILL' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-open-files -d 'Open descriptors of a process, RLIMIT_NOFILE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-core -d 'Bytes of a core dump, RLIMIT_CORE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-file-size -d 'Bytes of a written file, RLIMIT_FSIZE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-stack -d 'Bytes of a stack, RLIMIT_STACK' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-cpu-time -d 'Processor time of a process, RLIMIT_CPU, in whole seconds' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l audit-events -d 'Which events are recorded (none, denials, all)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l degrade-allow -d 'What may be missing on a host, by name; anything else that is missing is an error; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-allow -d 'Expects that this operation works; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-deny -d 'Expects that this operation is denied; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-because -d 'Why, for the report; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-depth -d 'At least this many controls deny it, each on its own; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l save -d 'Write what was found to a file, to be compared with later' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l against -d 'Compare with a file that --save wrote; the exit status is about what changed' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l depth -d 'Try each denied operation with each control alone: how many hold it'
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l all -d 'Also show what holds, one by one'
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'
-complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content is not to say' -r -f -a "oci\t''
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
 systemd\t''
 minijail\t''
 bpf\t''
 ringfence\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l caps -d 'The container\'s capabilities, for OCI profiles: all, none, or a list; otherwise Docker\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l man -d 'Where the man pages are' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
@@ -246,6 +305,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l caps -d '
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l kernel -d 'The kernel, for OCI profiles; otherwise the newest' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l include -d 'Where else to look for files that a minijail policy includes; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand import" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand import" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
@@ -264,4 +324,5 @@ minijail\t''
 systemd\t''
 ringfence\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s h -l help -d 'Print help'

@@ -4,7 +4,11 @@
 
 mod bench;
 mod dist;
+<<<<<<< HEAD
 mod matrix;
+=======
+mod mutants;
+>>>>>>> main
 mod tables;
 
 const HELP: &str = "\
@@ -16,6 +20,7 @@ cargo xtask COMMAND
   bench memory             memory of the supervisors while the command sleeps
   bench endurance          thousands of runs in a row, and what they leave behind
   bench compile            policy to plan, and rules to filter, in one process
+  mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
   matrix                   the tests and facts on real kernels, booted under QEMU
   tables                   generate the system call tables
@@ -27,7 +32,11 @@ fn main() -> anyhow::Result<()> {
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+<<<<<<< HEAD
         Some("matrix") => matrix::run(args),
+=======
+        Some("mutants-of-policy") => mutants::run(args),
+>>>>>>> main
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

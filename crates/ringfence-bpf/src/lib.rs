@@ -21,3 +21,8 @@ pub mod relate;
 pub mod rule;
 pub mod surface;
 pub mod table;
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,12 +1,13 @@
 //! Proofs about programs: that one means what its rules say, or what another program means.
 
-use crate::diagram::{Error, Limits, Space};
+use crate::diagram::{Diagram, Error, Limits, Space};
 use crate::filter::{Action, FilterSpec};
 use crate::program::{Program, SeccompData};
 use crate::relate;
 
 /// An input that two sides answer differently.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{first:?} rather than {second:?} for {data:x?}")]
 pub struct Counterexample {
     /// The input.
     pub data: SeccompData,
@@ -41,10 +42,10 @@ pub fn equal(first: &Program, second: &Program) -> Result<Option<Counterexample>
     counterexample(&mut space, first, second)
 }
 
-fn counterexample(
+pub(crate) fn counterexample(
     space: &mut Space,
-    first: crate::diagram::Diagram,
-    second: crate::diagram::Diagram,
+    first: Diagram,
+    second: Diagram,
 ) -> Result<Option<Counterexample>, Error> {
     if relate::equal(space, first, second)? {
         return Ok(None);

@@ -4,10 +4,13 @@
 
 mod args;
 mod check;
+mod events;
+mod explain;
 mod gate;
 mod host;
 mod run;
 mod surface;
+mod verify;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, Write as _};
@@ -33,7 +36,10 @@ fn main(arguments: Arguments) -> i32 {
         // Writes nothing that would have to be flushed.
         Invocation::Run(job) => return run::run(&job),
         Invocation::Check(job, format) => check::check(&job, format),
+        Invocation::Verify(job, wishes, format) => verify::verify(&job, &wishes, format),
+        Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
+        Invocation::HostAudit(format) => host::audit(format).into(),
         Invocation::Surface(job) => surface::run(&job),
         Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {

@@ -4,11 +4,15 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write as _};
 
 use bumpalo::Bump;
+use ringfence::event::{Sink, Watcher};
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::{self, Options, Outcome, Running};
 use ringfence::plan::{self, Failure, Plan};
 use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
+
+use crate::HEAP;
+use crate::events::{self, Lines, Wanted};
 
 /// ringfence itself failed, as in env(1), timeout(1) and docker-run(1).
 pub(crate) const FAILED: i32 = 125;
@@ -22,25 +26,62 @@ pub(crate) struct Job {
     pub(crate) flags: Vec<Flag>,
     /// The command and its arguments.
     pub(crate) command: Vec<OsString>,
+    /// What `run` tells of denials.
+    pub(crate) events: Wanted,
 }
 
 /// Runs the command; the answer is the exit status.
 pub(crate) fn run(job: &Job) -> i32 {
-    match start(job) {
-        Ok(running) => running.wait(),
+    let mut lines = match job.events.file.as_ref().map(Lines::open).transpose() {
+        Ok(lines) => lines,
+        Err(error) => {
+            let name = job.events.file.clone().unwrap_or_default();
+            say(&format!(
+                "error: --events {}: {error}\n  help: name a file, or a pipe that is read",
+                name.display()
+            ));
+            return FAILED;
+        }
+    };
+    let mut watcher = None;
+    let sink = lines.as_mut().map(|lines| lines as &mut dyn Sink);
+    let status = match start(job, &mut watcher, sink) {
+        Ok(running) => {
+            // Policy and plan are gone: a supervisor has no use for the pages that they were on.
+            HEAP.trim();
+            running.wait()
+        }
         Err(status) => status,
+    };
+    match watcher {
+        Some(watcher) => {
+            let summary = watcher.finish();
+            events::tell(&summary, lines.as_mut(), &job.events, status)
+        }
+        None => status,
     }
 }
 
 /// Starts the command. All that starting needs is gone when this returns: a supervisor is small.
-fn start(job: &Job) -> Result<Running, i32> {
+fn start<'w, 's>(
+    job: &Job,
+    watcher: &'w mut Option<Watcher<'s>>,
+    sink: Option<&'s mut dyn Sink>,
+) -> Result<Running<'w>, i32> {
     let policy = load(job).map_err(|diagnostics| complain(&diagnostics))?;
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
     let surroundings = Surroundings::live();
     let request = request(job, &policy, &environment, &surroundings);
     let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
-    match launch::start(&plan, Options { dedicated: true }) {
+    let options = Options { dedicated: true };
+    let outcome = match job.events.asked {
+        true => {
+            launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, &host, sink)))
+        }
+        false => launch::start(&plan, options),
+    };
+    match outcome {
         Outcome::Running(running) => Ok(running),
         Outcome::Ended(status) => Err(status),
         Outcome::Failed(error) => Err(failed(&plan, &policy, &error)),
@@ -61,7 +102,14 @@ pub(crate) fn request<'r>(
 ) -> plan::Request<'r> {
     let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
     let terminal = terminals.iter().enumerate().fold(0, |mask, (fd, is)| mask | u8::from(*is) << fd);
-    plan::Request { policy, command: &job.command, environment, surroundings, terminal }
+    plan::Request {
+        policy,
+        command: &job.command,
+        environment,
+        surroundings,
+        terminal,
+        watched: job.events.asked,
+    }
 }
 
 fn read_policy(name: &str) -> io::Result<String> {
@@ -101,6 +149,12 @@ fn failed(plan: &Plan<'_>, policy: &Policy, error: &launch::Error) -> i32 {
     let explained = plan::explain(plan, policy, error);
     say(&format!("error: {}\n  help: {}\n", explained.message, explained.help));
     explained.status
+}
+
+/// Says what is wrong with the input, and gives the status.
+pub(crate) fn bad(text: &str, status: i32) -> i32 {
+    say(text);
+    status
 }
 
 /// To stderr, where nothing better can be done about an error.

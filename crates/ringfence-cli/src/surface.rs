@@ -1,25 +1,26 @@
 //! `ringfence surface`: what a filter leaves reachable, and how accurate the tables are here.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 
-use ringfence::exchange::{self, Conditions, Gate, Imported, Language, Meaning, Options};
+use ringfence::exchange::gate::Failure;
 use ringfence::report::surface::{self as report, Accuracy, Subject};
 use ringfence_bpf::accuracy::{Entries, Kernel, Manual, Page};
-use ringfence_bpf::diagram::{Diagram, Space};
+use ringfence_bpf::diagram::Space;
 use ringfence_bpf::surface::{Surface, surface};
 use ringfence_bpf::table::Abi;
 
 use crate::check::Format;
+use crate::gate::{Reading, input};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Job {
-    /// A file of any language, `builtin:NAME`, `pid:N` or `-`; none with `check_man` only.
+    /// What [`input::read`] takes; none with `check_man` only.
     pub(crate) subjects: Vec<String>,
-    /// The language, where the content is not to say.
-    pub(crate) from: Option<String>,
+    /// How to read them.
+    pub(crate) reading: Reading,
     /// Whether to compare the tables with this kernel and with syscalls(2).
     pub(crate) check_man: bool,
     /// Where the man pages are.
@@ -35,13 +36,13 @@ const BAD: i32 = 2;
 const UNVERIFIABLE: i32 = 3;
 
 /// Prints the answer. 0; 1 where a table and this kernel disagree; 2 for what cannot be read; 3 where
-/// this kernel's symbols cannot be read.
+/// a filter is too complex, or this kernel's symbols cannot be read.
 pub(crate) fn run(job: &Job) -> i32 {
     let mut shown = Vec::new();
     for name in &job.subjects {
-        match look(name, job.from.as_deref()) {
+        match look(name, &job.reading) {
             Ok(found) => shown.extend(found),
-            Err(message) => return complain(&message, BAD),
+            Err((message, status)) => return complain(&message, status),
         }
     }
     let checked = if job.check_man { Some(check(&job.man)) } else { None };
@@ -72,7 +73,7 @@ pub(crate) fn run(job: &Job) -> i32 {
 }
 
 fn complain(message: &str, status: i32) -> i32 {
-    let _ = writeln!(io::stderr().lock(), "ringfence: {message}");
+    let _ = writeln!(io::stderr().lock(), "ringfence: error: {message}");
     status
 }
 
@@ -90,71 +91,20 @@ impl Shown {
     }
 }
 
-fn look(name: &str, from: Option<&str>) -> Result<Vec<Shown>, String> {
-    let imported = read(name, from)?;
+fn look(name: &str, reading: &Reading) -> Result<Vec<Shown>, (String, i32)> {
+    let imported = input::read(name, reading).map_err(|error| (error.to_string(), BAD))?;
     let notes: Vec<String> = imported.notes.iter().map(|note| note.text.clone()).collect();
     let mut found = Vec::new();
     for gate in &imported.gates {
         let mut space = Space::default();
-        let filter = diagram(&mut space, gate).map_err(|message| format!("{name}: {message}"))?;
-        let surface = surface(&mut space, filter).map_err(|error| format!("{name}: {error}"))?;
+        let surface = gate.diagram(&mut space).and_then(|filter| Ok(surface(&mut space, filter)?));
+        let surface = surface.map_err(|failure| match failure {
+            Failure::Bad(error) => (error.to_string(), BAD),
+            Failure::Unverifiable(_) => (format!("{name}: {failure}"), UNVERIFIABLE),
+        })?;
         found.push(Shown { name: name.to_owned(), thread: gate.name.clone(), surface, notes: notes.clone() });
     }
     Ok(found)
-}
-
-fn read(name: &str, from: Option<&str>) -> Result<Imported, String> {
-    let language = match from {
-        None => None,
-        Some(word) => {
-            let known = Language::ALL.iter().find(|(_, other)| *other == word);
-            Some(known.ok_or_else(|| format!("--from: no language `{word}`"))?.0)
-        }
-    };
-    if let Some(pid) = name.strip_prefix("pid:") {
-        let pid = pid.parse().map_err(|_| format!("`{name}`: a process is pid:NUMBER"))?;
-        return exchange::observe::live(pid).map_err(|error| error.to_string());
-    }
-    let loader = |path: &str| bytes(path);
-    let options = Options { conditions: Conditions::default(), loader: &loader };
-    if name.starts_with("builtin:") {
-        return exchange::import(b"builtin", name, Language::Ringfence, &options)
-            .map_err(|error| error.to_string());
-    }
-    let content = bytes(name).map_err(|error| format!("{name}: {error}"))?;
-    let language = match language {
-        Some(language) => language,
-        None => exchange::recognise(&content, name).map_err(|error| error.to_string())?,
-    };
-    exchange::import(&content, name, language, &options).map_err(|error| error.to_string())
-}
-
-/// A file, or standard input for `-`.
-fn bytes(path: &str) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let most = exchange::MAX_BYTES as u64 + 1;
-    if path == "-" {
-        io::stdin().lock().take(most).read_to_end(&mut content)?;
-    } else {
-        std::fs::File::open(path)?.take(most).read_to_end(&mut content)?;
-    }
-    Ok(content)
-}
-
-fn diagram(space: &mut Space, gate: &Gate) -> Result<Diagram, String> {
-    let mut filters = Vec::new();
-    for filter in &gate.stack {
-        let found = match &filter.meaning {
-            Meaning::Spec(spec) => space.spec(spec),
-            Meaning::Listing(listing) => {
-                let program = listing.program().map_err(|error| error.to_string())?;
-                space.program(&program)
-            }
-            Meaning::Program(program) => space.program(program),
-        };
-        filters.push(found.map_err(|error| error.to_string())?);
-    }
-    space.stack(&filters).map_err(|error| error.to_string())
 }
 
 /// This kernel and the page, and the tables against them.

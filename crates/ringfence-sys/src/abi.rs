@@ -50,6 +50,11 @@ pub struct Vector<'a> {
     strings: PhantomData<&'a [&'a CStr]>,
 }
 
+// SAFETY: the pointers are those of `&CStr`s that the vector borrows, and are only read.
+unsafe impl Send for Vector<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Vector<'_> {}
+
 impl<'a> Vector<'a> {
     /// Fills `room`, which must hold one pointer more than there are strings.
     ///

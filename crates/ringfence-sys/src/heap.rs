@@ -21,6 +21,8 @@ const CHUNK: usize = 1024 * 1024;
 /// Blocks above this are mappings of their own, so that growing them moves pages, not bytes.
 const LARGE: usize = 64 * 1024;
 const PAGE: usize = 4096;
+/// Pages that the static area may reach into.
+const PAGES: usize = STATIC / PAGE + 1;
 /// Every block begins at a multiple of this, and is as long as one.
 const UNIT: usize = 16;
 /// Freed blocks up to this size are kept by their exact size.
@@ -78,6 +80,21 @@ const fn class(size: usize) -> (usize, usize) {
     ((1 << power) + quarters * quarter, SMALL_CLASSES + 4 * (power - SMALL.ilog2() as usize) + quarters - 1)
 }
 
+/// The size of the blocks in a list: what [`class`] says of any of them.
+const fn size_in(list: usize) -> usize {
+    match list.checked_sub(SMALL_CLASSES) {
+        None => (list + 1) * UNIT,
+        Some(quarters) => (SMALL << (quarters / 4)) + (quarters % 4 + 1) * ((SMALL / 4) << (quarters / 4)),
+    }
+}
+
+/// How much of each page of the static area nobody uses, in bytes.
+struct Unused {
+    /// The page in which the area begins.
+    base: usize,
+    bytes: [u16; PAGES],
+}
+
 const fn is_large(layout: Layout) -> bool {
     layout.size() > LARGE || layout.align() > PAGE
 }
@@ -99,19 +116,11 @@ impl Heap {
         }
     }
 
-    /// Gives the pages above the last block back to the kernel (madvise(2) `MADV_DONTNEED`), and
-    /// forgets what was freed below it. Blocks in use stay as they are.
+    /// Gives whole pages without a block in use back to the kernel (madvise(2) `MADV_DONTNEED`), and
+    /// forgets what was freed on the others: a later trim does not find that again. Blocks in use
+    /// stay as they are, and so do all but the last of the areas that mmap(2) gave.
     pub fn trim(&self) {
-        self.with(|state| {
-            state.free = [null_mut(); CLASSES];
-            let from = (state.top as usize).next_multiple_of(PAGE);
-            let until = state.end as usize & !(PAGE - 1);
-            if from < until {
-                // SAFETY: whole pages of the present area that no block reaches: all that is lost
-                // is what freed blocks held.
-                let _ = unsafe { syscall!(nr::__NR_madvise, from, until - from, MADV_DONTNEED) };
-            }
-        });
+        self.with(|state| state.trim(self.area.get()));
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
@@ -157,6 +166,29 @@ impl State {
         (block, zero)
     }
 
+    fn trim(&mut self, first: *mut Area) {
+        if self.top.is_null() {
+            return;
+        }
+        let mut unused = Unused { base: first as usize & !(PAGE - 1), bytes: [0; PAGES] };
+        for (list, block) in self.free.iter_mut().enumerate() {
+            let mut next = core::mem::replace(block, null_mut());
+            while !next.is_null() {
+                unused.add(next as usize, size_in(list));
+                // SAFETY: a block in a list was given out by this heap and came back; `give` wrote the link.
+                next = unsafe { (*next).next };
+            }
+        }
+        let (top, end) = (self.top as usize, self.end as usize);
+        if (first as usize..=first as usize + STATIC).contains(&top) {
+            unused.add(top, end - top);
+        } else {
+            // SAFETY: whole pages of a chunk that no block reaches.
+            unsafe { let_go(top.next_multiple_of(PAGE), end) };
+        }
+        unused.let_go();
+    }
+
     fn begin(&mut self, area: *mut u8, len: usize) {
         self.top = area;
         self.fresh = area;
@@ -190,6 +222,44 @@ impl State {
         self.top = end;
         self.fresh = self.fresh.max(end);
         true
+    }
+}
+
+impl Unused {
+    /// A span without a block in use. One outside of the static area is passed over.
+    fn add(&mut self, start: usize, len: usize) {
+        let (mut at, end) = (start, start + len);
+        while at < end {
+            let until = end.min((at + 1).next_multiple_of(PAGE));
+            if let Some(bytes) = self.bytes.get_mut(at.wrapping_sub(self.base) / PAGE) {
+                *bytes += (until - at) as u16;
+            }
+            at = until;
+        }
+    }
+
+    fn let_go(&self) {
+        let mut from = self.base;
+        for run in self.bytes.chunk_by(|a, b| (usize::from(*a) == PAGE) == (usize::from(*b) == PAGE)) {
+            let until = from + run.len() * PAGE;
+            if usize::from(run[0]) == PAGE {
+                // SAFETY: each byte of these pages belongs to a freed block or to none; of a page
+                // that the area shares with others it never has all bytes.
+                unsafe { let_go(from, until) };
+            }
+            from = until;
+        }
+    }
+}
+
+/// madvise(2) `MADV_DONTNEED`: the pages are zero when they are next touched.
+///
+/// # Safety
+/// Both are multiples of [`PAGE`], and nobody needs what private anonymous memory holds between them.
+unsafe fn let_go(from: usize, until: usize) {
+    if from < until {
+        // SAFETY: passed on to the caller.
+        let _ = unsafe { syscall!(nr::__NR_madvise, from, until - from, MADV_DONTNEED) };
     }
 }
 

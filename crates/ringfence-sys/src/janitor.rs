@@ -134,7 +134,7 @@ impl Word {
     }
 
     fn send(&self, message: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-        terminal::send_descriptor(self.0.as_raw_fd(), message, descriptor.as_raw_fd())
+        terminal::send_descriptor(self.0.as_raw_fd(), message, descriptor.as_raw_fd(), 0)
     }
 }
 

@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod attempt;
 mod capability;
 pub mod entry;
 pub mod heap;
@@ -13,8 +14,10 @@ mod init;
 pub mod janitor;
 mod label;
 mod landlock;
+pub mod memory;
 mod mount;
 mod namespace;
+pub mod notify;
 pub mod probe;
 pub mod ptrace;
 pub mod raw;

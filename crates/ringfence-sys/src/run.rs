@@ -7,6 +7,7 @@ use linux_raw_sys::general as nr;
 use linux_raw_sys::prctl;
 use rustix::fd::{FromRawFd, OwnedFd};
 
+use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
@@ -20,6 +21,7 @@ const CLOSE_RANGE_CLOEXEC: usize = 4;
 const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
+const LISTENER: u32 = 4;
 
 /// Which step failed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub(crate) struct Machine<'a> {
     slots: [i32; Slot::COUNT],
     line: Line<'a>,
     command_stack: *mut u8,
+    /// What comes after the last step, where that is no execve(2).
+    pub(crate) end: Option<End>,
 }
 
 struct Rest<'a> {
@@ -95,7 +99,7 @@ struct Message {
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(line: Line<'a>, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], line, command_stack }
+        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None }
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -117,12 +121,25 @@ impl<'a> Machine<'a> {
             }
             at += 1;
         }
+        if let Some(end) = self.end {
+            self.close_channel();
+            (end.act)()
+        }
         Failure { step: at, errno: Errno::INVAL }
     }
 
+    fn close_channel(&mut self) {
+        if self.end.is_some() && self.line.channel >= 0 {
+            close(self.line.channel);
+            self.line.channel = -1;
+        }
+    }
+
     pub(crate) fn tell_failure(&self, failure: Failure) {
-        if let Some(word) = self.line.word {
-            word.failed(failure);
+        match (self.end, self.line.word) {
+            (Some(end), _) => (end.note)(failure),
+            (None, Some(word)) => word.failed(failure),
+            (None, None) => {}
         }
     }
 
@@ -212,9 +229,14 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+<<<<<<< HEAD
             | Step::OpenDirectory { .. }
             | Step::ExecLabel { .. }
             | Step::SeccompFilter { .. } => self.filter(step),
+=======
+            | Step::SeccompFilter { .. }
+            | Step::SeccompListen { .. } => self.filter(step),
+>>>>>>> main
             // SAFETY: as this function.
             _ => unsafe { self.process(step) },
         }
@@ -264,6 +286,7 @@ impl<'a> Machine<'a> {
                 self.take(ruleset);
                 Ok(())
             }
+<<<<<<< HEAD
             Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
             Step::ExecLabel { proc, file, text } => {
                 label::set(self.slot(proc)?, file, text)?;
@@ -271,6 +294,15 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             Step::SeccompFilter { flags, program } => seccomp::filter(flags, program),
+=======
+            Step::SeccompFilter { flags, program } => {
+                self.close_channel();
+                seccomp::filter(flags, program)
+            }
+            Step::SeccompListen { flags, program, token } => {
+                self.send_with(LISTENER, seccomp::listen(flags, program)?, token)
+            }
+>>>>>>> main
             _ => Err(Errno::INVAL),
         }
     }
@@ -327,6 +359,14 @@ impl<'a> Machine<'a> {
         if ready > 0 && poll.revents != 0 { Err(Errno::SRCH) } else { Ok(()) }
     }
 
+    fn send_with(&self, kind: u32, fd: i32, token: u64) -> Result<(), Errno> {
+        let message = Message { magic: MAGIC, kind };
+        // SAFETY: the message is plain data of that size.
+        let bytes =
+            unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
+        terminal::send_descriptor(self.line.channel, bytes, fd, token)
+    }
+
     fn sync(&self) -> Result<(), Errno> {
         self.send(&Message { magic: MAGIC, kind: WAITING })?;
         self.hear()
@@ -344,11 +384,7 @@ impl<'a> Machine<'a> {
 
     fn open_terminal(&self, ptmx: &CStr, fds: u8) -> Result<(), Errno> {
         let (master, slave) = terminal::open_pair(ptmx)?;
-        let message = Message { magic: MAGIC, kind: TERMINAL };
-        // SAFETY: the message is plain data of that size.
-        let bytes =
-            unsafe { core::slice::from_raw_parts((&raw const message).cast::<u8>(), size_of::<Message>()) };
-        terminal::send_descriptor(self.line.channel, bytes, master)?;
+        self.send_with(TERMINAL, master, 0)?;
         close(master);
         self.hear()?;
         terminal::make_controlling(slave)?;
@@ -448,6 +484,7 @@ pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
     match (message.kind, fd) {
         (WAITING, _) => Some(Report::Waiting),
         (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
+        (LISTENER, Some(fd)) => Some(Report::Listener(fd)),
         _ => None,
     }
 }

@@ -36,13 +36,18 @@ impl Blocked {
     /// Waits for a signal, at most `nanoseconds` (`None`: for ever), and takes it. The end of a
     /// child is one where [`children_are_told`]. `None`: the time is over, or the wait was cut short.
     pub fn take(&self, nanoseconds: Option<u64>) -> Option<i32> {
-        let all = u64::MAX;
-        let time = nanoseconds.map(|all| [all / 1_000_000_000, all % 1_000_000_000]);
-        let time = time.as_ref().map_or(core::ptr::null(), |time| time.as_ptr());
+        let (all, time) = (u64::MAX, nanoseconds.map(timespec));
         // SAFETY: rt_sigtimedwait reads one 64-bit set and one `struct timespec`; no info.
-        unsafe { syscall!(nr::__NR_rt_sigtimedwait, &raw const all, 0, time, 8) }
+        unsafe { syscall!(nr::__NR_rt_sigtimedwait, &raw const all, 0, pointer(&time), 8) }
             .ok()
             .map(|signal| signal as i32)
+    }
+
+    /// As [`Self::take`], but lets go of the program's resident code first ([`crate::trim::code`]):
+    /// for a wait that is expected to be long.
+    pub fn take_lean(&self, nanoseconds: Option<u64>) -> Option<i32> {
+        let (all, time) = (u64::MAX, nanoseconds.map(timespec));
+        crate::trim::take(&all, pointer(&time)).ok().map(|signal| signal as i32)
     }
 
     /// signalfd(2) of every signal.
@@ -58,6 +63,15 @@ impl Blocked {
                 .map(|fd| OwnedFd::from_raw_fd(fd as i32))
         }
     }
+}
+
+/// `struct timespec`.
+fn timespec(nanoseconds: u64) -> [u64; 2] {
+    [nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000]
+}
+
+fn pointer(time: &Option<[u64; 2]>) -> *const u64 {
+    time.as_ref().map_or(core::ptr::null(), |time| time.as_ptr())
 }
 
 /// Whether the end of a child is told by SIGCHLD: it is not where the signal is ignored or

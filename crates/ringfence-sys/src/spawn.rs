@@ -29,18 +29,18 @@ const SIGCHLD: u64 = 17;
 /// `struct clone_args` of linux/sched.h, as of 5.7.
 #[repr(C, align(8))]
 #[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
+pub(crate) struct CloneArgs {
+    pub(crate) flags: u64,
+    pub(crate) pidfd: u64,
     child_tid: u64,
     parent_tid: u64,
-    exit_signal: u64,
+    pub(crate) exit_signal: u64,
     stack: u64,
     stack_size: u64,
     tls: u64,
     set_tid: u64,
     set_tid_size: u64,
-    cgroup: u64,
+    pub(crate) cgroup: u64,
 }
 
 /// What a child tells its maker.
@@ -58,6 +58,8 @@ pub enum Report {
     /// The master of the terminal that [`Step::OpenTerminal`] made; the child waits for
     /// [`Child::go_on`], so that size and modes can be set before any program sees it.
     Terminal(OwnedFd),
+    /// The listener of the filter that [`Step::SeccompListen`] set; the child goes on.
+    Listener(OwnedFd),
 }
 
 /// How a child ended, waitid(2).
@@ -132,7 +134,9 @@ pub fn with_child<R>(
     attend: impl FnOnce(&mut Child<'_>) -> R,
 ) -> Result<(R, Option<Running>), Errno> {
     let stacks = Stacks::new()?;
-    let asks = steps.iter().any(|step| matches!(step, Step::Sync | Step::OpenTerminal { .. }));
+    let asks = steps
+        .iter()
+        .any(|step| matches!(step, Step::Sync | Step::OpenTerminal { .. } | Step::SeccompListen { .. }));
     let (ours, childs) =
         if asks { channel().map(|(ours, childs)| (Some(ours), Some(childs)))? } else { (None, None) };
     let maker = if asks { None } else { Some(own_pidfd()?) };
@@ -341,7 +345,7 @@ unsafe fn clone_calling(
 
 /// Two stacks, each with a page below it that may not be touched.
 #[derive(Debug)]
-struct Stacks {
+pub(crate) struct Stacks {
     base: usize,
 }
 
@@ -350,7 +354,7 @@ impl Stacks {
     /// Of the word, on top of the stack of the init, where a page is in use anyway.
     const WORD: usize = PAGE + INIT_STACK;
 
-    fn new() -> Result<Self, Errno> {
+    pub(crate) fn new() -> Result<Self, Errno> {
         let (read_write, private_anonymous) = (3, 0x22);
         // SAFETY: a new anonymous mapping touches nothing that exists.
         let base =
@@ -374,7 +378,7 @@ impl Stacks {
         core::ptr::with_exposed_provenance_mut(self.base + PAGE)
     }
 
-    fn command(&self) -> *mut u8 {
+    pub(crate) fn command(&self) -> *mut u8 {
         core::ptr::with_exposed_provenance_mut(self.base + STACK + 2 * PAGE)
     }
 }

@@ -293,6 +293,17 @@ pub enum Step<'a> {
         program: &'a [abi::SockFilter],
     },
 
+    /// seccomp(2) `SECCOMP_SET_MODE_FILTER` with `SECCOMP_FILTER_FLAG_NEW_LISTENER`; the listener
+    /// goes to the launcher (`SCM_RIGHTS`), which answers what the program does not decide.
+    SeccompListen {
+        /// `SECCOMP_FILTER_FLAG_*`, without the one for the listener.
+        flags: u64,
+        /// The program; it must let the sendmsg(2) with the token pass.
+        program: &'a [abi::SockFilter],
+        /// Goes into the fourth argument register of the sendmsg(2), which does not read it.
+        token: u64,
+    },
+
     // --- the end ---
     /// execve(2).
     Exec {
@@ -356,6 +367,7 @@ impl Step<'_> {
             Step::OpenDirectory { .. } => "openat",
             Step::ExecLabel { .. } => "write",
             Step::SeccompFilter { .. } => "seccomp(SET_MODE_FILTER)",
+            Step::SeccompListen { .. } => "seccomp(NEW_LISTENER)",
             Step::Exec { .. } => "execve",
         }
     }

@@ -144,8 +144,9 @@ pub(crate) fn make_controlling(fd: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Sends `bytes` and a descriptor over a Unix socket.
-pub(crate) fn send_descriptor(socket: i32, bytes: &[u8], fd: i32) -> Result<(), Errno> {
+/// Sends `bytes` and a descriptor over a Unix socket. `token` goes into a register that sendmsg(2)
+/// does not read, where a filter can see it.
+pub(crate) fn send_descriptor(socket: i32, bytes: &[u8], fd: i32, token: u64) -> Result<(), Errno> {
     let rights = RightsMessage { len: 20, level: SOL_SOCKET, kind: SCM_RIGHTS, fd, pad: 0 };
     let iov = IoVec { base: bytes.as_ptr(), len: bytes.len() };
     let message = MsgHdr {
@@ -158,7 +159,7 @@ pub(crate) fn send_descriptor(socket: i32, bytes: &[u8], fd: i32) -> Result<(), 
         flags: 0,
     };
     // SAFETY: all parts of the message live across the call and have the kernel's layout.
-    unsafe { syscall!(nr::__NR_sendmsg, socket, &raw const message, 0x4000) }?;
+    unsafe { syscall!(nr::__NR_sendmsg, socket, &raw const message, 0x4000, token) }?;
     Ok(())
 }
 

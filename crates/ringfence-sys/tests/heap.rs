@@ -3,6 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt as _;
 
 use ringfence_sys::heap::Heap;
 
@@ -118,6 +119,52 @@ fn blocks_keep_their_bytes() {
     static HEAP: Heap = Heap::new();
     for seed in 1..=8 {
         run(&HEAP, seed, 2_000);
+    }
+}
+
+/// How many of `pages` are in memory, as proc(5) says of `/proc/self/pagemap`.
+fn resident(pages: std::ops::Range<usize>) -> usize {
+    let map = std::fs::File::open("/proc/self/pagemap").unwrap();
+    let mut entry = [0; 8];
+    let mut present = |page: usize| {
+        map.read_exact_at(&mut entry, page as u64 * 8).unwrap();
+        u64::from_ne_bytes(entry) >> 63 == 1
+    };
+    pages.filter(|page| present(*page)).count()
+}
+
+#[test]
+fn a_trim_leaves_only_pages_in_use() {
+    static HEAP: Heap = Heap::new();
+    let mut model = Model { heap: &HEAP, blocks: BTreeMap::new(), mark: 0 };
+    let layout = |size| Layout::from_size_align(size, 16).unwrap();
+    // Sizes of several classes, 200 kB of the static area; every 50th block stays, the last among them.
+    for turn in 0..400 {
+        model.take(layout([48, 100, 1000, 1100][turn % 4]), false);
+    }
+    let first = model.blocks.keys().next().unwrap() / 4096;
+    let last = model.blocks.keys().next_back().unwrap() / 4096;
+    let full = resident(first..last + 1);
+    assert!(full > 45, "{full} pages");
+    let kept: Vec<usize> = model.blocks.keys().rev().step_by(50).copied().collect();
+    for nth in (0..model.blocks.len()).rev() {
+        if !kept.contains(model.blocks.keys().nth(nth).unwrap()) {
+            model.give(nth);
+        }
+    }
+    HEAP.trim();
+    let mut used: Vec<usize> =
+        model.blocks.iter().flat_map(|(at, block)| at / 4096..=(at + block.len - 1) / 4096).collect();
+    used.dedup();
+    // The first page may be shared with the heap's own state.
+    let left = resident(first + 1..last + 1);
+    assert!(left <= used.len(), "{left} pages are left of {full}, and {} are in use", used.len());
+    for (at, block) in &model.blocks {
+        model.expect(*at, block.len, block.mark);
+    }
+    // What is allocated now is zero where that is asked, and overlaps nothing.
+    for turn in 0..400 {
+        model.take(layout([48, 100, 1000, 1100][turn % 4]), true);
     }
 }
 

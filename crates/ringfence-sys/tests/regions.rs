@@ -1,6 +1,8 @@
 //! Compiled programs on the running kernel: what each call is answered, at a witness of every region
 //! of the diagram, through all three entries. Every action stands for an errno of its own, so that
 //! nothing that is asked for ever runs.
+// What was skipped.
+#![allow(clippy::print_stderr)]
 
 use std::arch::asm;
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use ringfence_bpf::program::{Program, SeccompData};
 use ringfence_bpf::table::{self, Abi};
 use ringfence_bpf::{eval, rule};
 use ringfence_sys::abi::SockFilter;
+use ringfence_sys::probe::{self, Answer};
 
 #[path = "../../ringfence-bpf/tests/random/mod.rs"]
 mod random;
@@ -43,10 +46,10 @@ fn enter(data: &SeccompData) -> i64 {
         // SAFETY: the filter answers every call that is sampled; nothing runs. rbx and rbp belong to
         // the compiler, so that they are exchanged and put back; no stack is used in between.
         unsafe {
-            asm!("xchg rbx, r8", "xchg rbp, r9", "int 0x80", "xchg rbp, r9", "xchg rbx, r8",
-                inlateout("rax") u64::from(data.nr) as i64 => answer, inlateout("r8") a[0] => _,
-                in("rcx") a[1], in("rdx") a[2], in("rsi") a[3], in("rdi") a[4], inlateout("r9") a[5] => _,
-                lateout("r10") _, lateout("r11") _, options(nostack));
+            asm!("xchg rbx, r12", "xchg rbp, r13", "int 0x80", "xchg rbp, r13", "xchg rbx, r12",
+                inlateout("rax") u64::from(data.nr) as i64 => answer, inlateout("r12") a[0] => _,
+                in("rcx") a[1], in("rdx") a[2], in("rsi") a[3], in("rdi") a[4], inlateout("r13") a[5] => _,
+                lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _, options(nostack));
         }
         // The kernel's answer is 32 bits wide there.
         return i64::from(answer as i32);
@@ -131,6 +134,11 @@ fn samples(space: &mut Space, filter: Diagram, spec: &FilterSpec, random: &mut R
 
 #[test]
 fn the_kernel_answers_what_the_diagram_does() {
+    // Without that gate, `int 0x80` is a fault of the processor.
+    let i386 = matches!(probe::i386(), Answer::Yes);
+    if !i386 {
+        eprintln!("skipped: regions::the_kernel_answers_what_the_diagram_does: int 0x80");
+    }
     let mut random = Random(51);
     let (mut compared, mut answers) = (0, BTreeMap::new());
     for round in 0..12 {
@@ -148,7 +156,8 @@ fn the_kernel_answers_what_the_diagram_does() {
         };
         let (installed, coded) = harmless(&mut space, filter);
         let program = optimise(&mut space, installed).unwrap();
-        let samples = samples(&mut space, coded, &spec, &mut random);
+        let mut samples = samples(&mut space, coded, &spec, &mut random);
+        samples.retain(|data| i386 || data.arch != table::AUDIT_ARCH_I386);
         let seen: Vec<i64> = std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 // Its memory is there before the filter is.

@@ -6,9 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod event;
 pub mod exchange;
 pub mod host;
 pub mod launch;
+pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod verify;

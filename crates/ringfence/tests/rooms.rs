@@ -314,6 +314,7 @@ fn filter() -> seccomp::Model {
         nested_user_namespaces: false,
         io_uring_at: None,
         log: true,
+        notify: false,
         spec_allow: false,
         permitted: true,
         token: Some(TOKEN),

@@ -10,6 +10,7 @@ mod condition;
 mod emit;
 mod graph;
 mod optimise;
+mod proven;
 mod search;
 
 use crate::filter::{Action, FilterSpec};
@@ -22,6 +23,7 @@ use graph::{Graph, Load, NodeId, Op};
 use search::Range;
 
 pub use optimise::optimise;
+pub use proven::{proven, shortened};
 
 /// Why a specification has no program.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -44,6 +46,9 @@ pub enum Error {
     /// An exact answer needs more than a bound allows.
     #[error(transparent)]
     Diagram(#[from] crate::diagram::Error),
+    /// The compiler made a program that means something else.
+    #[error("a defect of the compiler, please report it: {0}")]
+    Wrong(crate::prove::Counterexample),
 }
 
 /// The most nodes of the graph: each becomes an instruction at least, if it is reachable.

@@ -12,7 +12,7 @@ use super::condition::masked_word;
 use super::graph::{Graph, Load, NodeId, Op};
 use super::search::{self, Range};
 use super::{Error, MAX_NODES, TESTED, emit};
-use crate::diagram::{Diagram, First, Space};
+use crate::diagram::{Diagram, First, Masked, Space};
 use crate::program::Program;
 use crate::table;
 
@@ -20,6 +20,10 @@ use crate::table;
 const RANGES: usize = 2 * crate::program::MAX_INSNS;
 /// The most masks of a word that are looked at.
 const MASKS: usize = 256;
+/// The most tests by mask of one word.
+const PEELED: usize = 32;
+/// The most masks of which each is tried without each of its bits.
+const WIDENED: usize = 64;
 /// Ranges that are searched without looking for masks: two comparisons at the most.
 const FEW: usize = 3;
 
@@ -121,24 +125,42 @@ impl Optimiser<'_> {
     }
 
     /// Tests of the word by masks, one after the other, and what is left after the last: each time
-    /// the values of one outcome are those of one mask, and the others may forget about them. `None`
-    /// where no outcome is like that.
+    /// values of one outcome are those of one mask, and the others may forget about them. `None`
+    /// where that takes too many.
     fn peel(&mut self, diagram: Diagram, offset: u32) -> Result<Option<(Vec<Peeled>, Diagram)>, Error> {
         let mut peeled = Vec::new();
         let mut left = diagram;
-        loop {
+        while peeled.len() < PEELED {
             let Some(masks) = self.space.word_masks(left, offset, MASKS) else { return Ok(None) };
             if masks.len() == 1 {
                 return Ok(Some((peeled, left)));
             }
             let single = |rest| masks.iter().filter(|other| other.rest == rest).count() == 1;
-            let best = masks.iter().filter(|test| single(test.rest)).min_by_key(|test| {
-                (price(test.mask, test.value), test.mask.count_ones(), test.mask, test.value)
+            let wide =
+                |test: &Masked| (price(test.mask, test.value), test.mask.count_ones(), test.mask, test.value);
+            let whole = masks.iter().copied().filter(|test| single(test.rest)).min_by_key(wide);
+            let best = whole.or_else(|| {
+                let few = masks.len() <= WIDENED;
+                let wider = masks.iter().filter(|_| few).map(|test| self.widened(left, offset, *test));
+                wider.min_by_key(wide)
             });
-            let Some(&best) = best else { return Ok(None) };
+            let Some(best) = best else { return Ok(None) };
             peeled.push(Peeled { mask: best.mask, value: best.value, rest: best.rest });
             left = self.space.without(left, offset, best.mask, best.value)?;
         }
+        Ok(None)
+    }
+
+    /// The same outcome for as many more values as possible: each bit is left out that may be.
+    fn widened(&self, diagram: Diagram, offset: u32, mut test: Masked) -> Masked {
+        for at in 0..32 {
+            let mask = test.mask & !(1 << at);
+            let wider = Masked { mask, value: test.value & mask, rest: test.rest };
+            if mask != test.mask && self.space.word_is(diagram, offset, wider) {
+                test = wider;
+            }
+        }
+        test
     }
 }
 

@@ -54,7 +54,7 @@ use crate::program::{Program, SeccompData};
 pub use count::Count;
 pub use cube::{Condition, Cube, Field, Values};
 pub use part::{Function, Part};
-pub(crate) use word::First;
+pub(crate) use word::{First, Masked};
 
 use store::{Ref, Store};
 

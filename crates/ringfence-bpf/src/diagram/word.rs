@@ -68,6 +68,26 @@ impl Space {
         Some(found)
     }
 
+    /// Whether one function is left for all values of a mask.
+    pub(crate) fn word_is(&self, diagram: Diagram, offset: u32, values: Masked) -> bool {
+        let base = order::level(offset);
+        let mut stack = vec![diagram.0];
+        while let Some(at) = stack.pop() {
+            let level = self.store.level(at);
+            if (base..base + WORD).contains(&level) {
+                let (node, bit) = (self.store.node(at), 1_u32 << (base + WORD - 1 - level));
+                match (values.mask & bit != 0, values.value & bit != 0) {
+                    (true, true) => stack.push(node.high),
+                    (true, false) => stack.push(node.low),
+                    (false, _) => stack.extend([node.low, node.high]),
+                }
+            } else if at != values.rest.0 {
+                return false;
+            }
+        }
+        true
+    }
+
     /// A function that is the same but where `word & mask == value`: there it is anything, so that
     /// fewer decisions are left.
     ///

@@ -104,7 +104,7 @@ static DANGERS: [Danger; 53] = [
     any("move_mount", Medium, "changes the view of the file system, move_mount(2)"),
     any("move_pages", Low, "moves memory of other processes, move_pages(2)"),
     any("open_by_handle_at", Medium, "opens files outside the view by number: CVE-2014-3519, `shocker`"),
-    any("open_tree", Low, "clones mounts, open_tree(2)"),
+    only("open_tree", 2, 1, "OPEN_TREE_CLONE", Low, "clones mounts, open_tree(2)"),
     any("perf_event_open", Medium, "large and often broken: CVE-2013-2094, CVE-2023-6931"),
     // Without the highest bit: 0xffffffff asks and changes nothing.
     // Without the highest bit: 0xffffffff asks and changes nothing.

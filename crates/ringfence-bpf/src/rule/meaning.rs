@@ -8,20 +8,47 @@ use crate::filter::{Action, FilterSpec};
 use crate::program::SeccompData;
 use crate::table::{self, Abi, Argument, CallId};
 
+/// What decides about a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// The ABI is not open: [`FilterSpec::bad_abi`].
+    ClosedAbi,
+    /// The number is not in the table: [`FilterSpec::unknown`].
+    Unknown,
+    /// This rule of [`FilterSpec::deny`] matches first.
+    Denied(usize),
+    /// This rule of [`FilterSpec::allow`] matches first.
+    Allowed(usize),
+    /// No rule matches: [`FilterSpec::on_deny`].
+    NotAllowed,
+}
+
 /// The action that a specification gives to a call.
 pub fn meaning(spec: &FilterSpec, data: &SeccompData) -> Action {
+    match decide(spec, data) {
+        Decision::ClosedAbi => spec.bad_abi,
+        Decision::Unknown => spec.unknown,
+        Decision::Denied(rule) => spec.deny[rule].action.unwrap_or(spec.on_deny),
+        Decision::Allowed(_) => Action::Allow,
+        Decision::NotAllowed => spec.on_deny,
+    }
+}
+
+/// What of a specification decides about a call.
+pub fn decide(spec: &FilterSpec, data: &SeccompData) -> Decision {
     let Some((abi, number)) = Abi::of(data).filter(|(abi, _)| spec.abis.contains(*abi)) else {
-        return spec.bad_abi;
+        return Decision::ClosedAbi;
     };
-    let Some(prototype) = table::by_number(abi, number) else { return spec.unknown };
+    let Some(prototype) = table::by_number(abi, number) else { return Decision::Unknown };
     let args = prototype.args;
-    if let Some(rule) = spec.deny.iter().find(|rule| matches(rule, abi, number, args, data, true)) {
-        return rule.action.unwrap_or(spec.on_deny);
+    let first = |rules: &[Rule], inexpressible| {
+        rules.iter().position(|rule| matches(rule, abi, number, args, data, inexpressible))
+    };
+    match (first(&spec.deny, true), first(&spec.allow, false)) {
+        (Some(rule), _) => Decision::Denied(rule),
+        (None, Some(rule)) => Decision::Allowed(rule),
+        (None, None) => Decision::NotAllowed,
     }
-    if spec.allow.iter().any(|rule| matches(rule, abi, number, args, data, false)) {
-        return Action::Allow;
-    }
-    spec.on_deny
 }
 
 /// Whether a rule matches; `inexpressible` is the answer where its conditions name an argument

@@ -29,7 +29,7 @@ mod suggest;
 use crate::filter::Action;
 use crate::table::{Abi, Argument, CallId, Group};
 
-pub use meaning::meaning;
+pub use meaning::{Decision, decide, meaning};
 pub use parse::{parse, parse_allow};
 
 /// What [`parse`] found wrong, and where.

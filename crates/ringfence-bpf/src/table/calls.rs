@@ -2,7 +2,7 @@
 //!
 //! Source: Linux 7.3: `arch/x86/entry/syscalls/syscall_{64,32}.tbl` and the
 //! `SYSCALL_DEFINEn` and `COMPAT_SYSCALL_DEFINEn` of its C files; the man pages' argument
-//! names from the synopses of section 2; the versions from syscalls(2).
+//! names from the synopses of section 2, the versions from syscalls(2), Linux man-pages 6.20.
 
 use super::{Abi, Argument, Prototype, Version};
 

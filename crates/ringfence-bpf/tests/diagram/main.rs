@@ -1,4 +1,6 @@
 //! Diagrams against the reference interpreter, the meaning of rules, and counting by hand.
+// Figures, and what was skipped.
+#![allow(clippy::print_stderr)]
 
 #[path = "../random/mod.rs"]
 mod random;
@@ -6,6 +8,8 @@ mod random;
 mod answer;
 mod bound;
 mod count;
+mod foreign;
+mod optimise;
 mod program;
 mod relation;
 mod rules;

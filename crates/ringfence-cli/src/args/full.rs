@@ -2,26 +2,28 @@
 //! is built.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
-use ringfence::exchange::Language;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
 use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
+use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
+use crate::verify::Wishes;
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
 
 /// `ringfence run`.
 pub(super) fn run(args: &[OsString]) -> Invocation {
-    match matches(run_command(), args).and_then(|matches| job(&matches)) {
+    match matches(run_command(), args).and_then(|matches| watched(&matches, job(&matches)?)) {
         Ok(job) => Invocation::Run(job),
         Err(error) => explain(&error, "run", RUN_FAILED),
     }
@@ -32,6 +34,22 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
         Err(error) => explain(&error, "check", USAGE),
+    }
+}
+
+/// `ringfence verify`.
+pub(super) fn verify(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let mut job = job(&matches)?;
+        job.policies.extend(matches.get_one::<String>("file").cloned());
+        let path = |name: &str| matches.get_one::<String>(name).cloned();
+        let (save, against) = (path("save"), path("against"));
+        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all"), save, against };
+        Ok((job, wishes, format(&matches)))
+    };
+    match matches(verify_command(), args).and_then(read) {
+        Ok((job, wishes, format)) => Invocation::Verify(job, wishes, format),
+        Err(error) => explain(&error, "verify", USAGE),
     }
 }
 
@@ -48,7 +66,7 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
         Ok(matches) => Invocation::Surface(surface::Job {
             subjects: matches.get_many::<String>("subject").into_iter().flatten().cloned().collect(),
-            from: matches.get_one::<String>("from").cloned(),
+            reading: super::gate::read(&matches),
             check_man: matches.get_flag("check-man"),
             man: matches.get_one::<String>("man").cloned().unwrap_or_default(),
             format: format(&matches),
@@ -57,11 +75,34 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
     }
 }
 
+/// `ringfence host audit`.
+pub(super) fn host_audit(args: &[OsString]) -> Invocation {
+    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
+    match matches(command, args) {
+        Ok(matches) => Invocation::HostAudit(format(&matches)),
+        Err(error) => explain(&error, "host audit", USAGE),
+    }
+}
+
+/// `ringfence explain`.
+pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let mut words: Vec<String> = matches.get_many("words").into_iter().flatten().cloned().collect();
+        let operation = words.pop().unwrap_or_default();
+        let mut job = job(&matches)?;
+        job.policies.extend(words);
+        Ok(Invocation::Explain(job, operation, format(&matches)))
+    };
+    matches(explain_command(), args).and_then(read).unwrap_or_else(|error| explain(&error, "explain", USAGE))
+}
+
 /// No command, an unknown one, or a question about ringfence itself.
 pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
         Command::new("check").about(CHECK),
+        Command::new("verify").about(VERIFY),
+        Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
         Command::new("surface").about(SURFACE),
     ];
@@ -92,22 +133,59 @@ fn ringfence() -> Command {
 #[cfg(test)]
 pub(super) fn whole() -> Command {
     ringfence()
-        .subcommands([run_command(), check_command(), host_command(), surface_command()])
+        .subcommands([
+            run_command(),
+            check_command(),
+            verify_command(),
+            explain_command(),
+            host_command(),
+            surface_command(),
+        ])
         .subcommands(super::gate::whole())
 }
 
 const RUN: &str = "Runs a command contained";
 const CHECK: &str = "Shows the plan that `run` would carry out, and changes nothing";
+const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says what holds";
+const EXPLAIN: &str = "Shows the way of an operation through the controls, without trying it";
+const HOST_AUDIT: &str = "Shows which denials leave a record on this host, and why";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
 const SURFACE: &str =
     "Shows which system calls a filter leaves reachable, and how accurate the tables are here";
 
 fn run_command() -> Command {
     let command = policy_flags(Command::new("run").bin_name("ringfence run").about(RUN));
+    let command = command.args(event_flags());
     command.arg(trailing().required(true)).after_help(
         "Exit status: the command's own; 128+N where signal N ended it; 125 where ringfence itself failed,\n\
          126 where the command cannot be executed, 127 where it does not exist.",
     )
+}
+
+/// What `run` tells of denials.
+fn event_flags() -> [Arg; 3] {
+    let explain = Arg::new("explain").long("explain").action(ArgAction::SetTrue);
+    let events = Arg::new("events").long("events").value_name("FILE").value_parser(value_parser!(PathBuf));
+    let complete = Arg::new("complete").long("complete").action(ArgAction::SetTrue);
+    [
+        explain.help("Says what was denied, by which policy line, and what would allow it"),
+        events.help("Writes each denial to FILE as a line of JSON, as it happens"),
+        complete.help("Fails (125) where denials may have been missed"),
+    ]
+    .map(|arg| arg.help_heading("Denials"))
+}
+
+/// The job with what `run` alone takes.
+fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
+    const KEY: &str = "--audit-events";
+    let (file, complete) = (matches.get_one::<PathBuf>("events").cloned(), matches.get_flag("complete"));
+    let asked = matches.get_flag("explain") || complete || file.is_some();
+    job.events = Wanted { asked, file, complete };
+    // Landlock's own records are a source as well.
+    if asked && !job.flags.iter().any(|flag| flag.name == KEY) {
+        job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });
+    }
+    Ok(job)
 }
 
 fn check_command() -> Command {
@@ -118,29 +196,52 @@ fn check_command() -> Command {
         .after_help("Exit status: 0 where the plan could be carried out here, 2 where it could not.")
 }
 
+fn verify_command() -> Command {
+    let command = policy_flags(Command::new("verify").bin_name("ringfence verify").about(VERIFY));
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+    };
+    let path =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).value_name("FILE");
+    let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
+    command
+        .arg(format_flag())
+        .arg(switch("depth", "Try each denied operation with each control alone: how many hold it"))
+        .arg(path("save", "Write what was found to a file, to be compared with later"))
+        .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))
+        .arg(switch("all", "Also show what holds, one by one"))
+        .arg(file)
+        .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")
+}
+
+fn explain_command() -> Command {
+    let words = Arg::new("words").value_names(["POLICY", "OPERATION"]).num_args(1..=2).required(true);
+    let words =
+        words.help("The policy, where --policy does not give it, and the operation: `read /etc/shadow`");
+    policy_flags(Command::new("explain").bin_name("ringfence explain").about(EXPLAIN))
+        .arg(format_flag())
+        .arg(words)
+        .after_help("Exit status: 0, or 2 where the policy or the operation cannot be read.")
+}
+
 fn host_command() -> Command {
-    Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag())
+    let command = Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag());
+    command.after_help("`ringfence host audit` shows which denials leave a record here.")
 }
 
 fn surface_command() -> Command {
-    let subject = Arg::new("subject").value_name("FILTER").num_args(1..).required_unless_present("check-man");
-    let subject = subject
-        .help("A policy or profile of any language, builtin:NAME, pid:NUMBER, or - for standard input");
-    let words = Language::ALL.map(|(_, word)| word);
-    let from = Arg::new("from").long("from").value_name("LANGUAGE").value_parser(words);
+    let subject = Arg::new("subject").value_name("FILE").num_args(1..).required_unless_present("check-man");
     let check = Arg::new("check-man").long("check-man").action(ArgAction::SetTrue);
     let man = Arg::new("man").long("man").value_name("DIR").default_value("/usr/share/man");
-    Command::new("surface")
-        .bin_name("ringfence surface")
-        .about(SURFACE)
-        .arg(subject)
-        .arg(from.help("The language, where the content is not to say"))
+    let command = Command::new("surface").bin_name("ringfence surface").about(SURFACE);
+    super::gate::reading(command.arg(subject.help("What to read")))
         .arg(check.help("Compare the tables with this kernel's symbols and with syscalls(2)"))
         .arg(man.help("Where the man pages are"))
         .arg(format_flag())
         .after_help(
-            "Exit status: 0; 1 where a table and this kernel disagree; 2 where something cannot be read;\n\
-             3 where this kernel shows no symbols to compare with.",
+            "FILE: as for `ringfence syscalls`.\n\n\
+             Exit status: 0; 1 where a table and this kernel disagree; 2 where something cannot be read;\n\
+             3 where a filter is too complex, or this kernel shows no symbols to compare with.",
         )
 }
 
@@ -220,8 +321,10 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
             format!("{name} has no value, or is {value} its value?\n  help: no value begins with `--`\n");
         return Err(clap::Error::raw(ErrorKind::InvalidValue, message));
     }
-    let command = matches.get_many::<OsString>("command").into_iter().flatten().cloned().collect();
-    Ok(Job { policies, flags, command })
+    // `explain` and `verify` have no command.
+    let command = matches.try_get_many::<OsString>("command").ok().flatten();
+    let command = command.into_iter().flatten().cloned().collect();
+    Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 
 pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {

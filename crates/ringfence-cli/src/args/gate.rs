@@ -91,13 +91,13 @@ fn diff() -> Clap {
 }
 
 fn import() -> Clap {
-    reading(top("import")).arg(input()).arg(output())
+    reading(top("import")).arg(input()).arg(as_read()).arg(output())
 }
 
 fn export() -> Clap {
     let names: Vec<&'static str> = Target::ALL.iter().map(|(_, name)| *name).collect();
     let to = Arg::new("to").long("to").value_name("LANGUAGE").value_parser(names).required(true);
-    reading(top("export")).arg(input()).arg(to.help("The language to write")).arg(output())
+    reading(top("export")).arg(input()).arg(to.help("The language to write")).arg(as_read()).arg(output())
 }
 
 fn positional(id: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -112,12 +112,17 @@ fn output() -> Arg {
     Arg::new("output").short('o').long("output").value_name("OUT").help("Where to write")
 }
 
+fn as_read() -> Arg {
+    let help = "Compare the bits that the kernel reads only, where the filter compares more";
+    Arg::new("as-read").long("as-read").action(ArgAction::SetTrue).help(help)
+}
+
 fn words(name: &'static str, value: &'static str, words: &[&'static str], default: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).value_parser(words.to_vec()).default_value(default)
 }
 
 /// How inputs are read.
-fn reading(command: Clap) -> Clap {
+pub(super) fn reading(command: Clap) -> Clap {
     let names: Vec<&'static str> = Language::ALL.iter().map(|(_, name)| *name).collect();
     let from = Arg::new("from").long("from").value_name("LANGUAGE").value_parser(names);
     let caps = Arg::new("caps").long("caps").value_name("CAPS").value_parser(capabilities);
@@ -183,12 +188,18 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
                 _ => None,
             };
             let output = matches.get_one::<String>("output").cloned();
-            Command::Export { input: input(), target: target.unwrap_or(Target::Ringfence), output }
+            let as_read = flag("as-read");
+            Command::Export { input: input(), target: target.unwrap_or(Target::Ringfence), as_read, output }
         }
     };
     // `import` prints a policy, and nothing else.
     let format =
         if matches.try_contains_id("format").is_ok() { format(matches) } else { crate::check::Format::Human };
+    Ok(Job { command, reading: read(matches), format })
+}
+
+/// The values of [`reading`].
+pub(super) fn read(matches: &ArgMatches) -> Reading {
     let language = matches
         .get_one::<String>("from")
         .and_then(|word| Language::ALL.iter().find(|(_, name)| name == word).map(|(language, _)| *language));
@@ -200,5 +211,5 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
         conditions.kernel = *kernel;
     }
     let directories = matches.get_many("include").into_iter().flatten().cloned().collect();
-    Ok(Job { command, reading: Reading { language, conditions, directories }, format })
+    Reading { language, conditions, directories }
 }

@@ -5,8 +5,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ringfence::policy::{key, nearest};
 
 /// The commands that there are.
-pub(super) const COMMANDS: [&str; 8] =
-    ["run", "check", "host", "surface", "syscalls", "diff", "import", "export"];
+pub(super) const COMMANDS: [&str; 9] =
+    ["run", "check", "explain", "host", "surface", "syscalls", "diff", "import", "export"];
 
 /// Those whose arguments are the keys of a policy; of the others, clap says it well.
 const OWN: [&str; 4] = ["run", "check", "host", ""];

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use crate::check::Format;
 use crate::run::Job;
 use crate::surface;
+use crate::verify::Wishes;
 
 /// What the user wants.
 #[derive(Debug, PartialEq)]
@@ -24,8 +25,14 @@ pub(crate) enum Invocation {
     Run(Job),
     /// `check`; its command may be absent.
     Check(Job, Format),
+    /// `verify`.
+    Verify(Job, Wishes, Format),
+    /// `explain` an operation.
+    Explain(Job, String, Format),
     /// `host`.
     Host(Format),
+    /// `host audit`.
+    HostAudit(Format),
     /// `surface`.
     Surface(surface::Job),
     /// `syscalls`, `diff`, `import`, `export`.
@@ -47,6 +54,9 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
             quick::run(rest).map_or_else(|| full::run(rest), Invocation::Run)
         }
         [first, rest @ ..] if first == "check" => full::check(rest),
+        [first, rest @ ..] if first == "verify" => full::verify(rest),
+        [first, rest @ ..] if first == "explain" => full::explain_operation(rest),
+        [first, second, rest @ ..] if first == "host" && second == "audit" => full::host_audit(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
         [first, rest @ ..] if first == "surface" => full::surface(rest),
         [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {

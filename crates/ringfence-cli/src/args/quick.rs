@@ -5,11 +5,13 @@ use std::ffi::{OsStr, OsString};
 
 use ringfence::policy::{Flag, key};
 
+use crate::events::Wanted;
 use crate::run::Job;
 
 /// The job; `None` for whatever is not plainly right, which [`super::full`] then reads or explains.
 pub(super) fn run(args: &[OsString]) -> Option<Job> {
-    let mut job = Job { policies: Vec::new(), flags: Vec::new(), command: Vec::new() };
+    let mut job =
+        Job { policies: Vec::new(), flags: Vec::new(), command: Vec::new(), events: Wanted::default() };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         if arg == "--" {

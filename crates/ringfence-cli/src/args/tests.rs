@@ -109,9 +109,9 @@ fn mistakes_say_what_is_wrong_and_what_to_do() {
         ringfence: error: there is no flag `--fromat`
           help: did you mean `--format`? `ringfence check --help` lists the flags
         ringfence: error: there is no command `chek`
-          help: did you mean `check`? there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+          help: did you mean `check`? there are run, check, explain, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
         ringfence: error: there is no command `frobnicate`
-          help: there are run, check, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
+          help: there are run, check, explain, host, surface, syscalls, diff, import, export; a program is started by `ringfence run`
         ringfence: error: there is no flag `--verison`
           help: did you mean `--version`? `ringfence --help` lists the flags
         ringfence: error: `more` is a word too many
@@ -190,4 +190,16 @@ fn both_readers_agree() {
         }
     }
     assert!(answered > 500, "{answered}");
+}
+
+#[test]
+fn events_are_told_where_one_of_three_flags_asks() {
+    assert!(!job(&["run", "true"]).events.asked);
+    let asked = job(&["run", "--events", "out.json", "--complete", "true"]);
+    assert_eq!(asked.events.file.as_deref(), Some(std::path::Path::new("out.json")));
+    assert!(asked.events.asked && asked.events.complete);
+    assert_eq!(asked.flags, [flag("--audit-events", "denials")]);
+    let own = job(&["run", "--explain", "--audit-events=none", "true", "--complete"]);
+    assert!(own.events.asked && !own.events.complete);
+    assert_eq!(own.flags, [flag("--audit-events", "none")]);
 }

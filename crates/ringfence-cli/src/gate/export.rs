@@ -13,7 +13,7 @@ use super::{HOLDS, Reading, UNVERIFIABLE, input, print, say};
 
 pub(super) fn export(
     name: &str,
-    target: Target,
+    (target, as_read): (Target, bool),
     output: Option<&str>,
     reading: &Reading,
 ) -> Result<i32, Failure> {
@@ -23,7 +23,11 @@ pub(super) fn export(
         return Ok(UNVERIFIABLE);
     }
     let gate = input::single(name, &imported)?;
-    let exported = export::export(gate, target)?;
+    let read = if as_read { Some(gate.as_read()?) } else { None };
+    if as_read {
+        say("note: --as-read: equal for every call whose arguments have no bits that the kernel drops");
+    }
+    let exported = export::export(read.as_ref().unwrap_or(gate), target)?;
     let texts = imported.notes.iter().map(|note| &note.text).chain(&exported.notes);
     for text in texts {
         say(&format!("note: {text}"));

@@ -9,7 +9,7 @@ use ringfence::exchange::{self, Error, Gate, Imported, Language, MAX_BYTES, Note
 use super::Reading;
 
 /// Reads what an argument names.
-pub(super) fn read(name: &str, reading: &Reading) -> Result<Imported, Error> {
+pub(crate) fn read(name: &str, reading: &Reading) -> Result<Imported, Error> {
     if let Some(pid) = name.strip_prefix("pid:") {
         let pid = pid.parse().ok().filter(|pid| *pid > 0);
         let wrong = || Error::new("no process id").at(name).help("write pid: and a number, as in pid:1");

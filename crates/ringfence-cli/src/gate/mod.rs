@@ -4,7 +4,7 @@ mod check;
 mod compare;
 mod eval;
 mod export;
-mod input;
+pub(crate) mod input;
 mod optimise;
 mod show;
 
@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// `diff`.
     Diff { old: String, new: String, fail_on: FailOn },
     /// `import` and `export`.
-    Export { input: String, target: Target, output: Option<String> },
+    Export { input: String, target: Target, as_read: bool, output: Option<String> },
 }
 
 /// Which differences make `diff` fail.
@@ -81,8 +81,8 @@ pub(crate) fn run(job: &Job) -> i32 {
         Command::Prove { a, b, within } => compare::prove([a, b], *within, reading, *format),
         Command::Eval { input, call } => eval::eval(input, call, reading, *format),
         Command::Diff { old, new, fail_on } => compare::diff([old, new], *fail_on, reading, *format),
-        Command::Export { input, target, output } => {
-            export::export(input, *target, output.as_deref(), reading)
+        Command::Export { input, target, as_read, output } => {
+            export::export(input, (*target, *as_read), output.as_deref(), reading)
         }
     };
     match result {

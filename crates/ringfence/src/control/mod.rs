@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod credential;
+pub mod judge;
 pub mod landlock;
 pub mod limit;
 pub mod lsm;
@@ -14,6 +15,7 @@ pub mod seccomp;
 #[cfg(test)]
 mod snapshot;
 pub mod tree;
+pub mod trial;
 
 use ringfence_sys::step::Step;
 
@@ -33,6 +35,24 @@ pub enum Control {
     Limit,
     /// Not a control: what the launcher itself needs.
     Launch,
+}
+
+impl Control {
+    /// The name in plans, events and errors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seccomp => "seccomp",
+            Self::Namespace => "namespace",
+            Self::Mount => "mount",
+            Self::Net => "net",
+            Self::Credential => "credential",
+            Self::Landlock => "landlock",
+            Self::Lsm => "lsm",
+            Self::Limit => "limit",
+            Self::Launch => "launch",
+        }
+    }
 }
 
 /// When a step runs: the plan sorts by this, and keeps the order of a room within one stage.

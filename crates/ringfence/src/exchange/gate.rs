@@ -58,6 +58,22 @@ impl Gate {
         Ok(space.alone(stacked)?)
     }
 
+    /// The same gate, but that its filters look at the bits that the kernel reads only.
+    ///
+    /// # Errors
+    /// A filter is a program, whose comparisons are not known one by one.
+    pub fn as_read(&self) -> Result<Gate, Error> {
+        let read = |filter: &Filter| match &filter.meaning {
+            Meaning::Listing(listing) => {
+                Ok(Filter { label: filter.label.clone(), meaning: Meaning::Listing(listing.as_read()) })
+            }
+            Meaning::Spec(_) => Ok(filter.clone()),
+            Meaning::Program(_) => Err(Error::new("a program's comparisons cannot be told apart")),
+        };
+        let stack: Result<Vec<Filter>, Error> = self.stack.iter().map(read).collect();
+        Ok(Gate { name: self.name.clone(), stack: stack? })
+    }
+
     /// The programs of the filters: those that were imported, else plain ones of the same meaning.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::program::{Insn, MAX_INSNS, Program, SeccompData, code};
+use ringfence_bpf::table::{self, Abi};
 
 /// A filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub enum Op {
 
 /// A listing is longer than any program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the filter needs {len} instructions; the kernel takes {MAX_INSNS}")]
+#[error("written one rule after the other, the filter needs {len} instructions; {MAX_INSNS} are the most")]
 pub struct TooLong {
     /// How long it would be.
     pub len: usize,
@@ -122,6 +123,32 @@ impl Listing {
             Some(clause) => (clause.action, self.origins.get(clause.origin).map(String::as_str)),
             None => (arch.rest(data.nr), None),
         }
+    }
+
+    /// What it would say if it looked at the bits that the kernel reads only: upper halves of arguments
+    /// of 32 bits or less, which many filters compare and no kernel looks at, count as zero.
+    #[must_use]
+    pub fn as_read(&self) -> Listing {
+        let mut listing = self.clone();
+        for arch in &mut listing.arches {
+            for (number, clauses) in &mut arch.numbers {
+                let data = SeccompData { nr: *number, arch: arch.audit, ..SeccompData::default() };
+                let Some((abi, number)) = Abi::of(&data) else { continue };
+                let args = table::by_number(abi, number).map_or(&[][..], |prototype| prototype.args);
+                let unread = |test: &Test| {
+                    let high = test.offset >= 16 && test.offset % 8 == 4;
+                    let argument = (usize::from(test.offset) - 16 * usize::from(high)) / 8;
+                    high && args.get(argument).is_some_and(|argument| argument.width <= 32)
+                };
+                clauses.retain(|clause| {
+                    clause.tests.iter().filter(|test| unread(test)).all(|test| test.matches(&data))
+                });
+                for clause in clauses {
+                    clause.tests.retain(|test| !unread(test));
+                }
+            }
+        }
+        listing
     }
 
     /// A plain program that says the same: one test after the other, not shortened.
@@ -244,13 +271,14 @@ impl Assembler {
     }
 
     fn clause(&mut self, clause: &Clause) {
-        let next = self.label();
+        let mut insns = Vec::new();
+        let mut branches = Vec::new();
         let mut loaded = None;
         for test in &clause.tests {
             if loaded != Some((test.offset, test.mask)) {
-                self.insns.push(Insn::stmt(code::LD_ABS, u32::from(test.offset)));
+                insns.push(Insn::stmt(code::LD_ABS, u32::from(test.offset)));
                 if test.mask != u32::MAX {
-                    self.insns.push(Insn::stmt(code::AND, test.mask));
+                    insns.push(Insn::stmt(code::AND, test.mask));
                 }
                 loaded = Some((test.offset, test.mask));
             }
@@ -260,11 +288,37 @@ impl Assembler {
                 Op::AtLeast => code::JGE,
                 Op::AnyBit => code::JSET,
             };
-            let (jt, jf) = if test.holds { (1, 0) } else { (0, 1) };
-            self.insns.push(Insn::jump(op, test.value, jt, jf));
-            self.jump(next);
+            branches.push((insns.len(), test.holds));
+            insns.push(Insn::jump(op, test.value, 0, 0));
         }
-        self.insns.push(ret(clause.action));
+        insns.push(ret(clause.action));
+        self.append(insns, &branches);
+    }
+
+    /// Instructions whose branches leave them where their test fails.
+    fn append(&mut self, mut insns: Vec<Insn>, branches: &[(usize, bool)]) {
+        let len = insns.len();
+        if len <= usize::from(u8::MAX) {
+            for (at, holds) in branches {
+                let out = (len - at - 1) as u8;
+                let insn = &mut insns[*at];
+                if *holds { insn.jf = out } else { insn.jt = out }
+            }
+            self.insns.append(&mut insns);
+            return;
+        }
+        // Too far for a branch: each is followed by a jump.
+        let next = self.label();
+        for (at, insn) in insns.into_iter().enumerate() {
+            match branches.iter().find(|(branch, _)| *branch == at) {
+                Some((_, holds)) => {
+                    let (jt, jf) = if *holds { (1, 0) } else { (0, 1) };
+                    self.insns.push(Insn { jt, jf, ..insn });
+                    self.jump(next);
+                }
+                None => self.insns.push(insn),
+            }
+        }
         self.place(next);
     }
 
@@ -319,7 +373,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for arch in [AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, 5] {
             for nr in [0, 1, 2, 3, 4, 9, 10, 0x3fff_ffff, 0x4000_0000, u32::MAX - 1, u32::MAX] {
-                for first in [0, 2, 5, 6, 7, 8, 1 << 32 | 5] {
+                for first in [0, 2, 5, 6, 7, 8, 10, 1 << 32 | 5] {
                     for last in [0, 0x1200 << 32, 0x1234 << 32, 0xff_1200 << 32, 0x1300 << 32] {
                         let args = [first, 0, 0, 0, 0, last];
                         let data = SeccompData { nr, arch, instruction_pointer: 0, args };
@@ -331,6 +385,20 @@ mod tests {
             }
         }
         assert_eq!(seen.len(), 8, "{seen:?}");
+    }
+
+    #[test]
+    fn long_clauses_are_left_by_long_jumps() {
+        let word = |at: u8| Test::whole(Test::word(at % 6, false), Op::Equal, 1).negated();
+        let many: Vec<Test> = (0..200).map(word).collect();
+        let mut listing = listing();
+        listing.arches[0].numbers.insert(5, vec![clause(&many, Action::Allow)]);
+        let program = listing.program().unwrap();
+        decode::check(program.insns()).unwrap();
+        for args in [[0; 6], [0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0]] {
+            let data = SeccompData { nr: 5, arch: AUDIT_ARCH_X86_64, instruction_pointer: 0, args };
+            assert_eq!(eval::action(program.insns(), &data), Ok(listing.meaning(&data).0), "{data:?}");
+        }
     }
 
     #[test]

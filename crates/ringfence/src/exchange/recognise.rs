@@ -24,7 +24,8 @@ pub fn recognise(bytes: &[u8], name: &str) -> Result<Language, Error> {
     let says =
         |line: &str, key: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
     let settings = ["SystemCallFilter", "SystemCallArchitectures", "RestrictAddressFamilies", "ExecStart"];
-    if lines().any(|line| line == "[Service]" || settings.iter().any(|key| says(line, key))) {
+    let sections = ["[Unit]", "[Service]", "[Socket]", "[Mount]"];
+    if lines().any(|line| sections.contains(&line) || settings.iter().any(|key| says(line, key))) {
         return Ok(Language::Systemd);
     }
     if lines().any(|line| says(line, "version") || says(line, "extends")) {

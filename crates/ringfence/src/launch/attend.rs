@@ -9,6 +9,7 @@ use ringfence_sys::spawn::{self, Child, Ended, Handle, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::leftover::Leftovers;
+use super::observer::{DESCRIPTORS, Observer};
 use super::relay::Relay;
 use super::{Error, Options, idmap};
 use crate::plan::Plan;
@@ -17,8 +18,8 @@ use crate::plan::Plan;
 const GRACE: Duration = Duration::from_secs(2);
 /// A command that ends sooner is not worth the trouble of letting memory go.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// pidfd, signals, the terminal's two directions.
-const MOST: usize = 4;
+/// pidfd, signals, the terminal's two directions, and the observer's.
+const MOST: usize = 4 + DESCRIPTORS;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
@@ -43,8 +44,14 @@ pub(super) enum Signals {
 }
 
 impl Signals {
-    pub(super) fn new(plan: &Plan<'_>, options: Options, blocked: Blocked) -> Result<Self, Error> {
-        if options.dedicated && plan.terminal.is_none() && signal::children_are_told() {
+    /// `alone`: there is nothing to wait for but signals and the terminal.
+    pub(super) fn new(
+        plan: &Plan<'_>,
+        options: Options,
+        alone: bool,
+        blocked: Blocked,
+    ) -> Result<Self, Error> {
+        if alone && options.dedicated && plan.terminal.is_none() && signal::children_are_told() {
             return Ok(Self::Taken(blocked));
         }
         let descriptor = blocked.descriptor().map_err(|errno| super::around("signalfd", errno))?;
@@ -53,19 +60,23 @@ impl Signals {
 }
 
 /// What became of a starting child.
-pub(super) enum Seen {
+pub(super) enum Seen<'o> {
     /// The command has ended.
     Ended(i32),
     /// The command runs.
-    Started { relay: Option<Relay>, deadline: Deadline },
+    Started { relay: Option<Relay>, deadline: Deadline, observer: Observing<'o> },
 }
+
+/// Whoever sees what is denied.
+type Observing<'o> = Option<&'o mut (dyn Observer + 'o)>;
 
 /// What is watched beside the child.
 #[derive(Debug)]
-pub(super) struct Watch<S = Signals> {
+pub(super) struct Watch<'o, S = Signals> {
     pub(super) signals: S,
     pub(super) relay: Option<Relay>,
     pub(super) deadline: Deadline,
+    pub(super) observer: Observing<'o>,
 }
 
 /// When the child is told to end, and when it is made to.
@@ -77,15 +88,22 @@ pub(super) struct Deadline {
 
 /// A running command and its supervisor. Dropped, it kills the command and cleans up.
 #[derive(Debug)]
-pub struct Running {
+pub struct Running<'o> {
     child: spawn::Running,
-    watch: Watch,
+    watch: Watch<'o>,
     leftovers: Leftovers,
     options: Options,
 }
 
 impl Starting<'_, '_> {
-    pub(super) fn attend(&self, child: &mut Child<'_>) -> Result<Seen, Error> {
+    pub(super) fn attend<'o>(
+        &self,
+        child: &mut Child<'_>,
+        mut observer: Observing<'o>,
+    ) -> Result<Seen<'o>, Error> {
+        if let Some(observer) = &mut observer {
+            observer.init(child.handle().pid());
+        }
         if self.plan.waits() {
             match child.report(true) {
                 Some(Report::Waiting) => {
@@ -100,26 +118,38 @@ impl Starting<'_, '_> {
             None => None,
             Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
+        if let (true, Some(observer)) = (self.plan.listens(), &mut observer) {
+            match child.report(true) {
+                Some(Report::Listener(listener)) => observer.listener(listener),
+                report => return Err(failed(child, report)),
+            }
+        }
         let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
-        let begun = relay.is_some().then(Instant::now);
-        let mut watch = Watch { signals: self.signals, relay, deadline };
+        // Neither a terminal nor a flood of denials ever rests.
+        let begun = (relay.is_some() || observer.is_some()).then(Instant::now);
+        let mut watch = Watch { signals: self.signals, relay, deadline, observer };
         loop {
             match watch.once(child.handle(), Some(PATIENCE)) {
                 Happened::Ended => return Self::ended(child, watch),
-                // What passes through a terminal never rests.
                 Happened::Something if begun.is_none_or(|begun| begun.elapsed() < PATIENCE) => continue,
                 Happened::Something | Happened::Nothing => {}
             }
             match child.started() {
-                Ok(true) => return Ok(Seen::Started { relay: watch.relay, deadline: watch.deadline }),
+                Ok(true) => {
+                    let Watch { relay, deadline, observer, .. } = watch;
+                    return Ok(Seen::Started { relay, deadline, observer });
+                }
                 Ok(false) => {}
                 Err(report) => return Err(failed(child, Some(report))),
             }
         }
     }
 
-    fn ended<S>(child: &mut Child<'_>, watch: Watch<S>) -> Result<Seen, Error> {
+    fn ended<'o, S>(child: &mut Child<'_>, watch: Watch<'_, S>) -> Result<Seen<'o>, Error> {
         let ended = child.handle().wait(true);
+        if let Some(observer) = watch.observer {
+            observer.look();
+        }
         if let Some(relay) = watch.relay {
             relay.finish();
         }
@@ -132,8 +162,13 @@ impl Starting<'_, '_> {
     }
 }
 
-impl Running {
-    pub(super) fn new(child: spawn::Running, watch: Watch, leftovers: Leftovers, options: Options) -> Self {
+impl<'o> Running<'o> {
+    pub(super) fn new(
+        child: spawn::Running,
+        watch: Watch<'o>,
+        leftovers: Leftovers,
+        options: Options,
+    ) -> Self {
         Self { child, watch, leftovers, options }
     }
 
@@ -143,10 +178,15 @@ impl Running {
             if self.watch.relay.is_none() {
                 release_stdio();
             }
-            ringfence_sys::trim::code();
+            if let Signals::Read { .. } = self.watch.signals {
+                ringfence_sys::trim::code();
+            }
         }
         while self.watch.once(self.child.handle(), None) != Happened::Ended {}
         let ended = self.child.handle().wait(true);
+        if let Some(observer) = &mut self.watch.observer {
+            observer.look();
+        }
         if let Some(relay) = self.watch.relay.take() {
             relay.finish();
         }
@@ -167,24 +207,30 @@ enum Happened {
     Nothing,
 }
 
-impl<S: std::borrow::Borrow<Signals>> Watch<S> {
+impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
     /// Waits for one thing to happen, no longer than `patience`, and sees to it.
     fn once(&mut self, child: &mut Handle, patience: Option<Duration>) -> Happened {
         // The clock is not read where nobody asks for the time: its pages cost more than the wait.
         let left = self.deadline.next.map(|at| at.saturating_duration_since(Instant::now()));
         let time = [patience, left].into_iter().flatten().min();
         let happened = match self.signals.borrow() {
-            Signals::Taken(blocked) => Self::take(blocked, child, time),
+            Signals::Taken(blocked) => {
+                let time = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+                // Without patience, the command has been handed over and may run for long.
+                Self::taken(
+                    if patience.is_none() { blocked.take_lean(time) } else { blocked.take(time) },
+                    child,
+                )
+            }
             Signals::Read { .. } => self.poll(child, time),
         };
         self.deadline.check(child);
         happened
     }
 
-    /// Waits for a signal; each may be the end of the child, and is asked about.
-    fn take(blocked: &Blocked, child: &mut Handle, time: Option<Duration>) -> Happened {
-        let time = time.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        match blocked.take(time) {
+    /// Each signal may be the end of the child, which is asked about.
+    fn taken(signal: Option<i32>, child: &mut Handle) -> Happened {
+        match signal {
             Some(SIGCHLD) if child.wait(false).is_some() => return Happened::Ended,
             Some(SIGCHLD) => {}
             Some(number) => child.signal(number),
@@ -197,15 +243,21 @@ impl<S: std::borrow::Borrow<Signals>> Watch<S> {
         let Signals::Read { descriptor: signals, .. } = self.signals.borrow() else {
             return Happened::Nothing;
         };
-        let [mut ended, mut signalled] = [false, false];
+        let [mut ended, mut signalled, mut observed] = [false; 3];
         let mut ready = [PollFlags::empty(); MOST];
         {
             let idle = || PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN);
-            let mut fds: [PollFd<'_>; MOST] = [idle(), idle(), idle(), idle()];
+            let mut fds: [PollFd<'_>; MOST] = std::array::from_fn(|_| idle());
             fds[1] = PollFd::new(signals, PollFlags::IN);
             let mut used = 2;
             if let Some(relay) = &self.relay {
-                used += relay.wishes(&mut fds[2..]);
+                used += relay.wishes(&mut fds[2..4]);
+            }
+            let of_relay = used;
+            let observers = self.observer.iter().flat_map(|observer| observer.descriptors());
+            for (place, fd) in fds[used..].iter_mut().zip(observers) {
+                *place = PollFd::from_borrowed_fd(fd, PollFlags::IN);
+                used += 1;
             }
             let ask = self.relay.as_ref().and_then(Relay::patience);
             let timeout = [time, ask].into_iter().flatten().min().map(timespec);
@@ -215,6 +267,8 @@ impl<S: std::borrow::Borrow<Signals>> Watch<S> {
                 }
                 ended = !ready[0].is_empty();
                 signalled = !ready[1].is_empty();
+                observed = ready[of_relay..].iter().any(|flags| !flags.is_empty());
+                ready[of_relay..].fill(PollFlags::empty());
             }
         }
         if signalled {
@@ -226,7 +280,10 @@ impl<S: std::borrow::Borrow<Signals>> Watch<S> {
                 relay.refresh();
             }
         }
-        match (ended, ready.iter().any(|flags| !flags.is_empty())) {
+        if let (true, Some(observer)) = (observed, &mut self.observer) {
+            observer.look();
+        }
+        match (ended, observed || ready.iter().any(|flags| !flags.is_empty())) {
             (true, _) => Happened::Ended,
             (false, true) => Happened::Something,
             (false, false) => Happened::Nothing,

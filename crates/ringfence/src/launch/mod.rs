@@ -8,13 +8,19 @@
 //! placeholders of denied paths) is removed by a janitor that outlives both, and gives the terminal
 //! its modes back.
 
+pub mod attempt;
 mod attend;
 mod cgroup;
 mod idmap;
 mod janitor;
 pub mod leftover;
+<<<<<<< HEAD
 mod profile;
+=======
+mod observer;
+>>>>>>> main
 mod relay;
+pub mod witness;
 
 use ringfence_sys::run::{self, Failure, SingleThreaded};
 use ringfence_sys::signal::Blocked;
@@ -24,15 +30,16 @@ use ringfence_sys::step::Step;
 use crate::plan::{Mode, Plan};
 
 pub use attend::Running;
+pub use observer::{DESCRIPTORS, Observer};
 
 /// What came of a plan.
 #[derive(Debug)]
 #[must_use]
-pub enum Outcome {
+pub enum Outcome<'o> {
     /// The command ended: exit status as a shell gives it, 128+n for a signal.
     Ended(i32),
     /// The command runs; the plan is not needed any more.
-    Running(Running),
+    Running(Running<'o>),
     /// The command was not started, or the launcher failed.
     Failed(Error),
 }
@@ -54,6 +61,9 @@ pub enum Error {
     /// A cgroup or a placeholder of a denied path could not be made.
     #[error(transparent)]
     Leftover(#[from] leftover::Error),
+    /// The plan lets denied calls wait for an observer, and there is none.
+    #[error("the plan's denials are to be seen (audit.events), and nobody is there to see them")]
+    Unobserved,
     /// The process has several threads and the plan is to be applied in place.
     #[error("a plan without a supervisor can only be applied by a process with one thread")]
     Threads,
@@ -73,33 +83,56 @@ pub struct Options {
 
 /// Carries out `plan`. A plan applied in place replaces this process: then it returns only what
 /// failed. A command that ends soon is waited for here; a longer one is handed over.
-pub fn start(plan: &Plan<'_>, options: Options) -> Outcome {
+pub fn start<'o>(plan: &Plan<'_>, options: Options) -> Outcome<'o> {
+    carry_out(plan, options, None)
+}
+
+/// As [`start`], with somebody who sees what is denied.
+pub fn start_observed<'o>(plan: &Plan<'_>, options: Options, observer: &'o mut dyn Observer) -> Outcome<'o> {
+    carry_out(plan, options, Some(observer))
+}
+
+fn carry_out<'o>(
+    plan: &Plan<'_>,
+    options: Options,
+    observer: Option<&'o mut (dyn Observer + 'o)>,
+) -> Outcome<'o> {
+    if plan.listens() && observer.is_none() {
+        return Outcome::Failed(Error::Unobserved);
+    }
     let steps: Vec<_> = plan.steps.iter().map(|planned| planned.step).collect();
     match plan.mode {
         Mode::InPlace => match SingleThreaded::check() {
             Some(proof) => Outcome::Failed(Error::Step(run::in_place(proof, &steps))),
             None => Outcome::Failed(Error::Threads),
         },
-        Mode::Supervised { .. } => supervised(plan, &steps, options).unwrap_or_else(Outcome::Failed),
+        Mode::Supervised { .. } => {
+            supervised(plan, &steps, options, observer).unwrap_or_else(Outcome::Failed)
+        }
     }
 }
 
-fn supervised(plan: &Plan<'_>, steps: &[Step<'_>], options: Options) -> Result<Outcome, Error> {
+fn supervised<'o>(
+    plan: &Plan<'_>,
+    steps: &[Step<'_>],
+    options: Options,
+    observer: Option<&'o mut (dyn Observer + 'o)>,
+) -> Result<Outcome<'o>, Error> {
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
     let mut leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
     if let Some(profile) = &plan.profile {
         leftovers.load(profile)?;
     }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
-    let signals = attend::Signals::new(plan, options, blocked)?;
+    let signals = attend::Signals::new(plan, options, observer.is_none(), blocked)?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
-    let started = spawn::with_child(steps, &request, |child| starting.attend(child));
+    let started = spawn::with_child(steps, &request, |child| starting.attend(child, observer));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;
     match (seen?, running) {
         (attend::Seen::Ended(status), _) => Ok(Outcome::Ended(status)),
-        (attend::Seen::Started { relay, deadline }, Some(child)) => {
-            let watch = attend::Watch { signals, relay, deadline };
+        (attend::Seen::Started { relay, deadline, observer }, Some(child)) => {
+            let watch = attend::Watch { signals, relay, deadline, observer };
             Ok(Outcome::Running(Running::new(child, watch, leftovers, options)))
         }
         (attend::Seen::Started { .. }, None) => Err(Error::Died(Ended::Signaled(9))),

@@ -10,7 +10,7 @@ use crate::control::{
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
 use crate::policy::degrade;
-use crate::policy::model::{DevView, Namespace};
+use crate::policy::model::{DevView, Events, Namespace};
 
 use super::{
     Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
@@ -74,10 +74,15 @@ impl<'a> Build<'_, 'a> {
             who::namespaces(policy, host, &who, (in_place, limits.cgroup.is_some()), &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
+<<<<<<< HEAD
         let token = fresh_token().map_err(token_refusal)?;
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), token);
         let labels = lsm::compile(&labels, host, arena)?;
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
+=======
+        self.refuse_all_events();
+        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
+>>>>>>> main
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
@@ -87,11 +92,14 @@ impl<'a> Build<'_, 'a> {
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
-        if let Some(model) = syscalls::landlock(policy, files.rules, files.view.is_some()) {
-            self.parts.push(landlock::compile(&model, host, arena)?);
+        let rules = syscalls::landlock(policy, files.rules, files.view.is_some());
+        if let Some(model) = &rules {
+            self.parts.push(landlock::compile(model, host, arena)?);
         }
         let shared_terminal = self.request.terminal != 0 && in_place;
-        self.parts.push(seccomp::compile(&syscalls::seccomp(policy, shared_terminal, token), host, arena)?);
+        let mut gate = syscalls::seccomp(policy, shared_terminal, token);
+        gate.notify = self.request.watched;
+        self.parts.push(seccomp::compile(&gate, host, arena)?);
         let terminal = self.terminal(in_place);
         self.launch(mode, terminal);
         let program = self.command(&mut resolver, files.view.as_ref(), wanted, token)?;
@@ -112,7 +120,23 @@ impl<'a> Build<'_, 'a> {
             placeholders: files.placeholders,
             profile: labels.profile,
             program,
+            view: files.view,
+            landlock: rules,
+            gate,
         })
+    }
+
+    /// No source tells of what is allowed.
+    fn refuse_all_events(&mut self) {
+        let events = &self.request.policy.audit.events;
+        if events.value == Events::All {
+            self.refused.push(Refused {
+                message: "audit.events = \"all\": no source of this version tells of calls that are allowed"
+                    .into(),
+                help: "set audit.events = \"denials\"".into(),
+                at: Some(events.at),
+            });
+        }
     }
 
     /// A supervisor only where something needs one.
@@ -130,6 +154,9 @@ impl<'a> Build<'_, 'a> {
         }
         if parent_maps {
             return because("the id maps are written from outside");
+        }
+        if self.request.watched {
+            return because("denials are attended to");
         }
         if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {
             return because("the terminal must not be shared without a filter");

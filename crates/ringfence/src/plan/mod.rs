@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::control::{Planned, Promise, Refusal, limit, namespace, seccomp};
+use crate::control::{Planned, Promise, Refusal, landlock, limit, mount, namespace, seccomp};
 use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
@@ -40,6 +40,9 @@ pub struct Request<'r> {
     pub surroundings: &'r Surroundings,
     /// Bits 0, 1 and 2: which of the standard descriptors are a terminal.
     pub terminal: u8,
+    /// Whether somebody attends to what is denied while the command runs ([`crate::event::Watcher`]).
+    /// `audit.events` alone only has the kernel write its records.
+    pub watched: bool,
 }
 
 /// A compiled policy.
@@ -70,6 +73,12 @@ pub struct Plan<'a> {
     pub profile: Option<crate::control::lsm::Profile>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
+    /// What the view was compiled from; `None` without a mount namespace.
+    pub view: Option<mount::Model>,
+    /// What the Landlock rules were compiled from; `None` without Landlock.
+    pub landlock: Option<landlock::Model>,
+    /// What the filter was compiled from.
+    pub gate: seccomp::Model,
 }
 
 /// How a plan is carried out.
@@ -136,6 +145,14 @@ impl Plan<'_> {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
+    }
+
+    /// Whether calls that the filter denies wait for an [`crate::launch::Observer`].
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|planned| matches!(planned.step, ringfence_sys::step::Step::SeccompListen { .. }))
     }
 }
 

@@ -98,7 +98,7 @@ pub fn place(at: Origin, policy: &Policy) -> String {
 /// A control as plans and errors name it.
 #[must_use]
 pub fn control_name(control: crate::control::Control) -> String {
-    format!("{control:?}").to_lowercase()
+    control.name().to_owned()
 }
 
 /// The arguments of a step, as far as they help a reader.
@@ -157,9 +157,14 @@ pub fn detail(step: &Step<'_>) -> String {
         Step::LandlockPath { path, access, .. } => format!("{}, {access:#x}", text(path)),
         Step::LandlockPort { port, access, .. } => format!("port {port}, {access:#x}"),
         Step::LandlockRestrict { flags, .. } => format!("flags {flags:#x}"),
+<<<<<<< HEAD
         Step::OpenDirectory { path, slot } => format!("{} -> fd{}", text(path), slot.0),
         Step::ExecLabel { proc, file, text: label } => {
             format!("fd{}:{}, {:?}", proc.0, text(file), String::from_utf8_lossy(label))
+=======
+        Step::SeccompListen { program, flags, .. } => {
+            format!("{} instructions, flags {flags:#x}, denials are told", program.len())
+>>>>>>> main
         }
         Step::SeccompFilter { program, flags } => format!("{} instructions, flags {flags:#x}", program.len()),
         Step::Exec { path, .. } => text(path),

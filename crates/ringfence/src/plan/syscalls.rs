@@ -38,6 +38,7 @@ pub(super) fn seccomp(policy: &Policy, terminal: bool, token: u64) -> seccomp::M
         nested_user_namespaces: false,
         io_uring_at: io_uring,
         log: policy.audit.events.value != Events::None,
+        notify: false,
         spec_allow: false,
         permitted: restricting_is_permitted(policy),
         token: Some(token),

@@ -57,6 +57,7 @@ pub const HELD: &[&str] = &[
     "namespace.user-id",
     "net.mode",
     "seccomp.filter",
+    "seccomp.notify",
 ];
 
 /// Whether `[degrade]` may name a promise.

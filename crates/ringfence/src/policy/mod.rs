@@ -19,7 +19,7 @@ pub(crate) mod nearest;
 mod syntax;
 #[cfg(test)]
 mod testing;
-mod value;
+pub(crate) mod value;
 mod whole;
 
 use std::io;

@@ -111,6 +111,11 @@ pub fn human(host: &Host) -> String {
     out
 }
 
+/// Every fact as text, by id. Reads all of them.
+pub(super) fn facts(host: &Host) -> std::collections::BTreeMap<String, String> {
+    rows::all(host).into_iter().map(|row| (row.id, format!("{}: {}", row.state.name(), row.text))).collect()
+}
+
 /// Every fact as one JSON document, indented, with a final newline. Reads all of them.
 #[must_use]
 pub fn json(host: &Host) -> String {

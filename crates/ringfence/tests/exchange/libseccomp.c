@@ -1,5 +1,6 @@
 /* libseccomp as an oracle: reads a filter from standard input, writes the program that libseccomp
- * makes of it to standard output, and names that it does not know to standard error.
+ * makes of it to standard output, and names that it does not know, or not for an ABI, to standard
+ * error.
  * Lines: `init DEFAULT`, `bad ACTION`, `remove`, `arch NAME`, `tree`,
  * `rule ACTION EXACT NAME COUNT (ARGUMENT OP A B)...`. */
 #include <errno.h>
@@ -47,6 +48,8 @@ int main(void) {
                 fprintf(stderr, "unknown %s\n", name);
                 continue;
             }
+            if (seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, name) < 0) fprintf(stderr, "absent i386 %s\n", name);
+            if (seccomp_syscall_resolve_name_arch(SCMP_ARCH_X32, name) < 0) fprintf(stderr, "absent x32 %s\n", name);
             rc = exact ? seccomp_rule_add_exact_array(ctx, action, call, count, args)
                        : seccomp_rule_add_array(ctx, action, call, count, args);
             if (exact && rc == -EDOM) rc = 0;

@@ -15,8 +15,9 @@ pub(super) struct Script(pub(super) String);
 
 /// What libseccomp made of a script.
 pub(super) enum Made {
-    /// The program, and the names that it did not know.
-    Program(Program, Vec<String>),
+    /// The program, the names that it did not know, and those that it did not know for an ABI:
+    /// `x32 map_shadow_stack`.
+    Program(Program, Vec<String>, Vec<String>),
     /// The errno of the rule that it refused.
     Refused(i32),
 }
@@ -37,8 +38,7 @@ pub(super) fn oracle(test: &str) -> Option<&'static PathBuf> {
     static ORACLE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let oracle = ORACLE.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exchange/libseccomp.c");
-        let target =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("libseccomp-{}", std::process::id()));
+        let target = super::scratch("libseccomp");
         let made = Command::new("cc").args(["-O1", "-o"]).arg(&target).args([source, "-lseccomp"]).output();
         made.is_ok_and(|made| made.status.success()).then_some(target)
     });
@@ -66,6 +66,6 @@ pub(super) fn run(oracle: &PathBuf, script: &Script) -> Made {
     if status != 0 {
         return Made::Refused(status);
     }
-    let unknown = said.lines().filter_map(|line| line.strip_prefix("unknown ")).map(str::to_owned).collect();
-    Made::Program(super::program(&output.stdout), unknown)
+    let lines = |prefix| said.lines().filter_map(move |line| line.strip_prefix(prefix)).map(str::to_owned);
+    Made::Program(super::program(&output.stdout), lines("unknown ").collect(), lines("absent ").collect())
 }

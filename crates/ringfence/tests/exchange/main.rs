@@ -1,9 +1,17 @@
 //! What other tools' filters mean, by their own compilers and by ours: each pair of programs is
 //! compared over every input.
 
+mod answers;
+mod bad;
 mod corpus;
+mod firecracker;
 mod libseccomp;
+mod live;
 mod oci;
+mod roundtrip;
+
+use std::io::Write as _;
+use std::path::PathBuf;
 
 use ringfence::exchange::{self, Conditions, Filter, Imported, Language, Meaning, Options};
 use ringfence_bpf::diagram::{Diagram, Limits, Space};
@@ -11,7 +19,18 @@ use ringfence_bpf::program::{Insn, Program};
 
 /// Says that a test, or a part of it, did not run: `.ci/run` counts these.
 fn skip(test: &str, what: &str) {
-    println!("skipped: exchange::{test}: {what}");
+    let text = format!("skipped: exchange::{test}: {what}\n");
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Where this test may write: below the target directory, or where everybody may.
+fn scratch(name: &str) -> PathBuf {
+    let name = format!("exchange-{name}-{}", std::process::id());
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
+    match std::fs::File::create(&target) {
+        Ok(_) => target,
+        Err(_) => std::env::temp_dir().join(name),
+    }
 }
 
 fn options<'a>(conditions: Conditions, loader: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>) -> Options<'a> {

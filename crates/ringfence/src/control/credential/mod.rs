@@ -36,6 +36,7 @@
 //! `SECBIT_NO_SETUID_FIXUP` would let it keep them. What is kept travels over execve(2) in the
 //! ambient set, for every user id.
 
+pub mod attempt;
 mod compile;
 mod model;
 pub mod observe;

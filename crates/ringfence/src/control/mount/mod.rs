@@ -14,6 +14,7 @@
 //! it reachable is pinned by a mount onto itself, because a directory with a covered entry in it
 //! could otherwise be renamed and its name made anew.
 
+pub mod attempt;
 mod compile;
 mod cover;
 mod dev;

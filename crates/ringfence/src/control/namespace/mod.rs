@@ -26,6 +26,7 @@
 //!
 //! [`Step::Sync`]: ringfence_sys::step::Step::Sync
 
+pub mod attempt;
 mod compile;
 mod map;
 mod model;

@@ -8,6 +8,7 @@
 //! families and socket types by `control/seccomp`, TCP and UDP ports and pathname Unix sockets by
 //! `control/landlock`. A network namespace does not hide pathname Unix sockets: those are files.
 
+pub mod attempt;
 mod compile;
 mod model;
 pub mod observe;

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use ringfence_bpf::filter::{Action, FilterSpec};
-use ringfence_bpf::program::Program;
+use ringfence_bpf::program::{Insn, Program, code};
 use ringfence_sys::abi::SockFilter;
 use ringfence_sys::step::Step;
 
@@ -16,6 +16,7 @@ use crate::policy::model::SyscallMode;
 // linux/seccomp.h
 const FILTER_FLAG_LOG: u64 = 1 << 1;
 const FILTER_FLAG_SPEC_ALLOW: u64 = 1 << 2;
+const FILTER_FLAG_WAIT_KILLABLE_RECV: u64 = 1 << 5;
 
 /// A model as rules, with the reason for each: what `explain` and attribution read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +59,13 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
             model.mode_at,
         );
     }
-    let program = program(model, &specified)?;
+    let (program, listens) = program(model, &specified)?;
     let insns = program.insns().iter().map(|i| SockFilter { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
-    let step = Step::SeccompFilter { flags: flags(model, host), program: arena.alloc_slice_fill_iter(insns) };
+    let (program, flags) = (&*arena.alloc_slice_fill_iter(insns), flags(model, host));
+    let step = match listens {
+        Some(token) => Step::SeccompListen { flags: flags | killable(host), program, token },
+        None => Step::SeccompFilter { flags, program },
+    };
     out.steps.push(Planned { stage: Stage::Seccomp, control: Control::Seccomp, step, at: model.mode_at });
     promises(model, host, &mut out);
     Ok(out)
@@ -141,14 +146,23 @@ fn filter(model: &Model) -> Result<Specified, Refusal> {
     })
 }
 
-fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
-    let program = ringfence_bpf::compile::compile(&specified.spec).map_err(|error| Refusal {
+/// The program, and the token of the call that gives its listener away, where it has one.
+fn program(model: &Model, specified: &Specified) -> Result<(Program, Option<u64>), Refusal> {
+    let mut program = ringfence_bpf::compile::compile(&specified.spec).map_err(|error| Refusal {
         message: error.to_string(),
         help: "use fewer or simpler argument conditions in [syscalls]".to_owned(),
         at: model.mode_at,
     })?;
-    if !specified.needs_token {
-        return Ok(program);
+    let mut calls = Vec::new();
+    calls.extend(specified.needs_token.then_some(launch::EXECVE));
+    if model.notify
+        && let Some(notifying) = notifying(&program)
+    {
+        program = notifying;
+        calls.push(launch::SENDMSG);
+    }
+    if calls.is_empty() {
+        return Ok((program, None));
     }
     let Some(token) = model.token else {
         return refusal(
@@ -157,12 +171,31 @@ fn program(model: &Model, specified: &Specified) -> Result<Program, Refusal> {
             model.mode_at,
         );
     };
-    launch::with_token(&program, token).ok_or_else(|| Refusal {
-        message: "the filter has no room for the launch's own execve(2): 4096 instructions at most"
-            .to_owned(),
+    let program = launch::with_token(&program, token, &calls).ok_or_else(|| Refusal {
+        message: "the filter has no room for the launch's own calls: 4096 instructions at most".to_owned(),
         help: "use fewer or simpler argument conditions in [syscalls]".to_owned(),
         at: model.mode_at,
-    })
+    })?;
+    Ok((program, calls.contains(&launch::SENDMSG).then_some(token)))
+}
+
+/// The program with `SECCOMP_RET_USER_NOTIF` wherever it would answer an errno; `None` where it
+/// never does. What runs, kills or traps stays as it is.
+fn notifying(program: &Program) -> Option<Program> {
+    let errno =
+        |insn: &Insn| insn.code == code::RET && matches!(Action::from_value(insn.k), Action::Errno(_));
+    let tell = |insn: &Insn| match errno(insn) {
+        true => Insn::stmt(code::RET, Action::UserNotif.value()),
+        false => *insn,
+    };
+    let any = program.insns().iter().any(errno);
+    any.then(|| Program::new(program.insns().iter().map(tell).collect()))
+}
+
+/// From 5.19 on: a call that the launcher has taken up is not interrupted by a signal that does not
+/// kill, so that it is seen once.
+fn killable(host: &Host) -> u64 {
+    if host.release().value.at_least(5, 19) { FILTER_FLAG_WAIT_KILLABLE_RECV } else { 0 }
 }
 
 fn flags(model: &Model, host: &Host) -> u64 {
@@ -193,6 +226,13 @@ fn promises(model: &Model, host: &Host, out: &mut Compiled<'_>) {
             )
         });
         promise("seccomp.log", "denied calls are recorded by audit", missing);
+    }
+    if model.notify {
+        let missing = (!host.release().value.at_least(5, 0)).then(|| {
+            let release = &host.release().value.text;
+            format!("SECCOMP_RET_USER_NOTIF needs Linux 5.0; this is {release}: use audit.events = \"none\"")
+        });
+        promise("seccomp.notify", "the launcher sees every call that is denied", missing);
     }
 }
 

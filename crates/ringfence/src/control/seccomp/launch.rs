@@ -1,4 +1,5 @@
-//! The launch's own execve(2), through a filter that does not allow execve(2).
+//! The launch's own calls through the filter: execve(2) where the filter does not allow it, and the
+//! sendmsg(2) that gives the listener of the filter's notifications to the launcher.
 //!
 //! The filter stands before the program is started, so the call that starts it must pass, and no
 //! later one may. A filter cannot count. What tells the launch from the program is knowledge: the
@@ -13,7 +14,9 @@ use ringfence_bpf::program::{Insn, MAX_INSNS, Program, code};
 use ringfence_bpf::table::{self, AUDIT_ARCH_X86_64, Abi, CallId};
 
 /// `__NR_execve` of x86_64.
-const EXECVE: u32 = 59;
+pub(super) const EXECVE: u32 = 59;
+/// `__NR_sendmsg` of x86_64.
+pub(super) const SENDMSG: u32 = 46;
 /// Where `struct seccomp_data` has the number, the architecture and the fourth argument.
 const NR: u32 = 0;
 const ARCH: u32 = 4;
@@ -35,22 +38,28 @@ pub(super) const fn runs(action: Action) -> bool {
     matches!(action, Action::Allow | Action::Log)
 }
 
-/// The program with nine instructions before it that allow execve(2) with the token; `None` where
-/// the kernel would not take so many.
-pub(super) fn with_token(program: &Program, token: u64) -> Option<Program> {
+/// The program with instructions before it that allow these calls with the token: nine, and one more
+/// for each further call; `None` where the kernel would not take so many. Three calls at most.
+pub(super) fn with_token(program: &Program, token: u64, calls: &[u32]) -> Option<Program> {
     debug_assert_eq!(table::by_number(Abi::X86_64, EXECVE).map(|call| call.name), Some("execve"));
     let (low, high) = (token as u32, (token >> 32) as u32);
+    let count = u8::try_from(calls.len()).ok().filter(|count| (1..=3).contains(count))?;
     let mut insns = vec![
         Insn::stmt(code::LD_ABS, ARCH),
-        Insn::jump(code::JEQ, AUDIT_ARCH_X86_64, 0, 7),
+        Insn::jump(code::JEQ, AUDIT_ARCH_X86_64, 0, 6 + count),
         Insn::stmt(code::LD_ABS, NR),
-        Insn::jump(code::JEQ, EXECVE, 0, 5),
+    ];
+    for (call, after) in calls.iter().zip((0..count).rev()) {
+        // To the token's test where it is this one; past everything where it was the last.
+        insns.push(Insn::jump(code::JEQ, *call, after, if after == 0 { 5 } else { 0 }));
+    }
+    insns.extend([
         Insn::stmt(code::LD_ABS, FOURTH),
         Insn::jump(code::JEQ, low, 0, 3),
         Insn::stmt(code::LD_ABS, FOURTH + 4),
         Insn::jump(code::JEQ, high, 0, 1),
         Insn::stmt(code::RET, Action::Allow.value()),
-    ];
+    ]);
     insns.extend_from_slice(program.insns());
     (insns.len() <= MAX_INSNS).then(|| Program::new(insns))
 }

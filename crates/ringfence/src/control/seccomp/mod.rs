@@ -20,6 +20,15 @@
 //! | terminal shared | ioctl(2) `TIOCSTI`, `TIOCLINUX` | `EPERM` |
 //! | no nested user namespace | `CLONE_NEWUSER` in clone(2), unshare(2); setns(2); clone3(2), whose flags are behind a pointer | `EPERM`; `ENOSYS` for clone3 |
 //!
+//! # Events
+//!
+//! Where denials are to be seen ([`Model::notify`]), the filter answers `SECCOMP_RET_USER_NOTIF`
+//! where it would answer an errno, and the launcher gives that errno. What the program sees stays
+//! the same, but for two things: it cannot set a filter with a listener of its own (`EBUSY`), and a
+//! signal can interrupt a call before the launcher takes it up (`EINTR`, or the call starts anew). If
+//! the launcher dies the kernel answers `ENOSYS`: never less than a denial. Calls that kill or trap are
+//! not among them.
+//!
 //! # Strict mode
 //!
 //! The kernel's own strict mode (`SECCOMP_SET_MODE_STRICT`) kills at execve(2), so no launcher can
@@ -29,14 +38,16 @@
 //! A program must be made for it: a libc's start-up code is killed at its first call, as it would
 //! be under strict mode.
 //!
-//! # The launch's own execve(2)
+//! # The launch's own calls
 //!
 //! The filter stands before the program is started. Where it does not allow execve(2), the launch
 //! is recognised by a random number in the fourth argument register, which execve(2) does not
 //! read and the kernel clears on the way: see [`token`](self) in `launch.rs` of this room.
 
+pub mod attempt;
 mod compile;
 mod intent;
+pub mod judge;
 mod launch;
 mod model;
 pub mod observe;

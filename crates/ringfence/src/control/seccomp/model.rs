@@ -36,6 +36,9 @@ pub struct Model {
     pub io_uring_at: Option<Origin>,
     /// Denials are to be logged (`audit.events` is not `none`): `SECCOMP_FILTER_FLAG_LOG`.
     pub log: bool,
+    /// Calls that would get an errno wait instead, and the holder of the filter's listener gives
+    /// them that errno: every denial is seen, and none can be lost.
+    pub notify: bool,
     /// `SECCOMP_FILTER_FLAG_SPEC_ALLOW`: leave the speculative store bypass mitigation off.
     pub spec_allow: bool,
     /// Whether seccomp(2) will be permitted: no_new_privs, or `CAP_SYS_ADMIN` kept.

@@ -3,7 +3,8 @@
 use bumpalo::Bump;
 use ringfence_bpf::eval;
 use ringfence_bpf::filter::{AbiSet, Action};
-use ringfence_bpf::program::{Insn, SeccompData};
+use ringfence_bpf::program::{Insn, Program, SeccompData};
+use ringfence_bpf::prove;
 use ringfence_bpf::rule::{self, Rule};
 use ringfence_bpf::table::{self, Abi};
 use ringfence_sys::step::Step;
@@ -15,6 +16,8 @@ use crate::policy::model::{At, SyscallMode};
 
 const HERE: Origin = Origin { source: 0, offset: 7, len: 3 };
 const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+/// Instructions that let the launch's own execve(2) pass.
+const TOKEN_INSNS: usize = 9;
 
 const EPERM: Action = Action::Errno(1);
 const EACCES: Action = Action::Errno(13);
@@ -64,6 +67,7 @@ fn model() -> Model {
         nested_user_namespaces: true,
         io_uring_at: None,
         log: false,
+        notify: false,
         spec_allow: false,
         permitted: true,
         token: None,
@@ -77,7 +81,13 @@ impl Filter {
         let arena = Bump::new();
         let compiled = compile(model, &Host::for_tests(), &arena).unwrap();
         let Step::SeccompFilter { program, .. } = compiled.steps[0].step else { panic!("{compiled:?}") };
-        Self(program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect())
+        let insns: Vec<Insn> =
+            program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        // Over every input; what comes before it for the launch has tests of its own.
+        let specified = specify(model).unwrap().unwrap();
+        let rules = if specified.needs_token { &insns[TOKEN_INSNS..] } else { &insns };
+        assert_eq!(prove::compiled(&Program::new(rules.to_vec()), &specified.spec), Ok(None));
+        Self(insns)
     }
 
     fn data(abi: Abi, call: &str, args: &[u64]) -> Option<SeccompData> {
@@ -339,4 +349,66 @@ fn the_program_answers_what_the_specification_means() {
             }
         }
     }
+}
+
+/// The program of a model whose denials are told.
+fn listening(model: &Model) -> (Vec<Insn>, u64) {
+    let arena = Bump::new();
+    let compiled = compile(model, &Host::for_tests(), &arena).unwrap();
+    let Step::SeccompListen { program, flags, .. } = compiled.steps[0].step else { panic!("{compiled:?}") };
+    (program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect(), flags)
+}
+
+#[test]
+fn told_denials_are_denials_and_nothing_else_changes() {
+    const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+    let plain = Model { deny: rules(&["mkdir -> kill", "rmdir -> trap", "chdir -> log"]), ..model() };
+    let told = Model { notify: true, token: Some(TOKEN), ..plain.clone() };
+    let (before, (after, flags)) = (Filter::of(&plain).0, listening(&told));
+    assert_eq!(flags, 1 << 5, "calls that were taken up are not interrupted");
+    for abi in ringfence_bpf::table::Abi::ALL {
+        for number in (0..ringfence_bpf::table::highest(abi) + 3).map(|number| number | abi.bit()) {
+            for first in [0, 1, 2, 16, u64::MAX] {
+                let args = [first, 1, 0, 0, 0, 0];
+                let data = SeccompData { nr: number, arch: abi.audit_arch(), instruction_pointer: 0, args };
+                let was = ringfence_bpf::eval::action(&before, &data).unwrap();
+                let expected = if matches!(was, Action::Errno(_)) { Action::UserNotif } else { was };
+                assert_eq!(ringfence_bpf::eval::action(&after, &data), Ok(expected), "{data:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_launch_gives_its_listener_away() {
+    const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+    let deny = rules(&["sendmsg"]);
+    let (program, _) = listening(&Model { deny, notify: true, token: Some(TOKEN), ..model() });
+    let answer = |nr: u32, fourth: u64| {
+        let arch = ringfence_bpf::table::Abi::X86_64.audit_arch();
+        let data = SeccompData { nr, arch, instruction_pointer: 0, args: [3, 1, 0, fourth, 0, 0] };
+        ringfence_bpf::eval::action(&program, &data).unwrap()
+    };
+    assert_eq!(answer(46, TOKEN), Action::Allow);
+    for other in [0, TOKEN ^ 1, TOKEN ^ 1 << 63, TOKEN as u32 as u64] {
+        assert_eq!(answer(46, other), Action::UserNotif, "{other:#x}");
+    }
+    assert_eq!(answer(101, TOKEN), Action::UserNotif, "the token opens no other call");
+}
+
+#[test]
+fn a_filter_that_never_answers_an_errno_has_no_listener() {
+    let kill = Action::KillProcess;
+    let model = Model {
+        notify: true,
+        token: Some(1),
+        on_deny: kill,
+        unknown: kill,
+        bad_abi: kill,
+        families: None,
+        ..model()
+    };
+    let arena = Bump::new();
+    let compiled = compile(&model, &Host::for_tests(), &arena).unwrap();
+    assert!(matches!(compiled.steps[0].step, Step::SeccompFilter { .. }), "{compiled:?}");
 }

@@ -52,15 +52,18 @@ pub(super) fn unknown(space: &Space, meaning: Diagram, abi: Abi) -> Option<Actio
     }
 }
 
-/// What each call of an ABI gets that is not `default`.
+/// What each call of an ABI gets that is not `default`, but for those that are not `wanted`.
 pub(super) fn calls(
     space: &mut Space,
     meaning: Diagram,
     abi: Abi,
     default: Action,
+    wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Call>, Failure> {
     let mut calls = Vec::new();
-    for prototype in table::prototypes(abi) {
+    // The languages compare 64 bits through x86_64, and 32 through the others.
+    let full = if abi == Abi::X86_64 { u64::MAX } else { u64::from(u32::MAX) };
+    for prototype in table::prototypes(abi).iter().filter(|prototype| wanted(prototype.name)) {
         let function = space.at_call(meaning, abi, prototype.number);
         let actions = space.actions(function);
         if let [action] = actions[..] {
@@ -75,7 +78,7 @@ pub(super) fn calls(
             let cubes = space.cubes(set, CUBES)?;
             let mut ways = Vec::new();
             for cube in &cubes {
-                ways.extend(alternatives(cube, prototype.name)?);
+                ways.extend(alternatives(cube, prototype.name, full)?);
             }
             answers.push((action, ways));
         }
@@ -85,13 +88,13 @@ pub(super) fn calls(
 }
 
 /// A cube as alternatives of comparisons.
-fn alternatives(cube: &Cube, name: &str) -> Result<Vec<Vec<Compare>>, Failure> {
+fn alternatives(cube: &Cube, name: &str, full: u64) -> Result<Vec<Vec<Compare>>, Failure> {
     let mut ways: Vec<Vec<Compare>> = vec![Vec::new()];
     for condition in &cube.conditions {
         let Field::Argument(argument) = condition.field else {
             return Err(inexpressible(name, condition));
         };
-        let hows = hows(&condition.values).ok_or_else(|| inexpressible(name, condition))?;
+        let hows = hows(&condition.values, full).ok_or_else(|| inexpressible(name, condition))?;
         if ways.len() * hows.len() > 16 * CUBES {
             return Err(inexpressible(name, condition));
         }
@@ -112,8 +115,8 @@ fn inexpressible(name: &str, condition: &Condition) -> Failure {
         .into()
 }
 
-/// Values as alternatives, each of comparisons that all hold.
-fn hows(values: &Values) -> Option<Vec<Vec<How>>> {
+/// Values as alternatives, each of comparisons that all hold; `full`: the bits that are compared.
+fn hows(values: &Values, full: u64) -> Option<Vec<Vec<How>>> {
     match values {
         Values::Masked { mask, value } => Some(vec![vec![How::Masked(*mask, *value)]]),
         Values::NotMasked { mask, value: 0 } => Some(vec![vec![How::Any(*mask)]]),
@@ -124,26 +127,67 @@ fn hows(values: &Values) -> Option<Vec<Vec<How>>> {
                 |bit: u64| if value & bit == 0 { How::Masked(bit, bit) } else { How::Masked(bit, 0) };
             Some(bits.map(|bit| vec![differs(bit)]).collect())
         }
-        Values::Within { bits: u64::MAX, intervals } => {
-            if let [(0, below), (above, u64::MAX)] = intervals[..]
+        Values::Within { bits, intervals } if *bits == full => {
+            if let [(0, below), (above, last)] = intervals[..]
                 && below.checked_add(2) == Some(above)
+                && last == full
             {
                 return Some(vec![vec![How::NotEqual(below + 1)]]);
             }
-            Some(intervals.iter().map(|interval| whole(*interval)).collect())
+            Some(intervals.iter().map(|interval| whole(*interval, full)).collect())
         }
         Values::Within { bits, intervals } => {
-            let single = intervals.iter().all(|(from, to)| from == to);
-            single.then(|| intervals.iter().map(|(from, _)| vec![How::Masked(*bits, *from)]).collect())
+            let blocks = intervals.iter().flat_map(|interval| blocks(*interval, *bits));
+            let ways: Vec<Vec<How>> = blocks.take(CUBES + 1).collect();
+            (ways.len() <= CUBES).then_some(ways)
         }
     }
 }
 
-fn whole((from, to): (u64, u64)) -> Vec<How> {
+fn whole((from, to): (u64, u64), full: u64) -> Vec<How> {
     match (from, to) {
         (from, to) if from == to => vec![How::Equal(from)],
         (0, to) => vec![How::AtMost(to)],
-        (from, u64::MAX) => vec![How::AtLeast(from)],
+        (from, to) if to == full => vec![How::AtLeast(from)],
         (from, to) => vec![How::AtLeast(from), How::AtMost(to)],
+    }
+}
+
+/// An interval of the low bits as blocks of a power of two, each a mask.
+fn blocks((from, to): (u64, u64), bits: u64) -> Vec<Vec<How>> {
+    let mut blocks = Vec::new();
+    let mut next = Some(from);
+    while let Some(from) = next.filter(|from| *from <= to) {
+        let fits = |size: &u32| {
+            let last = (1_u64 << size) - 1;
+            from & last == 0 && from | last <= to
+        };
+        let size = (0..63).take_while(|size| fits(size)).last().unwrap_or(0);
+        let last = (1_u64 << size) - 1;
+        blocks.push(vec![How::Masked(bits & !last, from)]);
+        next = (from | last).checked_add(1);
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_the_interval() {
+        for bits in [7_u64, 15] {
+            for from in 0..=bits {
+                for to in from..=bits {
+                    let blocks = blocks((from, to), bits);
+                    for value in 0..=bits {
+                        let held =
+                            |how: &How| matches!(how, How::Masked(mask, wanted) if value & mask == *wanted);
+                        let held = blocks.iter().any(|way| way.iter().all(held));
+                        assert_eq!(held, (from..=to).contains(&value), "{from}..={to}: {value}");
+                    }
+                }
+            }
+        }
     }
 }

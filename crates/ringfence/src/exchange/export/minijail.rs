@@ -25,7 +25,7 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
     };
     let default = default.unwrap_or(Action::KillThread);
     let mut text = format!("@default {word}\n");
-    for call in call::calls(space, meaning, Abi::X86_64, default)? {
+    for call in call::calls(space, meaning, Abi::X86_64, default, |_| true)? {
         let body = match call.answers {
             Answers::Always(action) => action_word(action)?,
             Answers::By(answers) => expression(call.name, &answers)?,

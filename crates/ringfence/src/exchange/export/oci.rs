@@ -26,12 +26,12 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
     let mut rules: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
     let mut plain: BTreeMap<(&'static str, Option<u16>), Vec<&'static str>> = BTreeMap::new();
     for abi in open(space, meaning) {
-        for call in call::calls(space, meaning, abi, default)? {
-            // x86_64 is first; a rule is about every ABI that has the name.
-            let known = abi != Abi::X86_64 && table::by_name(Abi::X86_64, call.name).is_some();
-            if known || rules.contains_key(call.name) || listed(&plain, call.name) {
-                continue;
-            }
+        // x86_64 is first; a rule is about every ABI that has the name.
+        let new = |name: &str| {
+            let native = abi != Abi::X86_64 && table::by_name(Abi::X86_64, name).is_some();
+            !native && !rules.contains_key(name) && !listed(&plain, name)
+        };
+        for call in call::calls(space, meaning, abi, default, new)? {
             match call.answers {
                 Answers::Always(action) => {
                     plain.entry((word(action)?, data(action))).or_default().push(call.name);

@@ -96,7 +96,9 @@ fn beyond(abi: Abi, other: &Other) -> Failure {
         let cubes: Vec<String> = cubes.collect();
         ways.push(format!("{} where {}", disassemble::action(answer.action), cubes.join(" or ")));
     }
-    Error::new(message).help(format!("it is {}", ways.join("; "))).into()
+    let help =
+        format!("it is {}; with --as-read, bits that the kernel does not read do not count", ways.join("; "));
+    Error::new(message).help(help).into()
 }
 
 /// An action as `on_deny` and `unknown` write it.

@@ -36,7 +36,7 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
     }
     match default {
         Some(Action::Allow) => {
-            let calls = plain(call::calls(space, meaning, Abi::X86_64, Action::Allow)?)?;
+            let calls = plain(call::calls(space, meaning, Abi::X86_64, Action::Allow, |_| true)?)?;
             let mut words = Vec::new();
             for (name, action) in calls {
                 words.push(format!("{name}:{}", number(action)?));
@@ -45,7 +45,7 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
         }
         Some(denied) => {
             let _ = writeln!(text, "SystemCallErrorNumber={}", number(denied)?);
-            let calls = plain(call::calls(space, meaning, Abi::X86_64, denied)?)?;
+            let calls = plain(call::calls(space, meaning, Abi::X86_64, denied, |_| true)?)?;
             let allowed: BTreeSet<&str> =
                 calls.iter().filter(|(_, action)| *action == Action::Allow).map(|(name, _)| *name).collect();
             let words: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();

@@ -1,5 +1,7 @@
 //! One statement: which calls, under which comparisons, and what they get.
 
+use std::collections::BTreeMap;
+
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::table::{self, Abi, CallId};
 
@@ -21,11 +23,17 @@ pub(super) struct Reader<'a> {
     at: usize,
     name: &'a str,
     denies: bool,
+    constants: &'a BTreeMap<String, i64>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(tokens: &'a [Token<'a>], name: &'a str, denies: bool) -> Reader<'a> {
-        Reader { tokens, at: 0, name, denies }
+    pub(super) fn new(
+        tokens: &'a [Token<'a>],
+        name: &'a str,
+        denies: bool,
+        constants: &'a BTreeMap<String, i64>,
+    ) -> Reader<'a> {
+        Reader { tokens, at: 0, name, denies, constants }
     }
 
     pub(super) fn place(&self, token: &Token<'_>) -> String {
@@ -250,11 +258,27 @@ impl<'a> Reader<'a> {
             Some(Kind::Number(number)) => {
                 integer(number).ok_or_else(|| self.error(format!("`{number}` is no number of 64 bits")))?
             }
-            Some(Kind::Word(name)) => named(name).map_err(|error| error.at(self.here()))?,
+            Some(Kind::Word(name)) => self.named(name).map_err(|error| error.at(self.here()))?,
             _ => return Err(self.error("expected a number or a constant")),
         };
         self.skip();
         Ok(value)
+    }
+
+    fn named(&self, name: &str) -> Result<u64, Error> {
+        if let Some(value) = self.constants.get(name).copied().or_else(|| table::constant(name)) {
+            return Ok(value as u64);
+        }
+        if let Some(errno) = table::errno(name) {
+            return Ok(u64::from(errno));
+        }
+        let known = table::constants().iter().chain(table::errnos()).map(|constant| constant.name);
+        let error = Error::unknown("constant", name, known.chain(self.constants.keys().map(String::as_str)));
+        Err(if error.help.is_some() {
+            error
+        } else {
+            error.help("minijail's own constants.json for x86_64 beside the policy may define it")
+        })
     }
 
     fn action(&mut self) -> Result<Action, Error> {
@@ -341,15 +365,4 @@ fn integer(text: &str) -> Option<u64> {
         true => Some(value.wrapping_neg()),
         false => Some(value),
     }
-}
-
-fn named(name: &str) -> Result<u64, Error> {
-    if let Some(value) = table::constant(name) {
-        return Ok(value as u64);
-    }
-    if let Some(errno) = table::errno(name) {
-        return Ok(u64::from(errno));
-    }
-    let known = table::constants().iter().chain(table::errnos()).map(|constant| constant.name);
-    Err(Error::unknown("constant", name, known))
 }

@@ -3,7 +3,8 @@
 //! The filter is for x86_64: any other architecture gets `kill`, which is the end of the thread;
 //! x32 is not told apart and gets the default. Comparisons look at all 64 bits, unsigned. The
 //! filters of a call are tried in the order of the text, over all included files. `@frequency`
-//! only orders code and says nothing. `EXPRESSION; return …` is refused: minijail0 answers the
+//! only orders code and says nothing. Constants are those of `constants.json` beside the policy, as
+//! minijail makes it for an architecture, where there is one, else those of the tables. `EXPRESSION; return …` is refused: minijail0 answers the
 //! errno where the expression does *not* hold, `compile_seccomp_policy` where it does.
 
 mod expression;
@@ -13,8 +14,10 @@ use std::collections::BTreeMap;
 
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::table::{self, Abi, CallId};
+use serde::Deserialize;
 
 use super::listing::{Arch, Clause, Listing, Test};
+use super::recognise::malformed;
 use super::{Error, Filter, Gate, Imported, Language, Loader, MAX_BYTES, Note};
 use expression::Reader;
 use token::Kind;
@@ -27,8 +30,10 @@ const FILES: usize = 256;
 const KILL: Action = Action::KillThread;
 
 pub(super) fn import(text: &str, name: &str, loader: &Loader<'_>) -> Result<Imported, Error> {
+    let constants = constants(name, loader)?;
     let mut policy = Policy {
         loader,
+        constants: &constants,
         calls: BTreeMap::new(),
         origins: Vec::new(),
         default: KILL,
@@ -59,6 +64,7 @@ struct Single {
 
 struct Policy<'a> {
     loader: &'a Loader<'a>,
+    constants: &'a Constants,
     calls: BTreeMap<CallId, Vec<Single>>,
     origins: Vec<String>,
     default: Action,
@@ -69,10 +75,36 @@ struct Policy<'a> {
     files: usize,
 }
 
+/// Names and values.
+type Constants = BTreeMap<String, i64>;
+
+/// `constants.json` of the policy's directory; empty where there is none.
+fn constants(name: &str, loader: &Loader<'_>) -> Result<Constants, Error> {
+    #[derive(Deserialize)]
+    struct File {
+        arch_name: Option<String>,
+        #[serde(default)]
+        constants: Constants,
+    }
+    let path = match name.rsplit_once('/') {
+        Some((directory, _)) => format!("{directory}/constants.json"),
+        None => "constants.json".to_owned(),
+    };
+    let Ok(bytes) = loader(&path) else { return Ok(Constants::new()) };
+    let file: File = serde_json::from_slice(&bytes).map_err(|error| malformed(&error, &path))?;
+    match file.arch_name.as_deref() {
+        None | Some("x86_64") => Ok(file.constants),
+        Some(other) => {
+            let shown: String = other.chars().take(32).collect();
+            Err(Error::new(format!("these constants are for {shown}, not for x86_64")).at(path))
+        }
+    }
+}
+
 impl Policy<'_> {
     fn file(&mut self, text: &str, name: &str) -> Result<(), Error> {
         for statement in token::statements(text, name)? {
-            let mut reader = Reader::new(&statement, name, self.denies);
+            let mut reader = Reader::new(&statement, name, self.denies, self.constants);
             match statement[0].kind {
                 Kind::Directive("@include") => {
                     let path = reader.path()?;

@@ -131,7 +131,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "expect.allow",
         help: "Expects that this operation works",
-        more: "",
+        more: "A later expectation about the same operation takes the place of an earlier one.",
         value: "OPERATION",
         example: "\"read /usr/bin/env\"",
         default: "",
@@ -142,7 +142,10 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "expect.deny",
         help: "Expects that this operation is denied",
-        more: "",
+        more: "`ringfence verify` attempts it. An operation is an access and a path (read, write, exec, create, \
+               unlink, rename, link, chmod, truncate, chroot), `connect` with a port or `unix:PATH`, `bind` with a \
+               port, `capability` with a name, `signal host`, or a rule as in syscalls.deny: every call that it \
+               matches is meant, through every ABI.",
         value: "OPERATION",
         example: "\"ptrace(PTRACE_TRACEME)\"",
         default: "",

@@ -84,6 +84,11 @@ pub fn optimised_human(subject: &Subject<'_>, done: &[Optimised]) -> String {
     for one in done {
         let (before, after) = (total(&one.before), one.after);
         text.push_str(&format!("\n{}: proven equal for every input\n", subject.gate(&one.gate)));
+        if subject.imported.language.name() != "bpf" {
+            text.push_str(
+                "  before: the rules one after the other, not what another compiler makes of them\n",
+            );
+        }
         text.push_str("                       before      after\n");
         let rows = [
             ("instructions", before.length as f64, after.length as f64, 0),

@@ -39,7 +39,8 @@ impl Subject<'_> {
 
     /// The name with that of a gate.
     fn gate(&self, gate: &str) -> String {
-        if gate.is_empty() { self.name.to_owned() } else { format!("{}#{gate}", self.name) }
+        let named = self.name.ends_with(&format!("#{gate}"));
+        if gate.is_empty() || named { self.name.to_owned() } else { format!("{}#{gate}", self.name) }
     }
 
     /// The first lines of every report.

@@ -1,0 +1,75 @@
+//! `ringfence explain`: the way of an operation through the gate, predicted; nothing is tried.
+
+use std::io::{self, Write as _};
+
+use bumpalo::Bump;
+use ringfence::event::way::{self, Found, Model};
+use ringfence::host::Host;
+use ringfence::host::path::{Absent, Resolver, Surroundings};
+use ringfence::operation::{self, Operation};
+use ringfence::policy::model::PathSpec;
+use ringfence::policy::{At, Origin};
+use ringfence::{plan, report};
+
+use crate::check::Format;
+use crate::run::{self, Job};
+
+/// The policy or the operation cannot be read.
+const BAD: i32 = 2;
+
+/// Prints every way; 0, or 2 for bad input.
+pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
+    let operation = match operation::parse(text) {
+        Ok(operation) => operation,
+        Err(error) => {
+            let help = error.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+            return run::bad(&format!("error: `{}`: {}{help}", text.escape_debug(), error.message), BAD);
+        }
+    };
+    let policy = match run::load(job) {
+        Ok(policy) => policy,
+        Err(diagnostics) => {
+            run::complain(&diagnostics);
+            return BAD;
+        }
+    };
+    let (arena, host) = (Bump::new(), Host::live());
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let surroundings = Surroundings::live();
+    let found = match found(&operation, &surroundings) {
+        Ok(found) => found,
+        Err(refusal) => {
+            return run::bad(&format!("error: {}\n  help: {}", refusal.message, refusal.help), BAD);
+        }
+    };
+    match plan::compile(&run::request(job, &policy, &environment, &surroundings), &host, &arena) {
+        Ok(plan) => {
+            let model = Model { plan: &plan, policy: &policy, host: &host };
+            let ways = way::ways(&model, &operation, &|_: &PathSpec| found.clone());
+            let text = match format {
+                Format::Human => report::way::human(&ways),
+                Format::Json => report::way::json(text, &ways),
+            };
+            // A reader that has seen enough is no error.
+            let _ = io::stdout().lock().write_all(text.as_bytes());
+            0
+        }
+        Err(failure) => {
+            run::refuse(&policy, failure);
+            BAD
+        }
+    }
+}
+
+/// What the operation's path leads to, where it has one.
+fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ringfence::control::Refusal> {
+    let nothing = Found { path: "/".into(), directory: None };
+    let (Operation::File(_, path) | Operation::ConnectUnix(path)) = operation else { return Ok(nothing) };
+    let nowhere = Origin { source: 0, offset: 0, len: 0 };
+    let resolved =
+        Resolver::new(surroundings).resolve(&At::new(path.clone(), nowhere), None, Absent::Kept)?;
+    Ok(resolved.map_or(nothing, |resolved| Found {
+        directory: resolved.exists().then(|| resolved.is_dir()),
+        path: resolved.real,
+    }))
+}

@@ -1,0 +1,11 @@
+//! What `run` tells of denials: each with the control, the policy line and the errno that it really
+//! had, and with a remedy that works when it is tried; and never a word that could harm a terminal.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bad;
+mod corpus;
+mod landlock;
+mod lossless;
+mod predicted;

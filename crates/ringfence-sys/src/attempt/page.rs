@@ -1,0 +1,222 @@
+//! The page that a child writes and its maker reads: shared anonymous memory, below 4 GiB so that
+//! 32-bit calls can use addresses in it.
+
+use core::ptr::{read_volatile, write_volatile};
+
+use linux_raw_sys::general as nr;
+
+use crate::raw::{Errno, syscall};
+use crate::run::Failure;
+
+/// How many answers there is room for.
+pub(super) const ANSWERS: usize = 4096;
+/// Bytes for results.
+pub(super) const SCRATCH: usize = 8192;
+/// Bytes for copies of arguments.
+pub(super) const COPIES: usize = 40 * 1024;
+
+const HEADER: usize = 256;
+const ANSWERS_AT: usize = HEADER;
+const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
+const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
+const LEN: usize = (COPIES_AT + COPIES).next_multiple_of(4096);
+
+/// What the child knows about its own progress. Every field is one word, written alone.
+#[repr(C)]
+struct Header {
+    begun: u64,
+    done: u64,
+    signal: u64,
+    code: u64,
+    address: u64,
+    call: u64,
+    arch: u64,
+    data: u64,
+    failed: u64,
+    step: u64,
+    errno: u64,
+}
+
+/// The memory that a child and its maker share.
+#[derive(Debug)]
+pub struct Page {
+    base: *mut u8,
+}
+
+// SAFETY: the mapping belongs to the value; nothing else in this process has its address.
+unsafe impl Send for Page {}
+
+/// A signal that the child's handler saw, sigaction(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// Its number.
+    pub number: i32,
+    /// `si_code`: `SYS_SECCOMP` (1) with SIGSYS, `SI_KERNEL` (0x80) with a general protection fault.
+    pub code: i32,
+    /// `si_addr`, or `si_call_addr` with SIGSYS.
+    pub address: u64,
+    /// `si_syscall`; 0 without SIGSYS.
+    pub call: i32,
+    /// `si_arch`; 0 without SIGSYS.
+    pub arch: u32,
+    /// `si_errno`: the data of `SECCOMP_RET_TRAP`.
+    pub data: i32,
+}
+
+/// What a child wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// How many deeds or probes were begun.
+    pub begun: usize,
+    /// How many of them came back.
+    pub done: usize,
+    /// What ended the attempt, where a handler could see it.
+    pub signal: Option<Signal>,
+    /// The step of the plan that failed before the attempt.
+    pub failed: Option<Failure>,
+}
+
+impl Page {
+    /// Maps a new one.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new() -> Result<Self, Errno> {
+        let (read_write, shared_anonymous_32bit) = (3, 0x1 | 0x20 | 0x40);
+        // SAFETY: a new anonymous mapping touches nothing that exists.
+        let base =
+            unsafe { syscall!(nr::__NR_mmap, 0, LEN, read_write, shared_anonymous_32bit, usize::MAX, 0) }?;
+        Ok(Self { base: core::ptr::with_exposed_provenance_mut(base) })
+    }
+
+    /// As new.
+    pub fn clear(&mut self) {
+        for at in (0..LEN).step_by(8) {
+            self.write(at, 0);
+        }
+    }
+
+    /// What the child wrote. Meaningful when it has ended.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        let field = |at| self.read(at);
+        let signal = field(core::mem::offset_of!(Header, signal));
+        let failed = field(core::mem::offset_of!(Header, failed));
+        Record {
+            begun: field(core::mem::offset_of!(Header, begun)) as usize,
+            done: field(core::mem::offset_of!(Header, done)) as usize,
+            signal: (signal != 0).then(|| Signal {
+                number: signal as i32,
+                code: field(core::mem::offset_of!(Header, code)) as i32,
+                address: field(core::mem::offset_of!(Header, address)),
+                call: field(core::mem::offset_of!(Header, call)) as i32,
+                arch: field(core::mem::offset_of!(Header, arch)) as u32,
+                data: field(core::mem::offset_of!(Header, data)) as i32,
+            }),
+            failed: (failed != 0).then(|| Failure {
+                step: field(core::mem::offset_of!(Header, step)) as usize,
+                errno: Errno(field(core::mem::offset_of!(Header, errno)) as u16),
+            }),
+        }
+    }
+
+    /// The raw answer of a deed or probe: `-4095..0` is a negative errno.
+    #[must_use]
+    pub fn answer(&self, index: usize) -> Option<i64> {
+        (index < ANSWERS).then(|| self.read(ANSWERS_AT + index * 8) as i64)
+    }
+
+    /// Copies the beginning of the scratch area.
+    pub fn scratch(&self, into: &mut [u8]) {
+        for (at, byte) in into.iter_mut().take(SCRATCH).enumerate() {
+            // SAFETY: inside the mapping; the child may still write, and any byte is a valid one.
+            *byte = unsafe { read_volatile(self.base.add(SCRATCH_AT + at)) };
+        }
+    }
+
+    pub(super) fn view(&self) -> View {
+        View { base: self.base }
+    }
+
+    fn read(&self, at: usize) -> u64 {
+        self.view().read(at)
+    }
+
+    fn write(&self, at: usize, value: u64) {
+        self.view().write(at, value);
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and no view of it is in use by this process.
+        let _ = unsafe { syscall!(nr::__NR_munmap, self.base, LEN) };
+    }
+}
+
+/// The child's side.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    base: *mut u8,
+}
+
+impl View {
+    pub(super) fn begin(self, number: usize) {
+        self.write(core::mem::offset_of!(Header, begun), number as u64 + 1);
+    }
+
+    pub(super) fn end(self, number: usize, answer: i64) {
+        if number < ANSWERS {
+            self.write(ANSWERS_AT + number * 8, answer as u64);
+        }
+        self.write(core::mem::offset_of!(Header, done), number as u64 + 1);
+    }
+
+    pub(super) fn answer(self, number: usize) -> u64 {
+        if number < ANSWERS { self.read(ANSWERS_AT + number * 8) } else { 0 }
+    }
+
+    pub(super) fn signal(self, signal: &Signal) {
+        self.write(core::mem::offset_of!(Header, code), signal.code as u64);
+        self.write(core::mem::offset_of!(Header, address), signal.address);
+        self.write(core::mem::offset_of!(Header, call), signal.call as u64);
+        self.write(core::mem::offset_of!(Header, arch), u64::from(signal.arch));
+        self.write(core::mem::offset_of!(Header, data), signal.data as u64);
+        self.write(core::mem::offset_of!(Header, signal), signal.number as u64);
+    }
+
+    pub(super) fn failed(self, failure: Failure) {
+        self.write(core::mem::offset_of!(Header, step), failure.step as u64);
+        self.write(core::mem::offset_of!(Header, errno), u64::from(failure.errno.0));
+        self.write(core::mem::offset_of!(Header, failed), 1);
+    }
+
+    /// Address of a byte of the scratch area.
+    pub(super) fn scratch(self, at: usize) -> u64 {
+        (self.base as usize + SCRATCH_AT + at.min(SCRATCH - 1)) as u64
+    }
+
+    /// Copies bytes to `*used` in the area for copies; `None` where it is full.
+    pub(super) fn copy(self, used: &mut usize, bytes: &[u8]) -> Option<u64> {
+        let start = used.next_multiple_of(8);
+        if start + bytes.len() > COPIES {
+            return None;
+        }
+        for (at, byte) in bytes.iter().enumerate() {
+            // SAFETY: inside the area, as the check above shows.
+            unsafe { write_volatile(self.base.add(COPIES_AT + start + at), *byte) };
+        }
+        *used = start + bytes.len();
+        Some((self.base as usize + COPIES_AT + start) as u64)
+    }
+
+    fn read(self, at: usize) -> u64 {
+        // SAFETY: every offset used is a multiple of 8 inside the mapping.
+        unsafe { read_volatile(self.base.add(at).cast::<u64>()) }
+    }
+
+    fn write(self, at: usize, value: u64) {
+        // SAFETY: every offset used is a multiple of 8 inside the mapping.
+        unsafe { write_volatile(self.base.add(at).cast::<u64>(), value) };
+    }
+}

@@ -1,0 +1,166 @@
+//! A child for one attempt: clone3(2) without `CLONE_VM`, the steps of a plan, then the attempt.
+
+use core::time::Duration;
+
+use linux_raw_sys::general as nr;
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::carry::{self, Act};
+use super::{Attempt, End, Page, gate};
+use crate::raw::{Errno, close, syscall};
+use crate::run::{self, Line, Machine};
+use crate::spawn::{CloneArgs, Ended, Report, Stacks, channel};
+use crate::step::Step;
+
+const CLONE_PIDFD: u64 = 0x1000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+const SIGCHLD: u64 = 17;
+
+/// What an attempt needs around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `CLONE_NEW*`.
+    pub namespaces: u64,
+    /// `CLONE_INTO_CGROUP`: a directory of cgroup v2.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Address and length of this process' vDSO, where an entry of 32 bits is to be tried.
+    pub vdso: Option<(usize, usize)>,
+    /// When the child is killed, from its start.
+    pub limit: Duration,
+}
+
+/// What became of the child. What it saw is in its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// How the first process ended: the init of the plan, or the child itself.
+    pub ended: Ended,
+    /// It was killed at the time limit.
+    pub late: bool,
+}
+
+/// A child while its steps run.
+#[derive(Debug)]
+pub struct Child<'c> {
+    /// Its process id.
+    pub pid: i32,
+    channel: &'c OwnedFd,
+}
+
+impl Child<'_> {
+    /// Lets it go on that waits at [`Step::Sync`].
+    ///
+    /// # Errors
+    /// `EPIPE` where it is gone.
+    pub fn go_on(&self) -> Result<(), Errno> {
+        run::send_word(self.channel.as_raw_fd())
+    }
+}
+
+/// Runs `steps` and then `attempt` in a child with memory of its own, and waits for its end.
+/// `waiting` is called where the child waits at [`Step::Sync`]; where it says `false` the child is killed.
+///
+/// All signals should be blocked: the child starts with the caller's mask, and a step resets it.
+///
+/// # Errors
+/// The errno of socketpair(2), mmap(2), clone3(2) or poll(2); nothing is left then.
+pub fn attempt(
+    steps: &[Step<'_>],
+    request: &Request<'_>,
+    attempt: &Attempt<'_>,
+    page: &mut Page,
+    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
+) -> Result<Tried, Errno> {
+    page.clear();
+    let stacks = Stacks::new()?;
+    let (ours, childs) = channel()?;
+    let mut pidfd: i32 = -1;
+    let mut args = CloneArgs::default();
+    args.flags = CLONE_PIDFD | request.namespaces;
+    args.pidfd = &raw mut pidfd as u64;
+    args.exit_signal = SIGCHLD;
+    if let Some(cgroup) = request.cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    let act = Act { attempt, view: page.view(), fast: false };
+    // SAFETY: without CLONE_VM the child goes on in a copy of this memory and never returns from here.
+    let pid = unsafe { syscall!(nr::__NR_clone3, &raw const args, size_of::<CloneArgs>()) }? as i32;
+    if pid == 0 {
+        close(ours.as_raw_fd());
+        child(steps, act, request.vdso, childs.as_raw_fd(), stacks.command());
+    }
+    drop(childs);
+    // SAFETY: clone3 succeeded, so the kernel has put a new descriptor there.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let late = watch(&Child { pid, channel: &ours }, &pidfd, request.limit, waiting);
+    if late {
+        // SAFETY: no memory arguments are used; the pidfd is ours.
+        let _ = unsafe { syscall!(nr::__NR_pidfd_send_signal, pidfd.as_raw_fd(), 9, 0, 0) };
+    }
+    let ended = run::wait_for(pid, true).unwrap_or(Ended::Signaled(9));
+    Ok(Tried { ended, late })
+}
+
+/// The child's side; the end of the process.
+fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel: i32, stack: *mut u8) -> ! {
+    let mut act = act;
+    if let Some(vdso) = vdso {
+        // SAFETY: this process has memory of its own, and no code that runs in it uses the vDSO.
+        act.fast = unsafe { gate::prepare_fast(vdso) }.is_ok();
+    }
+    // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
+    let _ = unsafe { carry::prepare(&raw const act) };
+    let mut machine = Machine::new(Line { channel, maker: -1, word: None }, stack);
+    machine.end = Some(End { act: carry::carry, note: carry::note_failure });
+    // SAFETY: this is a fresh process made for the steps.
+    let failure = unsafe { machine.run(steps, 0) };
+    carry::note_failure(failure);
+    carry::end()
+}
+
+/// Attends to the child until it ends; whether the time was up before.
+fn watch(
+    child: &Child<'_>,
+    pidfd: &OwnedFd,
+    limit: Duration,
+    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
+) -> bool {
+    let mut left = limit.as_millis() as i64;
+    let mut open = true;
+    loop {
+        let before = now();
+        let mut polls = [
+            nr::pollfd { fd: pidfd.as_raw_fd(), events: 1, revents: 0 },
+            nr::pollfd { fd: if open { child.channel.as_raw_fd() } else { -1 }, events: 1, revents: 0 },
+        ];
+        // SAFETY: poll reads and writes two `struct pollfd`.
+        let ready = unsafe { syscall!(nr::__NR_poll, polls.as_mut_ptr(), 2, left.max(0)) };
+        if polls[0].revents != 0 {
+            return false;
+        }
+        if ready.is_ok() && polls[1].revents != 0 {
+            match run::receive(child.channel.as_raw_fd(), false) {
+                Some(Report::Waiting) => {
+                    if !waiting(child) {
+                        return true;
+                    }
+                }
+                Some(_) => {}
+                None => open = false,
+            }
+        }
+        left -= now() - before;
+        if left <= 0 {
+            return true;
+        }
+    }
+}
+
+/// Milliseconds of `CLOCK_MONOTONIC`.
+fn now() -> i64 {
+    let mut time = [0i64; 2];
+    let monotonic = 1;
+    // SAFETY: clock_gettime writes one `struct timespec` of two words.
+    let _ = unsafe { syscall!(nr::__NR_clock_gettime, monotonic, time.as_mut_ptr()) };
+    time[0] * 1000 + time[1] / 1_000_000
+}

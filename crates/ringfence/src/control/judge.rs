@@ -1,0 +1,183 @@
+//! What a trial shows: pure, and ignorant of how anything is compiled or planned.
+//!
+//! A denial counts only where the same trial is let through elsewhere (the control): a failure by
+//! itself proves nothing.
+
+use super::trial::{Outcome, Trial, errno, errno_name};
+
+/// Whether a claim says that an operation is denied, or that it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Intent {
+    /// It must not be let through.
+    Deny,
+    /// It must be let through: over-blocking is a defect too.
+    Allow,
+    /// Nothing is claimed: whether it is reachable is told for information.
+    Tell,
+}
+
+/// What was found about a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It holds.
+    Held,
+    /// It does not hold; what was seen.
+    Broken(String),
+    /// Nothing is known; why. Never counted as held.
+    Unverifiable(String),
+    /// For [`Intent::Tell`]: it is reachable; what was seen.
+    Reachable(String),
+}
+
+/// Errors that say more about the machine than about a control: EINTR, ENOMEM, ENFILE, EMFILE,
+/// ETXTBSY (a program that runs; checked before the mount, `do_dentry_open`), ENOSPC. A trial that
+/// ends in one shows nothing.
+const OF_THE_MACHINE: [u16; 6] = [4, 12, 23, 24, 26, 28];
+
+/// Judges what was seen inside by what the same trial gives elsewhere.
+pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcome]) -> Verdict {
+    if let Outcome::Unmade(why) = inside {
+        return Verdict::Unverifiable(format!("no attempt was made: {why}"));
+    }
+    let passed = trial.passes.has(inside);
+    let control = controls.iter().find(|control| trial.passes.has(control));
+    let shown = words(inside);
+    match (intent, control) {
+        (Intent::Allow, Some(control)) if passed && other_object(inside, control) => {
+            Verdict::Broken("something else is there inside".into())
+        }
+        (Intent::Allow, _) if passed => Verdict::Held,
+        (Intent::Allow, Some(_)) => {
+            by_machine(inside).unwrap_or_else(|| Verdict::Broken(format!("denied inside: {shown}")))
+        }
+        (Intent::Deny | Intent::Tell, Some(control)) if passed => {
+            if other_object(inside, control) {
+                Verdict::Held
+            } else if intent == Intent::Tell {
+                Verdict::Reachable(shown)
+            } else {
+                Verdict::Broken(format!("let through inside: {shown}"))
+            }
+        }
+        (Intent::Deny | Intent::Tell, Some(_)) => by_machine(inside).unwrap_or(Verdict::Held),
+        // Let through inside and not outside: the trial does not mean what it should.
+        (Intent::Deny, None) if passed => {
+            Verdict::Broken(format!("let through inside: {shown}, and not outside: {}", seen(controls)))
+        }
+        (Intent::Tell, None) if passed => Verdict::Reachable(shown),
+        (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls))),
+    }
+}
+
+fn by_machine(inside: &Outcome) -> Option<Verdict> {
+    let why = match inside {
+        Outcome::Late { .. } => "it did not come back in time".to_owned(),
+        Outcome::Answered { answer, .. } => {
+            let errno = errno(*answer).filter(|errno| OF_THE_MACHINE.contains(&errno.0))?;
+            format!("{} says nothing about a control", errno_name(errno.0))
+        }
+        _ => return None,
+    };
+    Some(Verdict::Unverifiable(why))
+}
+
+fn other_object(inside: &Outcome, control: &Outcome) -> bool {
+    match (inside, control) {
+        (Outcome::Answered { object: Some(a), .. }, Outcome::Answered { object: Some(b), .. }) => a != b,
+        _ => false,
+    }
+}
+
+fn seen(outcomes: &[Outcome]) -> String {
+    let mut words: Vec<String> = outcomes.iter().map(words).collect();
+    words.dedup();
+    if words.is_empty() { "not tried".into() } else { words.join(", ") }
+}
+
+/// An outcome in words.
+#[must_use]
+pub fn words(outcome: &Outcome) -> String {
+    let at = |deed: usize| if deed == 0 { String::new() } else { format!(" (deed {})", deed + 1) };
+    match outcome {
+        Outcome::Answered { answer, deed, .. } => match errno(*answer) {
+            Some(errno) => errno_name(errno.0) + &at(*deed),
+            None => "success".into(),
+        },
+        Outcome::Signalled { signal, deed } if signal.number == 31 => format!("SIGSYS{}", at(*deed)),
+        Outcome::Signalled { signal, deed } if signal.number == 11 => format!("SIGSEGV{}", at(*deed)),
+        Outcome::Signalled { signal, deed } => format!("signal {}{}", signal.number, at(*deed)),
+        Outcome::Ended { status, deed } if *status > 128 => {
+            format!("killed by signal {}{}", status - 128, at(*deed))
+        }
+        Outcome::Ended { status, .. } => format!("the process ended with status {status}"),
+        Outcome::Late { .. } => "no answer in time".into(),
+        Outcome::Unmade(why) => format!("not tried ({why})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::trial::{Deed, Instruction, Passes};
+
+    const PERM: i64 = -1;
+
+    fn trial() -> Trial {
+        Trial::of(vec![Deed::Instruction(Instruction::Nop)])
+    }
+
+    fn answered(answer: i64) -> Outcome {
+        Outcome::Answered { deed: 0, answer, object: None }
+    }
+
+    fn reached(object: (u64, u64)) -> Outcome {
+        Outcome::Answered { deed: 0, answer: 0, object: Some(object) }
+    }
+
+    #[test]
+    fn a_denial_counts_only_beside_a_control_that_passes() {
+        let deny = |inside, controls: &[Outcome]| judge(Intent::Deny, &trial(), &inside, controls);
+        assert_eq!(deny(answered(PERM), &[answered(0)]), Verdict::Held);
+        assert!(matches!(deny(answered(PERM), &[answered(PERM)]), Verdict::Unverifiable(_)));
+        assert!(matches!(deny(answered(PERM), &[]), Verdict::Unverifiable(_)));
+        assert_eq!(deny(answered(PERM), &[answered(-2), answered(0)]), Verdict::Held);
+        assert!(matches!(deny(answered(0), &[answered(0)]), Verdict::Broken(_)));
+        assert!(matches!(deny(answered(0), &[answered(PERM)]), Verdict::Broken(_)));
+    }
+
+    #[test]
+    fn another_object_is_not_the_one_that_is_denied() {
+        let judge = |intent, inside| judge(intent, &trial(), &inside, &[reached((1, 1))]);
+        assert_eq!(judge(Intent::Deny, reached((1, 2))), Verdict::Held);
+        assert!(matches!(judge(Intent::Deny, reached((1, 1))), Verdict::Broken(_)));
+        assert!(matches!(judge(Intent::Allow, reached((1, 2))), Verdict::Broken(_)));
+        assert!(matches!(judge(Intent::Deny, answered(0)), Verdict::Broken(_)), "no evidence is no excuse");
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_not_a_denial() {
+        for outcome in [answered(-24), answered(-12), Outcome::Late { deed: 0 }, Outcome::Unmade("x".into())]
+        {
+            let verdict = judge(Intent::Deny, &trial(), &outcome, &[answered(0)]);
+            assert!(matches!(verdict, Verdict::Unverifiable(_)), "{outcome:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn over_blocking_is_broken_and_a_kill_is_a_denial() {
+        let killed = Outcome::Ended { deed: 0, status: 159 };
+        assert!(matches!(judge(Intent::Allow, &trial(), &killed, &[answered(0)]), Verdict::Broken(_)));
+        assert_eq!(judge(Intent::Deny, &trial(), &killed, &[answered(0)]), Verdict::Held);
+        assert_eq!(judge(Intent::Allow, &trial(), &answered(3), &[]), Verdict::Held);
+        assert!(matches!(judge(Intent::Tell, &trial(), &answered(0), &[answered(0)]), Verdict::Reachable(_)));
+    }
+
+    #[test]
+    fn the_last_check_counts_as_being_let_through() {
+        let trial = trial().passing(Passes::SuccessOr(vec![14]));
+        let verdict = judge(Intent::Deny, &trial, &answered(-14), &[answered(-14)]);
+        assert!(matches!(verdict, Verdict::Broken(_)), "{verdict:?}");
+        assert_eq!(judge(Intent::Deny, &trial, &answered(PERM), &[answered(-14)]), Verdict::Held);
+    }
+}

@@ -1,0 +1,225 @@
+//! What a verifier tries, as rooms write it down and a launcher carries it out, and what came of
+//! it. Owned twins of `ringfence_sys::attempt`, without addresses.
+
+use ringfence_bpf::table::{self, Abi};
+use ringfence_sys::Errno;
+pub use ringfence_sys::attempt::{Entry, Instruction, Probe, Signal};
+
+/// One argument register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// This value.
+    Value(u64),
+    /// The address of these bytes.
+    Bytes(Vec<u8>),
+    /// The answer of an earlier deed.
+    Answer(u8),
+    /// The address of this byte of the scratch area.
+    Scratch(u16),
+}
+
+/// One thing that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// A system call.
+    Call {
+        /// The way through the gate.
+        entry: Entry,
+        /// The number, with bit 30 for x32.
+        number: u32,
+        /// The registers; the rest is 0.
+        args: Vec<Word>,
+        /// It may return twice, as fork(2) does.
+        splits: bool,
+    },
+    /// A privileged instruction.
+    Instruction(Instruction),
+}
+
+/// Deeds in a containment of their own. All but the last prepare; the last one decides, unless an
+/// earlier one fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// In order.
+    pub deeds: Vec<Deed>,
+    /// What shows that the operation was let through.
+    pub passes: Passes,
+    /// Done after the deciding one, whatever came of it: stat(2) into the scratch area, which tells
+    /// what was reached, and tidying up.
+    pub after: Vec<Deed>,
+    /// Which numbers tell one object from another.
+    pub identity: Identity,
+}
+
+/// Which numbers tell one object from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Device and inode.
+    Object,
+    /// The inode alone: each instance of procfs has a device of its own, and the same inodes for
+    /// what is not about a process (`fs/proc/generic.c`).
+    Inode,
+}
+
+/// Which outcomes mean that every check was passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passes {
+    /// The deciding deed succeeds.
+    Success,
+    /// It succeeds, or fails with one of these: the last check, which the attempt is made to fail.
+    SuccessOr(Vec<u16>),
+    /// It succeeds with this answer.
+    Answer(u64),
+    /// It raises no signal.
+    NoSignal,
+    /// It is not refused: success, or any error but EPERM, EACCES, ENOSYS and those of families and
+    /// protocols that do not exist. For calls whose arguments are made to fail later.
+    NotRefused,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer of the deed that decided, and its place: the first that failed, or the last.
+    Answered {
+        /// Which deed.
+        deed: usize,
+        /// `-4095..0` is a negative errno.
+        answer: i64,
+        /// Device and inode of what was reached, where a deed afterwards asked.
+        object: Option<(u64, u64)>,
+    },
+    /// A signal came during this deed.
+    Signalled {
+        /// Which deed.
+        deed: usize,
+        /// The signal.
+        signal: Signal,
+    },
+    /// The process was killed, or ended by itself, during this deed.
+    Ended {
+        /// Which deed.
+        deed: usize,
+        /// An exit status, or 128 and a signal's number.
+        status: i32,
+    },
+    /// It took longer than the limit.
+    Late {
+        /// Which deed.
+        deed: usize,
+    },
+    /// There was no attempt: the containment or its surroundings failed.
+    Unmade(String),
+}
+
+impl Trial {
+    /// One call of an ABI by name, through its first entry; `None` where the ABI has no such call.
+    #[must_use]
+    pub fn call(abi: Abi, name: &str, args: Vec<Word>) -> Option<Self> {
+        Some(Self::of(vec![Deed::call(abi, name, args)?]))
+    }
+
+    /// These deeds, which pass with success.
+    #[must_use]
+    pub const fn of(deeds: Vec<Deed>) -> Self {
+        Self { deeds, passes: Passes::Success, after: Vec::new(), identity: Identity::Object }
+    }
+
+    /// With one more deed afterwards.
+    #[must_use]
+    pub fn then(mut self, after: Option<Deed>) -> Self {
+        self.after.extend(after);
+        self
+    }
+
+    /// Told apart by these numbers.
+    #[must_use]
+    pub fn by(self, identity: Identity) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// Whatever object is reached.
+    #[must_use]
+    pub fn anywhere(mut self) -> Self {
+        self.after.retain(|deed| !deed.writes_scratch());
+        self
+    }
+
+    /// With other signs of being let through.
+    #[must_use]
+    pub fn passing(self, passes: Passes) -> Self {
+        Self { passes, ..self }
+    }
+}
+
+impl Deed {
+    fn writes_scratch(&self) -> bool {
+        matches!(self, Self::Call { args, .. } if args.contains(&Word::Scratch(0)))
+    }
+
+    /// A call of an ABI by name, through its first entry.
+    #[must_use]
+    pub fn call(abi: Abi, name: &str, args: Vec<Word>) -> Option<Self> {
+        let number = table::by_name(abi, name)?.number | abi.bit();
+        let splits = matches!(name, "fork" | "vfork" | "clone" | "clone3");
+        Some(Self::Call { entry: entry(abi), number, args, splits })
+    }
+}
+
+/// The entry that every processor has for an ABI.
+#[must_use]
+pub const fn entry(abi: Abi) -> Entry {
+    match abi {
+        Abi::X86_64 | Abi::X32 => Entry::Syscall,
+        Abi::I386 => Entry::Int80,
+    }
+}
+
+impl Word {
+    /// A path or another string, with its final null byte.
+    #[must_use]
+    pub fn text(bytes: &[u8]) -> Self {
+        let mut bytes = bytes.to_vec();
+        bytes.push(0);
+        Self::Bytes(bytes)
+    }
+
+    /// A number, negative ones in two's complement.
+    #[must_use]
+    pub const fn number(value: i64) -> Self {
+        Self::Value(value as u64)
+    }
+}
+
+/// EPERM, EACCES, ENOSYS, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT.
+const REFUSALS: [u16; 7] = [1, 13, 38, 93, 94, 95, 97];
+
+impl Passes {
+    /// Whether an outcome shows that the operation was let through.
+    #[must_use]
+    pub fn has(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Answered { answer, .. } => match self {
+                Self::Success => errno(*answer).is_none(),
+                Self::SuccessOr(errnos) => errno(*answer).is_none_or(|errno| errnos.contains(&errno.0)),
+                Self::Answer(wanted) => *answer as u64 == *wanted,
+                Self::NoSignal => true,
+                Self::NotRefused => errno(*answer).is_none_or(|errno| !REFUSALS.contains(&errno.0)),
+            },
+            _ => false,
+        }
+    }
+}
+
+/// The error in a raw answer.
+#[must_use]
+pub const fn errno(answer: i64) -> Option<Errno> {
+    if answer < 0 && answer > -4096 { Some(Errno(-answer as u16)) } else { None }
+}
+
+/// The name of an errno, or its number.
+#[must_use]
+pub fn errno_name(errno: u16) -> String {
+    let named = table::errnos().iter().find(|known| known.value == i64::from(errno));
+    named.map_or_else(|| format!("errno {errno}"), |known| known.name.to_owned())
+}

@@ -1,0 +1,338 @@
+//! Records become events: those of one system call have one serial number and come one after the
+//! other, but not alone. Pure.
+
+use std::collections::BTreeMap;
+
+use ringfence_bpf::filter::Action;
+use ringfence_bpf::program::SeccompData;
+use ringfence_bpf::table::{self, Abi};
+
+use super::landlock::{self, Rules};
+use crate::event::gate::Gate;
+use crate::event::record::{Access, Body, Domain, Record, Seccomp, Syscall, serial::Serials};
+use crate::event::text::Text;
+use crate::event::{Account, Cause, Control, Event, Known, Operation, Process, SourceKind};
+
+/// `AUDIT_EOE`: the last record of an event.
+const END_OF_EVENT: u16 = 1320;
+/// How many events may be unfinished: those of as many processors.
+const MOST_OPEN: usize = 256;
+
+/// What is known so far.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    gate: Option<Gate>,
+    rules: Option<Rules>,
+    command: Option<u32>,
+    open: BTreeMap<u64, Open>,
+    /// The domains of the watched command, with what was seen and what the kernel counted.
+    domains: BTreeMap<u64, Counted>,
+    serials: Serials,
+    overruns: u64,
+    unreadable: u64,
+    account: Account,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    time_ms: u64,
+    accesses: Vec<Access>,
+    syscall: Option<Syscall>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counted {
+    seen: u64,
+    denials: Option<u64>,
+}
+
+impl Assembly {
+    pub(super) fn new(gate: Option<Gate>, rules: Option<Rules>) -> Self {
+        let covers = "what Landlock denies, and calls for which the filter kills, traps or logs";
+        Self {
+            gate,
+            rules,
+            command: None,
+            open: BTreeMap::new(),
+            domains: BTreeMap::new(),
+            serials: Serials::default(),
+            overruns: 0,
+            unreadable: 0,
+            account: Account::new(SourceKind::Audit, covers),
+        }
+    }
+
+    pub(super) fn watch(&mut self, command: u32) {
+        self.command = Some(command);
+    }
+
+    pub(super) fn ran_over(&mut self) {
+        self.overruns += 1;
+    }
+
+    pub(super) fn unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+
+    /// Whether the filter writes records of its own: where it kills, traps or logs.
+    pub(super) fn ends(&self) -> bool {
+        self.gate.as_ref().is_some_and(Gate::ends)
+    }
+
+    /// Whether every domain that was seen has ended.
+    pub(super) fn settled(&self) -> bool {
+        self.domains.values().all(|domain| domain.denials.is_some())
+    }
+
+    pub(super) fn add(&mut self, record: Record, give: &mut dyn FnMut(Event)) {
+        let Record { time_ms, serial, body } = record;
+        self.serials.see(serial);
+        match body {
+            // Recorded with the first denial, and before the end of that event.
+            Body::LandlockDomain(Domain::Allocated { domain, pid, .. }) if Some(pid) == self.command => {
+                self.domains.entry(domain).or_default();
+            }
+            Body::LandlockDomain(Domain::Deallocated { domain, denials }) => {
+                if let Some(counted) = self.domains.get_mut(&domain) {
+                    counted.denials = Some(denials);
+                }
+            }
+            Body::LandlockAccess(access) => {
+                let open = self.open.entry(serial).or_default();
+                open.time_ms = time_ms;
+                open.accesses.push(access);
+            }
+            Body::Syscall(syscall) => {
+                if let Some(open) = self.open.get_mut(&serial) {
+                    open.syscall = Some(syscall);
+                }
+            }
+            Body::Seccomp(seen) => self.seccomp(time_ms, &seen, give),
+            Body::Other(END_OF_EVENT) => self.close(serial, give),
+            Body::LandlockDomain(_) | Body::Avc(_) | Body::AppArmor(_) | Body::Other(_) => {}
+        }
+        while self.open.len() > MOST_OPEN {
+            let Some(oldest) = self.open.keys().next().copied() else { break };
+            self.close(oldest, give);
+        }
+    }
+
+    /// Events whose end never came.
+    pub(super) fn flush(&mut self, give: &mut dyn FnMut(Event)) {
+        let open: Vec<u64> = self.open.keys().copied().collect();
+        open.into_iter().for_each(|serial| self.close(serial, give));
+    }
+
+    fn close(&mut self, serial: u64, give: &mut dyn FnMut(Event)) {
+        let Some(open) = self.open.remove(&serial) else { return };
+        for access in open.accesses {
+            // Other programs restrict themselves as well.
+            let Some(counted) = self.domains.get_mut(&access.domain) else { continue };
+            counted.seen += 1;
+            self.account.seen += 1;
+            give(landlock::event(open.time_ms, &access, open.syscall.as_ref(), self.rules.as_ref()));
+        }
+    }
+
+    /// Only what the command's own process did is known to be ours.
+    fn seccomp(&mut self, time_ms: u64, seen: &Seccomp, give: &mut dyn FnMut(Event)) {
+        let told_elsewhere = matches!(seen.action, Action::UserNotif);
+        if told_elsewhere || Some(seen.pid) != self.command {
+            return;
+        }
+        self.account.seen += 1;
+        let data = SeccompData {
+            nr: seen.number,
+            arch: seen.arch,
+            instruction_pointer: seen.instruction_pointer,
+            args: [0; 6],
+        };
+        give(self.of_filter(time_ms, seen, &data));
+    }
+
+    /// The record has no arguments: what rules say is only a prediction, and none where a rule
+    /// looks at arguments.
+    fn of_filter(&self, time_ms: u64, seen: &Seccomp, data: &SeccompData) -> Event {
+        let unknown = || "the record has no arguments, and a rule for this call looks at them".to_owned();
+        let plain = self.gate.as_ref().map(|gate| gate.judge(data));
+        let other = self.gate.as_ref().map(|gate| gate.judge(&SeccompData { args: [u64::MAX; 6], ..*data }));
+        let judged = plain.filter(|plain| Some(plain) == other.as_ref());
+        let judged = judged.filter(|judged| same_action(judged.action, seen.action));
+        let errno = match seen.action {
+            Action::Errno(_) => Known::Unknown("the record does not say which errno".to_owned()),
+            _ => Known::Unknown("the call did not return".to_owned()),
+        };
+        let predicted_cause = |cause: Known<Cause>| match cause {
+            Known::Observed(cause) => Known::Predicted(cause),
+            other => other,
+        };
+        let (cause, line, remedy) = match judged {
+            Some(judged) => (predicted_cause(judged.cause), judged.line, judged.remedy),
+            None => (Known::Unknown(unknown()), Known::Unknown(unknown()), Known::Unknown(unknown())),
+        };
+        let operation = operation(seen.arch, seen.number);
+        let control = Known::Observed(Control::Seccomp);
+        let process = process(seen.pid, seen.command.clone());
+        Event { source: SourceKind::Audit, time_ms, process, operation, control, cause, line, errno, remedy }
+    }
+
+    pub(super) fn account(&self) -> Account {
+        let short =
+            |counted: &Counted| counted.denials.map_or(0, |denials| denials.saturating_sub(counted.seen));
+        let lost = self.domains.values().map(short).sum();
+        // With a domain known, its own count is exact; without one, its birth may have been missed.
+        let unsure = if !self.settled() {
+            Some("a Landlock domain has not ended yet, so its denials are not counted".to_owned())
+        } else if self.overruns + self.unreadable + self.serials.missing() > 0 && self.domains.is_empty() {
+            Some(format!(
+                "{} records of the whole host were not received, {} were unreadable",
+                self.serials.missing().max(self.overruns),
+                self.unreadable
+            ))
+        } else {
+            None
+        };
+        Account { lost, unsure, ..self.account.clone() }
+    }
+}
+
+fn same_action(a: Action, b: Action) -> bool {
+    std::mem::discriminant(&a) == std::mem::discriminant(&b)
+}
+
+/// A call by its number, without arguments.
+pub(super) fn operation(arch: u32, number: u32) -> Operation {
+    let data = SeccompData { nr: number, arch, ..SeccompData::default() };
+    let abi = Abi::of(&data);
+    let call = abi.and_then(|(abi, number)| table::by_number(abi, number)).map(|prototype| prototype.name);
+    Operation { call, abi: abi.map(|(abi, _)| abi), number, arguments: Vec::new() }
+}
+
+pub(super) fn process(pid: u32, command: Option<Text>) -> Process {
+    let command = match command {
+        Some(command) => Known::Observed(command),
+        None => Known::Unknown("the record has no name".to_owned()),
+    };
+    Process { pid: Some(pid), thread: pid, command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::record;
+
+    const ACCESS: &str = "domain=1ebe737a7 blockers=fs.make_dir path=\"/root\" dev=\"vda\" ino=1234";
+    const CALL: &str = "arch=c000003e syscall=83 success=no exit=-13 a0=7f6004111c40 a1=1ff a2=0 a3=0 items=0 ppid=2669 pid=2670 comm=\"mkdir\" exe=\"/usr/bin/mkdir\" key=(null)";
+    const BORN: &str =
+        "domain=1ebe737a7 status=allocated mode=enforcing pid=2670 uid=0 exe=\"/x\" comm=\"x\"";
+
+    struct Stream {
+        assembly: Assembly,
+        events: Vec<Event>,
+    }
+
+    impl Stream {
+        fn new() -> Self {
+            let mut assembly = Assembly::new(None, None);
+            assembly.watch(2670);
+            Self { assembly, events: Vec::new() }
+        }
+
+        fn record(&mut self, kind: u16, serial: u64, rest: &str) -> &mut Self {
+            let record = record::parse(kind, format!("audit(1.000:{serial}): {rest}").as_bytes()).unwrap();
+            self.assembly.add(record, &mut |event| self.events.push(event));
+            self
+        }
+
+        fn denial(&mut self, serial: u64) -> &mut Self {
+            self.record(record::LANDLOCK_ACCESS, serial, ACCESS).record(record::SYSCALL, serial, CALL);
+            self.record(END_OF_EVENT, serial, "")
+        }
+
+        fn born(&mut self, serial: u64) -> &mut Self {
+            self.record(record::LANDLOCK_DOMAIN, serial, BORN)
+        }
+
+        fn ended(&mut self, serial: u64, denials: u64) -> &mut Self {
+            let rest = format!("domain=1ebe737a7 status=deallocated denials={denials}");
+            self.record(record::LANDLOCK_DOMAIN, serial, &rest)
+        }
+    }
+
+    #[test]
+    fn records_of_one_call_become_one_event() {
+        let mut stream = Stream::new();
+        stream.born(1).denial(1).ended(2, 1);
+        let [event] = &stream.events[..] else { panic!("{:?}", stream.events) };
+        assert_eq!(event.operation.call, Some("mkdir"));
+        assert_eq!(event.errno, Known::Observed(13));
+        assert_eq!(event.control, Known::Observed(Control::Landlock));
+        assert_eq!(event.process.pid, Some(2670));
+        assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Complete);
+    }
+
+    #[test]
+    fn interleaved_events_are_kept_apart() {
+        let mut stream = Stream::new();
+        stream.born(1);
+        for kind in [record::LANDLOCK_ACCESS, record::SYSCALL, END_OF_EVENT] {
+            let rest = [ACCESS, CALL, ""]
+                [usize::from(kind == record::SYSCALL) + 2 * usize::from(kind == END_OF_EVENT)];
+            for serial in [4, 2, 3] {
+                stream.record(kind, serial, rest);
+            }
+        }
+        assert_eq!(stream.events.len(), 3);
+        assert_eq!(stream.assembly.serials.missing(), 0);
+    }
+
+    #[test]
+    fn denials_that_were_not_received_are_counted_by_the_kernel() {
+        let mut stream = Stream::new();
+        stream.born(1).denial(1).denial(2);
+        assert!(!stream.assembly.settled());
+        stream.ended(3, 7);
+        assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Missing(5));
+    }
+
+    #[test]
+    fn other_programs_are_not_ours() {
+        let mut stream = Stream::new();
+        stream.assembly.watch(9);
+        stream.born(1).denial(1).ended(2, 1);
+        assert_eq!(stream.events, []);
+        assert_eq!(stream.assembly.account().seen, 0);
+    }
+
+    #[test]
+    fn an_event_without_its_end_is_not_lost() {
+        let mut stream = Stream::new();
+        stream.born(1).record(record::LANDLOCK_ACCESS, 2, ACCESS);
+        let Stream { assembly, events } = &mut stream;
+        assembly.flush(&mut |event| events.push(event));
+        assert_eq!(events.len(), 1);
+        assert!(matches!(events[0].errno, Known::Predicted(13)));
+        assert_eq!(events[0].operation.call, None);
+    }
+
+    #[test]
+    fn what_ran_over_is_never_called_complete() {
+        let mut stream = Stream::new();
+        stream.assembly.ran_over();
+        assert!(matches!(stream.assembly.account().verdict(), crate::event::Verdict::Unsure(_)));
+        let mut stream = Stream::new();
+        stream.record(END_OF_EVENT, 1, "").record(END_OF_EVENT, 5, "");
+        assert!(matches!(stream.assembly.account().verdict(), crate::event::Verdict::Unsure(_)));
+    }
+
+    #[test]
+    fn unfinished_events_are_bounded() {
+        let mut stream = Stream::new();
+        stream.born(1);
+        for serial in 2..2 + 2 * MOST_OPEN as u64 {
+            stream.record(record::LANDLOCK_ACCESS, serial, ACCESS);
+        }
+        assert_eq!(stream.assembly.open.len(), MOST_OPEN);
+        assert_eq!(stream.events.len(), MOST_OPEN);
+    }
+}

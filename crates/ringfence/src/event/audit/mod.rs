@@ -1,0 +1,143 @@
+//! Records of the kernel's audit facility, from its multicast group: what Landlock denied, and
+//! where seccomp killed, trapped or logged. Beside a daemon, and without disturbing one.
+//!
+//! Needs `CAP_AUDIT_READ` in the first user namespace (netlink(7), audit's `audit_multicast_bind`).
+//! Landlock's records also need auditing to be on; this never turns it on.
+//!
+//! Loss is counted by whatever counts it: gaps in the serial numbers, a socket that ran over
+//! (`ENOBUFS`), and each Landlock domain's own count of its denials.
+
+mod assemble;
+mod landlock;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with, sockopt};
+
+use super::gate::Gate;
+use super::{Account, Event, Source};
+use assemble::Assembly;
+
+pub use landlock::Rules;
+
+/// `AUDIT_NLGRP_READLOG`, the first group.
+const READLOG: u32 = 1;
+/// What may wait in the socket: a million short records, so that a burst outlives a slow reader.
+const BUFFER: usize = 64 << 20;
+/// How many records are taken before signals and the terminal get their turn.
+const AT_ONCE: usize = 4096;
+/// `struct nlmsghdr`.
+const HEADER: usize = 16;
+/// How long the last records may take: the kernel ends a domain in a work queue of its own.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the record of a call that killed may take: a thread of the kernel's sends it.
+const SENDING: Duration = Duration::from_millis(100);
+
+/// A member of the group.
+#[derive(Debug)]
+pub struct Audit {
+    socket: OwnedFd,
+    assembly: Assembly,
+    room: Vec<u8>,
+}
+
+impl Audit {
+    /// Joins the group. `gate` and `rules` explain what is seen.
+    ///
+    /// # Errors
+    /// `EPERM` without the capability, `ECONNREFUSED` in another user namespace,
+    /// `EPROTONOSUPPORT` without an audit facility.
+    pub fn join(gate: Option<Gate>, rules: Option<Rules>) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::AUDIT))?;
+        // Without CAP_NET_ADMIN the buffer stays small: what then runs over is counted.
+        let _ = sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER);
+        bind(&socket, &SocketAddrNetlink::new(0, READLOG))?;
+        Ok(Self {
+            socket,
+            assembly: Assembly::new(gate, rules),
+            room: vec![0; HEADER + super::record::MAX + 1],
+        })
+    }
+
+    /// The command that is watched, by its process id in the first pid namespace.
+    pub fn watch(&mut self, command: u32) {
+        self.assembly.watch(command);
+    }
+
+    /// Takes the last records: waits for the end of each Landlock domain that was seen, but not
+    /// longer than two seconds. Where the filter may have killed the command, waits for a tenth of a
+    /// second in any case.
+    pub fn finish(&mut self, give: &mut dyn FnMut(Event)) {
+        let (deadline, sent) = (Instant::now() + PATIENCE, Instant::now() + SENDING);
+        loop {
+            self.take(give);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let sending = self.assembly.ends() && Instant::now() < sent;
+            if (self.assembly.settled() && !sending) || left.is_zero() {
+                break;
+            }
+            let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+            let wait = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+            let _ = poll(&mut fds, Some(&wait));
+        }
+        self.assembly.flush(give);
+    }
+
+    /// One message, or `None` where there is none now.
+    fn message(&mut self, give: &mut dyn FnMut(Event)) -> Option<()> {
+        match recvfrom(&self.socket, &mut self.room[..], RecvFlags::TRUNC) {
+            Ok((_, len, from)) => {
+                let kernel = from
+                    .and_then(|from| SocketAddrNetlink::try_from(from).ok())
+                    .is_some_and(|from| from.pid() == 0);
+                // Whatever another process sends to this socket is no record.
+                if kernel {
+                    self.record(len, give);
+                }
+                Some(())
+            }
+            Err(Errno::NOBUFS) => {
+                self.assembly.ran_over();
+                Some(())
+            }
+            Err(Errno::INTR) => Some(()),
+            Err(_) => None,
+        }
+    }
+
+    fn record(&mut self, len: usize, give: &mut dyn FnMut(Event)) {
+        let Some(message) = self.room.get(..len).filter(|message| message.len() >= HEADER) else {
+            self.assembly.unreadable();
+            return;
+        };
+        let kind = u16::from_ne_bytes([message[4], message[5]]);
+        match super::record::parse(kind, &message[HEADER..]) {
+            Ok(record) => self.assembly.add(record, give),
+            Err(_) => self.assembly.unreadable(),
+        }
+    }
+}
+
+impl Source for Audit {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
+    }
+
+    fn take(&mut self, give: &mut dyn FnMut(Event)) {
+        for _ in 0..AT_ONCE {
+            if self.message(give).is_none() {
+                return;
+            }
+        }
+    }
+
+    fn account(&self) -> Account {
+        self.assembly.account()
+    }
+}

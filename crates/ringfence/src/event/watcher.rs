@@ -1,0 +1,227 @@
+//! All sources of one run, beside the launcher: what they see goes into the journal and to a sink.
+
+use std::fmt::Debug;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use super::audit::{Audit, Rules};
+use super::gate::Gate;
+use super::notify::Notify;
+use super::{Account, Control, Event, Journal, Verdict};
+use crate::host::Host;
+use crate::launch;
+use crate::plan::Plan;
+use crate::policy::Policy;
+
+/// Something that reports denials.
+pub trait Source: Debug {
+    /// What is readable when there is something to take.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Gives whatever is there now. Does not wait for more.
+    fn take(&mut self, give: &mut dyn FnMut(Event));
+
+    /// What was seen, and what is known to be lost.
+    fn account(&self) -> Account;
+}
+
+/// Where each event goes as it comes.
+pub trait Sink: Debug {
+    /// Writes one.
+    ///
+    /// # Errors
+    /// The event is not written; the run counts it.
+    fn write(&mut self, event: &Event) -> io::Result<()>;
+}
+
+/// A control that nothing watches, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blind {
+    /// Which one.
+    pub control: Control,
+    /// Why nobody sees what it denies.
+    pub because: String,
+}
+
+/// What was seen in a run.
+#[derive(Debug)]
+pub struct Summary {
+    /// Each kind of denial.
+    pub journal: Journal,
+    /// What each source saw, and what it knows to have missed.
+    pub accounts: Vec<Account>,
+    /// Events that the sink did not take.
+    pub unwritten: u64,
+    /// What nobody watched.
+    pub blind: Vec<Blind>,
+}
+
+/// Sees what is denied while a plan is carried out.
+#[derive(Debug)]
+pub struct Watcher<'s> {
+    notify: Option<Notify>,
+    audit: Option<Audit>,
+    blind: Vec<Blind>,
+    init: Option<i32>,
+    told: Told<'s>,
+}
+
+/// Where events go.
+#[derive(Debug)]
+struct Told<'s> {
+    journal: Journal,
+    sink: Option<&'s mut dyn Sink>,
+    unwritten: u64,
+}
+
+impl<'s> Watcher<'s> {
+    /// For a plan of this policy. Uses whatever sources this caller may use on this host.
+    #[must_use]
+    pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
+        let gate = Gate::new(&plan.gate, policy);
+        let rules = plan.landlock.clone().map(|model| Rules { model, policy: policy.clone() });
+        let mut blind = vec![
+            unwatched(Control::Mount, "no source reports files that are hidden or read-only in the view"),
+            unwatched(Control::Credential, "no source reports permission bits and capabilities"),
+            unwatched(Control::Limit, "no source reports limits that are reached"),
+        ];
+        let landlock = rules.is_some();
+        let audit = match join(host, gate.clone(), rules) {
+            Ok(audit) => {
+                if let (true, Some(why)) = (landlock, silent(host)) {
+                    blind.push(unwatched(Control::Landlock, &why));
+                }
+                Some(audit)
+            }
+            Err(why) => {
+                if landlock {
+                    blind.push(unwatched(Control::Landlock, &why));
+                }
+                None
+            }
+        };
+        blind.sort_by_key(|blind| blind.control);
+        let notify = gate.filter(|_| plan.listens()).map(Notify::new);
+        let told = Told { journal: Journal::default(), sink, unwritten: 0 };
+        Self { notify, audit, blind, init: None, told }
+    }
+
+    /// What was seen and what may be missing, once the command has ended. Waits for the last
+    /// records, two seconds at most.
+    #[must_use]
+    pub fn finish(mut self) -> Summary {
+        if let Some(audit) = &mut self.audit {
+            audit.finish(&mut |event| self.told.take(event));
+        }
+        let accounts = self.sources().map(Source::account).collect();
+        let Told { journal, unwritten, .. } = self.told;
+        Summary { journal, accounts, unwritten, blind: self.blind }
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &dyn Source> {
+        let notify = self.notify.iter().map(|source| source as &dyn Source);
+        notify.chain(self.audit.iter().map(|source| source as &dyn Source))
+    }
+
+    /// The command is the init's only child when its filter stands.
+    fn find_command(&mut self) {
+        let (Some(audit), Some(init)) = (&mut self.audit, self.init) else { return };
+        let children =
+            std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap_or_default();
+        if let Some(command) = children.split_ascii_whitespace().next().and_then(|pid| pid.parse().ok()) {
+            audit.watch(command);
+            self.init = None;
+        }
+    }
+}
+
+impl Told<'_> {
+    fn take(&mut self, event: Event) {
+        if let Some(sink) = &mut self.sink
+            && sink.write(&event).is_err()
+        {
+            self.unwritten += 1;
+        }
+        self.journal.add(event);
+    }
+}
+
+impl Summary {
+    /// How many denials were seen.
+    #[must_use]
+    pub fn denials(&self) -> u64 {
+        self.journal.listed().iter().map(|kind| kind.count).sum::<u64>() + self.journal.unlisted()
+    }
+
+    /// Whether every denial of every control was seen and written.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        let whole = self.accounts.iter().all(|account| account.verdict() == Verdict::Complete);
+        self.blind.is_empty() && self.unwritten == 0 && whole
+    }
+}
+
+impl launch::Observer for Watcher<'_> {
+    fn init(&mut self, pid: i32) {
+        self.init = Some(pid);
+    }
+
+    fn listener(&mut self, listener: OwnedFd) {
+        self.find_command();
+        if let Some(notify) = &mut self.notify {
+            notify.listen(listener);
+        }
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.sources().filter_map(Source::descriptor).collect()
+    }
+
+    fn look(&mut self) {
+        self.find_command();
+        let Self { notify, audit, told, .. } = self;
+        let mut give = |event: Event| told.take(event);
+        if let Some(notify) = notify {
+            notify.take(&mut give);
+        }
+        if let Some(audit) = audit {
+            audit.take(&mut give);
+        }
+    }
+}
+
+fn unwatched(control: Control, because: &str) -> Blind {
+    Blind { control, because: because.to_owned() }
+}
+
+/// The kernel's records, where this caller gets them and their process ids mean something here.
+fn join(host: &Host, gate: Option<Gate>, rules: Option<Rules>) -> Result<Audit, String> {
+    // `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
+    const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+    if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
+        return Err(
+            "audit's records name processes of the first pid namespace, and this is another".to_owned()
+        );
+    }
+    Audit::join(gate, rules).map_err(|error| match error.raw_os_error() {
+        Some(1) => "its records are in audit's, which takes CAP_AUDIT_READ to see".to_owned(),
+        Some(93 | 97) => "the kernel has no audit facility".to_owned(),
+        _ => format!("audit's records cannot be read: {error}"),
+    })
+}
+
+/// Why the kernel writes no record of what Landlock denies.
+fn silent(host: &Host) -> Option<String> {
+    const SINCE: u32 = 7;
+    let (abi, status) = (host.landlock().value.abi, &host.audit().value.status);
+    match status.known() {
+        _ if abi < SINCE => {
+            Some(format!("the kernel records its denials from ABI {SINCE} on; this is {abi}"))
+        }
+        Some(status) if status.enabled == 0 => {
+            Some("auditing is off, so the kernel records none: `auditctl -e 1` turns it on".to_owned())
+        }
+        Some(_) => None,
+        None => Some("whether auditing is on is not known to this caller".to_owned()),
+    }
+}

@@ -1,0 +1,164 @@
+//! The way of an operation through the gate, control by control in the kernel's order: predicted
+//! from the plan, without trying anything. Pure.
+//!
+//! What is not modelled is said to be unknown: permission bits, other LSMs, limits, and what a call
+//! checks by itself.
+
+mod call;
+mod file;
+mod peer;
+
+use super::gate::{Gate, line};
+use super::logged::{self, Logged};
+use super::{Cause, Control, Known, Line, Remedy};
+use crate::host::Host;
+use crate::operation::Operation;
+use crate::plan::Plan;
+use crate::policy::{Origin, Policy};
+use ringfence_bpf::filter::Action;
+use ringfence_bpf::program::SeccompData;
+use ringfence_bpf::table::Abi;
+
+pub use file::Found;
+
+/// What the ways are predicted from.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'m> {
+    /// The plan.
+    pub plan: &'m Plan<'m>,
+    /// What it was compiled from.
+    pub policy: &'m Policy,
+    /// The host that it was compiled for.
+    pub host: &'m Host,
+}
+
+/// One way: an operation by one call and ABI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The call or the operation.
+    pub what: String,
+    /// The way through the gate.
+    pub abi: Abi,
+    /// Each control, in the order in which the kernel asks.
+    pub stops: Vec<Stop>,
+}
+
+/// One control on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Which one.
+    pub control: Control,
+    /// What it says.
+    pub answer: Answer,
+    /// What it looked at, in words.
+    pub about: String,
+    /// Why it denies.
+    pub cause: Option<Cause>,
+    /// The policy line behind it.
+    pub line: Option<Line>,
+    /// What would make it allow.
+    pub remedy: Option<Known<Remedy>>,
+    /// Whether a denial leaves a record.
+    pub logged: Option<Logged>,
+}
+
+/// What a control says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It lets it pass.
+    Allows,
+    /// It denies with this errno.
+    Denies(u16),
+    /// It ends the process or the thread.
+    Kills,
+    /// It sends SIGSYS.
+    Traps,
+    /// Not modelled.
+    Unknown,
+}
+
+impl Answer {
+    /// Whether the operation ends here.
+    #[must_use]
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Denies(_) | Self::Kills | Self::Traps)
+    }
+}
+
+impl Way {
+    /// The first control that denies, and the answer that the program gets.
+    #[must_use]
+    pub fn denied_by(&self) -> Option<&Stop> {
+        self.stops.iter().find(|stop| stop.answer.stops())
+    }
+
+    /// How many controls deny it, each by itself.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.stops.iter().filter(|stop| stop.answer.stops()).count()
+    }
+}
+
+impl Stop {
+    fn new(control: Control, answer: Answer, about: impl Into<String>) -> Self {
+        Self { control, answer, about: about.into(), cause: None, line: None, remedy: None, logged: None }
+    }
+}
+
+/// Every way of an operation. `found` answers what a path leads to on this host.
+#[must_use]
+pub fn ways(
+    model: &Model<'_>,
+    operation: &Operation,
+    found: &dyn Fn(&crate::policy::model::PathSpec) -> Found,
+) -> Vec<Way> {
+    match operation {
+        Operation::Call(rule) => call::ways(model, rule),
+        Operation::File(access, path) => vec![file::way(model, *access, &found(path))],
+        Operation::Connect { transport, address, port } => {
+            vec![peer::connect(model, *transport, *address, *port)]
+        }
+        Operation::ConnectUnix(path) => vec![peer::connect_unix(model, &found(path))],
+        Operation::Bind { transport, port } => vec![peer::bind(model, *transport, *port)],
+        Operation::Capability(capability) => vec![call::capability(model, *capability)],
+        Operation::SignalHost => vec![peer::signal(model)],
+    }
+}
+
+impl Model<'_> {
+    fn line(&self, at: Option<Origin>) -> Option<Line> {
+        at.map(|at| line(self.policy, at))
+    }
+
+    fn gate(&self) -> Option<Gate> {
+        Gate::new(&self.plan.gate, self.policy)
+    }
+
+    /// What the filter says of a call of x86_64 by its name and registers.
+    fn filter(&self, name: &str, args: [u64; 6]) -> Option<Stop> {
+        let number = ringfence_bpf::table::call(name)?.number(Abi::X86_64)?;
+        let data = SeccompData { nr: number, arch: Abi::X86_64.audit_arch(), instruction_pointer: 0, args };
+        self.gate().map(|gate| self.judged(&gate, &data, name))
+    }
+
+    fn judged(&self, gate: &Gate, data: &SeccompData, about: &str) -> Stop {
+        let judgement = gate.judge(data);
+        let (answer, action) = match judgement.action {
+            Action::Allow => (Answer::Allows, logged::Action::Allow),
+            Action::Log => (Answer::Allows, logged::Action::Log),
+            Action::Errno(errno) => (Answer::Denies(errno), logged::Action::Errno),
+            Action::KillProcess | Action::KillThread => (Answer::Kills, logged::Action::Kill),
+            Action::Trap(_) => (Answer::Traps, logged::Action::Trap),
+            Action::UserNotif => (Answer::Unknown, logged::Action::Notify),
+            Action::Trace(_) => (Answer::Unknown, logged::Action::Trace),
+        };
+        let mut stop = Stop::new(Control::Seccomp, answer, about);
+        if answer.stops() {
+            stop.cause = judgement.cause.value().cloned();
+            stop.line = judgement.line.value().cloned();
+            stop.remedy = Some(judgement.remedy);
+            stop.logged = Some(logged::seccomp(action, self.plan.gate.log, self.host));
+        }
+        stop
+    }
+}

@@ -1,0 +1,23 @@
+//! Who is told of denials while a command runs. What is made of them is decided elsewhere.
+
+use std::fmt::Debug;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+/// How many descriptors an observer may have looked after: one for each of its sources.
+pub const DESCRIPTORS: usize = 4;
+
+/// Attends to denials beside the launcher, in the launcher's one thread: nothing here may wait long,
+/// since signals, terminal and wall time wait meanwhile.
+pub trait Observer: Debug {
+    /// The init of the command, before it has done anything.
+    fn init(&mut self, pid: i32);
+
+    /// The listener of the plan's filter: from now on, each denied call waits for its answer.
+    fn listener(&mut self, listener: OwnedFd);
+
+    /// What is readable when there is something to see: [`DESCRIPTORS`] at most.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// Sees to whatever is there now. Does not wait for more.
+    fn look(&mut self);
+}

@@ -1,0 +1,338 @@
+//! Denials for people, and as JSON lines for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::event::{
+    Account, Argument, Blind, Cause, Event, Known, Line, Listed, Remedy, Setting, SourceKind, Summary, Value,
+    Verdict,
+};
+
+/// Raised when a field changes its meaning or goes away.
+const VERSION: u32 = 1;
+
+/// How many kinds of denial people get to see.
+const MOST_SHOWN: usize = 20;
+
+#[derive(Serialize)]
+struct Record<'e> {
+    version: u32,
+    kind: &'static str,
+    time_ms: u64,
+    source: &'static str,
+    process: Process,
+    operation: Operation<'e>,
+    control: Part<String>,
+    cause: Part<&'static str>,
+    policy: Part<Place<'e>>,
+    errno: Part<String>,
+    remedy: Part<Remedies>,
+}
+
+#[derive(Serialize)]
+struct Process {
+    pid: Option<u32>,
+    thread: u32,
+    command: Part<String>,
+}
+
+#[derive(Serialize)]
+struct Operation<'e> {
+    text: String,
+    call: Option<&'static str>,
+    abi: Option<&'static str>,
+    number: u32,
+    arguments: Vec<Named<'e>>,
+}
+
+#[derive(Serialize)]
+struct Named<'e> {
+    name: &'e str,
+    value: String,
+    kind: &'static str,
+}
+
+/// A value and how it is known.
+#[derive(Serialize)]
+#[serde(tag = "known", rename_all = "lowercase")]
+pub(super) enum Part<T> {
+    Observed { value: T },
+    Predicted { value: T },
+    Unknown { because: String },
+}
+
+#[derive(Serialize)]
+pub(super) struct Place<'e> {
+    file: &'e str,
+    line: Option<usize>,
+    text: &'e str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Remedies {
+    settings: Vec<Change>,
+    words: String,
+}
+
+#[derive(Serialize)]
+struct Change {
+    key: &'static str,
+    value: String,
+    flag: String,
+    line: String,
+}
+
+#[derive(Serialize)]
+struct Ending<'s> {
+    version: u32,
+    kind: &'static str,
+    denials: u64,
+    unwritten: u64,
+    complete: bool,
+    sources: Vec<Sourced>,
+    unwatched: Vec<Unwatched<'s>>,
+}
+
+#[derive(Serialize)]
+struct Sourced {
+    source: &'static str,
+    covers: &'static str,
+    seen: u64,
+    lost: u64,
+    verdict: String,
+}
+
+#[derive(Serialize)]
+struct Unwatched<'s> {
+    control: &'static str,
+    because: &'s str,
+}
+
+/// One event as one line of JSON, with its newline. Names that the program chose are escaped as
+/// [`crate::event::text::Text`] shows them.
+#[must_use]
+pub fn json_line(event: &Event) -> String {
+    let operation = &event.operation;
+    let record = Record {
+        version: VERSION,
+        kind: "ringfence.event",
+        time_ms: event.time_ms,
+        source: source(event.source),
+        process: Process {
+            pid: event.process.pid,
+            thread: event.process.thread,
+            command: part(&event.process.command, ToString::to_string),
+        },
+        operation: Operation {
+            text: operation.to_string(),
+            call: operation.call,
+            abi: operation.abi.map(|abi| abi.name()),
+            number: operation.number,
+            arguments: operation.arguments.iter().map(named).collect(),
+        },
+        control: part(&event.control, |control| control.name().to_owned()),
+        cause: part(&event.cause, cause_name),
+        policy: part(&event.line, place),
+        errno: part(&event.errno, |errno| errno_name(*errno)),
+        remedy: part(&event.remedy, remedies),
+    };
+    // Nothing in the record can fail to serialise: strings, numbers and lists of them.
+    serde_json::to_string(&record).unwrap_or_default() + "\n"
+}
+
+/// The last line of a run's events: what was seen, and what may be missing.
+#[must_use]
+pub fn json_summary(summary: &Summary) -> String {
+    let sourced = |account: &Account| Sourced {
+        source: source(account.source),
+        covers: account.covers,
+        seen: account.seen,
+        lost: account.lost,
+        verdict: verdict_words(&account.verdict()),
+    };
+    let ending = Ending {
+        version: VERSION,
+        kind: "ringfence.summary",
+        denials: summary.denials(),
+        unwritten: summary.unwritten,
+        complete: summary.complete(),
+        sources: summary.accounts.iter().map(sourced).collect(),
+        unwatched: summary
+            .blind
+            .iter()
+            .map(|blind| Unwatched { control: blind.control.name(), because: &blind.because })
+            .collect(),
+    };
+    serde_json::to_string(&ending).unwrap_or_default() + "\n"
+}
+
+/// A run's denials for people, each kind once, and what may be missing.
+#[must_use]
+pub fn human(summary: &Summary) -> String {
+    let mut text = String::new();
+    let _ = match summary.denials() {
+        0 => writeln!(text, "no denials seen"),
+        1 => writeln!(text, "1 denial"),
+        many => writeln!(text, "{many} denials"),
+    };
+    let listed = summary.journal.listed();
+    for kind in listed.iter().take(MOST_SHOWN) {
+        one(&mut text, kind);
+    }
+    let hidden: u64 = listed.iter().skip(MOST_SHOWN).map(|kind| kind.count).sum();
+    let hidden = hidden + summary.journal.unlisted();
+    if hidden > 0 {
+        let _ = writeln!(text, "  and {hidden} more; --events FILE writes each of them");
+    }
+    for account in &summary.accounts {
+        let _ = writeln!(
+            text,
+            "  {}: {}, {} seen ({})",
+            source(account.source),
+            verdict_words(&account.verdict()),
+            account.seen,
+            account.covers
+        );
+    }
+    if summary.unwritten > 0 {
+        let _ = writeln!(text, "  {} were not written to the file of events", summary.unwritten);
+    }
+    for Blind { control, because } in &summary.blind {
+        let _ = writeln!(text, "  not watched: {}: {because}", control.name());
+    }
+    text
+}
+
+fn one(text: &mut String, kind: &Listed) {
+    let event = &kind.first;
+    let errno = match &event.errno {
+        Known::Observed(errno) => format!(" = {}", errno_name(*errno)),
+        Known::Predicted(errno) => format!(" = {} (predicted)", errno_name(*errno)),
+        Known::Unknown(_) => String::new(),
+    };
+    let times = if kind.count == 1 { String::new() } else { format!(", {} times", kind.count) };
+    let command = event.process.command.value().map_or_else(String::new, |name| format!("{name} "));
+    let pid = event.process.pid.unwrap_or(event.process.thread);
+    let _ = writeln!(text, "  {}{errno}  [{command}{pid}{times}]", event.operation);
+    let control = event.control.value().map_or("an unknown control", |control| control.name());
+    let cause = match &event.cause {
+        Known::Observed(cause) => cause_words(cause),
+        Known::Predicted(cause) => format!("{} (predicted)", cause_words(cause)),
+        Known::Unknown(why) => format!("unknown why: {why}"),
+    };
+    let line = match &event.line {
+        Known::Observed(line) => format!(", {}", line_words(line)),
+        Known::Predicted(line) => format!(", {} (predicted)", line_words(line)),
+        Known::Unknown(_) => String::new(),
+    };
+    let _ = writeln!(text, "    denied by {control}: {cause}{line}");
+    let _ = match &event.remedy {
+        Known::Observed(remedy) => writeln!(text, "    allowed by: {}", remedy_words(remedy)),
+        Known::Predicted(remedy @ Remedy::None(_)) => writeln!(text, "    {}", remedy_words(remedy)),
+        Known::Predicted(remedy) => {
+            writeln!(text, "    would be allowed by (predicted): {}", remedy_words(remedy))
+        }
+        Known::Unknown(why) => writeln!(text, "    unknown what would allow it: {why}"),
+    };
+}
+
+pub(super) fn part<'e, T, U>(known: &'e Known<T>, show: impl FnOnce(&'e T) -> U) -> Part<U> {
+    match known {
+        Known::Observed(value) => Part::Observed { value: show(value) },
+        Known::Predicted(value) => Part::Predicted { value: show(value) },
+        Known::Unknown(why) => Part::Unknown { because: why.clone() },
+    }
+}
+
+fn named(argument: &Argument) -> Named<'_> {
+    let kind = match argument.value {
+        Value::Word(_) => "word",
+        Value::String(_) => "string",
+        Value::Address(_) => "address",
+        Value::Pointer(_) => "pointer",
+        Value::Unread(..) => "unread",
+    };
+    Named { name: argument.name, value: argument.value.to_string(), kind }
+}
+
+pub(super) fn place(line: &Line) -> Place<'_> {
+    Place { file: &line.file, line: line.number, text: &line.text }
+}
+
+pub(super) fn remedies(remedy: &Remedy) -> Remedies {
+    let change = |setting: &Setting| Change {
+        key: setting.key,
+        value: setting.value.clone(),
+        flag: setting.flag(),
+        line: setting.line(),
+    };
+    let settings = match remedy {
+        Remedy::Settings(settings) => settings.iter().map(change).collect(),
+        Remedy::Remove | Remedy::None(_) => Vec::new(),
+    };
+    Remedies { settings, words: remedy_words(remedy) }
+}
+
+pub(super) fn remedy_words(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::Settings(settings) => settings.iter().map(Setting::flag).collect::<Vec<_>>().join(" "),
+        Remedy::Remove => "removing that line".to_owned(),
+        Remedy::None(why) => format!("nothing allows it: {why}"),
+    }
+}
+
+pub(super) fn line_words(line: &Line) -> String {
+    match line.number {
+        Some(number) => format!("{}:{number}: {}", line.file, line.text),
+        None => format!("{}: {}", line.file, line.text),
+    }
+}
+
+fn source(source: SourceKind) -> &'static str {
+    match source {
+        SourceKind::Notify => "seccomp-notify",
+        SourceKind::Audit => "audit",
+    }
+}
+
+pub(super) fn cause_name(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::DenyRule => "deny-rule",
+        Cause::NotAllowed => "not-allowed",
+        Cause::OtherArguments => "other-arguments",
+        Cause::UnknownCall => "unknown-call",
+        Cause::ClosedAbi => "closed-abi",
+        Cause::Network => "network",
+        Cause::SharedTerminal => "shared-terminal",
+        Cause::NestedUserNamespace => "nested-user-namespace",
+        Cause::MissingRight(_) => "missing-right",
+    }
+}
+
+pub(super) fn cause_words(cause: &Cause) -> String {
+    match cause {
+        Cause::DenyRule => "a rule denies it",
+        Cause::NotAllowed => "no rule of syscalls.allow names it",
+        Cause::OtherArguments => "it is allowed with other arguments only",
+        Cause::UnknownCall => "the tables do not know its number",
+        Cause::ClosedAbi => "this way through the gate is closed",
+        Cause::Network => "the network is restricted",
+        Cause::SharedTerminal => "the terminal is shared",
+        Cause::NestedUserNamespace => "it could make a user namespace",
+        Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
+    }
+    .to_owned()
+}
+
+fn verdict_words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Complete => "complete".to_owned(),
+        Verdict::Missing(missing) => format!("incomplete, {missing} missing"),
+        Verdict::Unsure(why) => format!("unsure: {why}"),
+    }
+}
+
+pub(super) fn errno_name(errno: u16) -> String {
+    crate::event::text::errno(errno).map_or_else(|| format!("errno {errno}"), str::to_owned)
+}

@@ -1,0 +1,60 @@
+//! The processor's rings: privileged instructions trap.
+
+use super::{Claim, PROTECTION, Scene, Test};
+use crate::control::trial::{Deed, Instruction, Passes, Trial};
+use crate::verify::{Intent, Part, Reference};
+
+const PRIVILEGED: [(&str, Instruction); 23] = [
+    ("cli", Instruction::Cli),
+    ("sti", Instruction::Sti),
+    ("hlt", Instruction::Hlt),
+    ("in", Instruction::In),
+    ("out", Instruction::Out),
+    ("mov-from-cr0", Instruction::ReadCr0),
+    ("mov-to-cr0", Instruction::WriteCr0),
+    ("mov-from-cr3", Instruction::ReadCr3),
+    ("mov-from-cr4", Instruction::ReadCr4),
+    ("mov-to-cr4", Instruction::WriteCr4),
+    ("mov-from-dr7", Instruction::ReadDr7),
+    ("rdmsr", Instruction::Rdmsr),
+    ("wrmsr", Instruction::Wrmsr),
+    ("lgdt", Instruction::Lgdt),
+    ("lidt", Instruction::Lidt),
+    ("lldt", Instruction::Lldt),
+    ("ltr", Instruction::Ltr),
+    ("lmsw", Instruction::Lmsw),
+    ("clts", Instruction::Clts),
+    ("invd", Instruction::Invd),
+    ("wbinvd", Instruction::Wbinvd),
+    ("invlpg", Instruction::Invlpg),
+    ("swapgs", Instruction::Swapgs),
+];
+
+/// The two that UMIP stops and the kernel does not emulate before 5.10 say nothing beyond it; the
+/// other three the kernel emulates with constants (`arch/x86/kernel/umip.c`).
+const UMIP: [(&str, Instruction); 2] = [("sldt", Instruction::Sldt), ("str", Instruction::Str)];
+
+pub(super) fn claims(scene: &Scene) -> Vec<Claim> {
+    let mut all: Vec<Claim> = PRIVILEGED.iter().map(|(name, instruction)| trap(name, *instruction)).collect();
+    all.extend(UMIP.iter().map(|(name, instruction)| umip(name, *instruction, scene)));
+    all
+}
+
+fn trap(name: &str, instruction: Instruction) -> Claim {
+    let trial = Trial::of(vec![Deed::Instruction(instruction)]).passing(Passes::NoSignal);
+    // Ring 0 is nowhere to be tried from: what must pass is an instruction that is not privileged.
+    let test = Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainInstruction] };
+    Claim::new(Part::Cpu, Intent::Deny, name, format!("instruction {name}"), test)
+        .route("ring 3")
+        .because("a privileged instruction must trap, or the kernel is no kernel")
+        .see(&["iopl(2)", PROTECTION])
+}
+
+fn umip(name: &str, instruction: Instruction, scene: &Scene) -> Claim {
+    if scene.umip {
+        return Claim { intent: Intent::Tell, ..trap(name, instruction) }
+            .because("tells where the kernel keeps its tables, unless UMIP stops or emulates it");
+    }
+    let why = "this processor has no UMIP, so the instruction is not privileged".to_owned();
+    Claim::new(Part::Cpu, Intent::Tell, name, format!("instruction {name}"), Test::Not(why)).route("ring 3")
+}

@@ -1,0 +1,81 @@
+//! Who the program is: capabilities absent or present, no_new_privs.
+
+use super::{Claim, ESCAPE, PROTECTION, unmasked, whole};
+use crate::control::Control;
+use crate::control::credential::attempt;
+use crate::policy::model::Capability;
+use crate::verify::{Intent, Part, Subject};
+
+/// linux/capability.h up to CAP_CHECKPOINT_RESTORE.
+const LAST: u8 = 40;
+
+pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
+    let process = &subject.policy.process;
+    let kept = |number: u8| process.capabilities.iter().find(|kept| kept.value.0 == number);
+    let at = super::origin_of(&process.capabilities).unwrap_or(process.no_new_privs.at);
+    let mut all = Vec::new();
+    for number in 0..=LAST {
+        let name = Capability(number).name();
+        let Some(trial) = attempt::permitted(number) else { continue };
+        let (intent, at, reason) = match kept(number) {
+            Some(kept) => (Intent::Allow, kept.at, "process.capabilities keeps it"),
+            None => (Intent::Deny, at, "process.capabilities does not keep it"),
+        };
+        let id = format!("permitted/{name}");
+        // A filter may refuse capset(2) itself, which would say nothing about the set.
+        let test = unmasked(trial, &[Control::Seccomp]);
+        let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
+        all.push(
+            claim
+                .route("capset(2) to it alone, without the filter")
+                .at(at)
+                .because(reason)
+                .see(&["capabilities(7)", PROTECTION]),
+        );
+    }
+    for need in attempt::needs() {
+        if kept(need.capability).is_some() {
+            continue;
+        }
+        let name = Capability(need.capability).name();
+        let id = format!("operation/{}", need.operation);
+        let claim = Claim::new(Part::Credential, Intent::Deny, id, need.operation, whole(need.trial));
+        let reason = format!("it needs {name}, which process.capabilities does not keep");
+        all.push(claim.route("x86_64 by syscall").at(at).because(reason).see(&["capabilities(7)", ESCAPE]));
+    }
+    if let Some(trial) = attempt::root_is_special() {
+        let test = unmasked(trial, &[Control::Seccomp]);
+        all.push(
+            Claim::new(
+                Part::Credential,
+                Intent::Deny,
+                "root-is-special",
+                "capabilities by user 0 at execve",
+                test,
+            )
+            .route("prctl(PR_GET_SECUREBITS), without the filter")
+            .at(at)
+            .because("process.capabilities lists all that the program may have")
+            .see(&["capabilities(7)", PROTECTION]),
+        );
+    }
+    if process.no_new_privs.value
+        && let Some(trial) = attempt::new_privileges()
+    {
+        let test = unmasked(trial, &[Control::Seccomp]);
+        all.push(
+            Claim::new(
+                Part::Credential,
+                Intent::Deny,
+                "new-privileges",
+                "privilege by set-user-ID programs",
+                test,
+            )
+            .route("prctl(PR_GET_NO_NEW_PRIVS), without the filter")
+            .at(process.no_new_privs.at)
+            .because("process.no_new_privs = true")
+            .see(&["prctl(2)", PROTECTION]),
+        );
+    }
+    all
+}

@@ -1,0 +1,172 @@
+//! Claims: what a policy says, one by one, with how each is tried.
+
+mod calls;
+mod cpu;
+mod credential;
+mod expect;
+mod file;
+mod gate;
+mod known;
+mod limit;
+mod namespace;
+mod network;
+
+use super::{Claim, Intent, Part, Reference, Subject, Test};
+use crate::control::Control;
+use crate::control::trial::{Entry, Trial};
+use crate::policy::model::SyscallMode;
+use crate::policy::{At, Diagnostics, Origin};
+
+pub use known::KNOWN_BUGS;
+
+/// Failure to protect: <https://cwe.mitre.org/data/definitions/693.html>.
+const PROTECTION: &str = "CWE-693";
+/// Escape to host: <https://attack.mitre.org/techniques/T1611/>.
+const ESCAPE: &str = "ATT&CK T1611";
+
+/// What the caller knows of this machine.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The entries that exist here.
+    pub entries: Vec<Entry>,
+    /// A process outside, which stays: this one.
+    pub process: u32,
+    /// Whether the processor has user-mode instruction prevention.
+    pub umip: bool,
+    /// A descriptor of this process that a contained one must not have.
+    pub descriptor: i32,
+    /// A TCP port of 127.0.0.1 on which somebody listens outside.
+    pub port: Option<u16>,
+    /// The name of an abstract Unix socket on which somebody listens outside, without its null byte.
+    pub abstract_name: Option<String>,
+}
+
+/// Every claim of a subject.
+///
+/// # Errors
+/// What is wrong with the operations of `[[expect]]`.
+pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagnostics> {
+    let mut all = expect::claims(subject, scene)?;
+    all.extend(cpu::claims(scene));
+    all.extend(gate::claims(subject, scene));
+    all.extend(credential::claims(subject));
+    all.extend(namespace::claims(subject, scene));
+    all.extend(file::claims(subject));
+    all.extend(network::claims(subject, scene));
+    all.extend(limit::claims(subject));
+    all.extend(known::claims(subject, scene));
+    all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
+    all.dedup_by(|a, b| a.id == b.id);
+    Ok(all)
+}
+
+impl Claim {
+    fn new(
+        part: Part,
+        intent: Intent,
+        id: impl Into<String>,
+        operation: impl Into<String>,
+        test: Test,
+    ) -> Self {
+        Self {
+            id: format!("{}/{}", part.name(), id.into()),
+            part,
+            intent,
+            operation: operation.into(),
+            route: String::new(),
+            at: None,
+            reason: String::new(),
+            references: Vec::new(),
+            depth: None,
+            test,
+        }
+    }
+
+    fn route(self, route: impl Into<String>) -> Self {
+        Self { route: route.into(), ..self }
+    }
+
+    fn at(self, at: Origin) -> Self {
+        Self { at: Some(at), ..self }
+    }
+
+    fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
+    fn see(mut self, references: &[&str]) -> Self {
+        self.references.extend(references.iter().map(|&reference| reference.to_owned()));
+        self
+    }
+}
+
+/// Tried in the whole containment, with a control outside or in the namespaces alone.
+fn whole(trial: Trial) -> Test {
+    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside, Reference::Namespaces] }
+}
+
+/// Tried in the whole containment, with a control outside.
+fn against_outside(trial: Trial) -> Test {
+    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside] }
+}
+
+/// Tried in the whole containment, with a control as the same user without capabilities: permission
+/// bits hold outside as well, and are not the policy's.
+fn as_plain_user(trial: Trial) -> Test {
+    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainUser] }
+}
+
+/// Tried with rooms left out that would mask the one that is meant.
+fn unmasked(trial: Trial, without: &[Control]) -> Test {
+    Test::Trial {
+        trial,
+        without: without.to_vec(),
+        controls: vec![Reference::Outside, Reference::Namespaces],
+    }
+}
+
+/// Where any of these was written, the last one for the eye.
+fn origin_of<T>(list: &[At<T>]) -> Option<Origin> {
+    list.last().map(|item| item.at)
+}
+
+/// What is not covered here, and why.
+#[must_use]
+pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (entry, words) in [
+        (Entry::Int80, "int 0x80"),
+        (Entry::Syscall32, "syscall in 32-bit mode"),
+        (Entry::Sysenter, "sysenter in 32-bit mode"),
+    ] {
+        if !scene.entries.contains(&entry) {
+            notes.push(format!("{words}: this processor or kernel has no such entry, or its vDSO is sealed"));
+        }
+    }
+    notes.push(format!(
+        "{}: the kernel passes them by every filter (Linux 6.14)",
+        gate::PASSED_BY.join(" and ")
+    ));
+    if subject.policy.syscalls.mode.value == SyscallMode::Off {
+        notes.push("the gate: syscalls.mode is off, so the policy claims nothing of it".into());
+    }
+    if !scene.umip {
+        notes.push("UMIP: this processor has none".into());
+    }
+    let limits = &subject.policy.limits;
+    for (name, is) in [
+        ("memory", limits.memory.is_some()),
+        ("pids", limits.pids.is_some()),
+        ("cpu", limits.cpu_milli.is_some()),
+        ("wall", limits.wall_ms.is_some()),
+    ] {
+        if is {
+            notes.push(format!("limits.{name}: not attempted yet"));
+        }
+    }
+    notes.push(
+        "what changes at execve (labels, file capabilities), and channels between two contained processes: not attempted yet"
+            .into(),
+    );
+    notes
+}

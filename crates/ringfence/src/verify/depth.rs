@@ -1,0 +1,113 @@
+//! Depth: which controls deny an operation, each alone.
+//!
+//! A control cannot always stand alone: mounts need a user namespace, filters need no_new_privs.
+//! It counts where it denies together with what it needs, and what it needs does not by itself.
+
+use super::ask::Unasked;
+use super::containment::{Ablation, ablated};
+use super::run::Ground;
+use super::{Claim, Test, Verdict};
+use crate::control::Control;
+use crate::control::judge::{Intent, judge};
+use crate::control::seccomp::judge::Gate;
+use crate::control::trial::Trial;
+use crate::launch::attempt::{Bench, Containment};
+
+/// The controls of a plan that may deny something.
+const CONTROLS: [Control; 8] = [
+    Control::Seccomp,
+    Control::Namespace,
+    Control::Mount,
+    Control::Net,
+    Control::Credential,
+    Control::Landlock,
+    Control::Limit,
+    Control::Launch,
+];
+
+/// The controls that deny a claim's operation, each alone, and the number of attempts; `None` where
+/// it cannot be told.
+pub(super) fn holding(
+    ground: &Ground<'_>,
+    bench: &mut Bench,
+    number: usize,
+    claim: &Claim,
+) -> (Option<Vec<Control>>, usize) {
+    match &claim.test {
+        Test::Not(_) => (None, 0),
+        // A question to the gate is about the filter alone.
+        Test::Gate(_) => (Some(vec![Control::Seccomp]), 0),
+        Test::Calls(cases) => {
+            let mut attempts = 0;
+            let mut holding = Vec::new();
+            let filter = ground.answers.of(number).all(|gate| match gate {
+                Ok(gate) => gate != Gate::Through,
+                Err(unasked) => unasked == Unasked::NoEntry,
+            });
+            if filter {
+                holding.push(Control::Seccomp);
+            }
+            let trials: Option<Vec<&Trial>> = cases.iter().map(|case| case.trial.as_ref()).collect();
+            let Some(trials) = trials else { return (Some(holding), attempts) };
+            for control in CONTROLS.into_iter().filter(|control| *control != Control::Seccomp) {
+                let (denies, more) = all_denied(ground, bench, control, &trials);
+                attempts += more;
+                if denies {
+                    holding.push(control);
+                }
+            }
+            (Some(holding), attempts)
+        }
+        Test::Trial { trial, .. } => {
+            let (mut holding, mut attempts) = (Vec::new(), 0);
+            for control in CONTROLS {
+                let (denies, more) = all_denied(ground, bench, control, &[trial]);
+                attempts += more;
+                if denies {
+                    holding.push(control);
+                }
+            }
+            (Some(holding), attempts)
+        }
+    }
+}
+
+fn all_denied(ground: &Ground<'_>, bench: &mut Bench, control: Control, trials: &[&Trial]) -> (bool, usize) {
+    let plan = ground.subject.plan;
+    let alone = ablated(plan, Ablation::Only(&[control]));
+    let needs = match control {
+        Control::Launch => ground.outside.clone(),
+        Control::Namespace => ablated(plan, Ablation::Only(&[])),
+        _ => needs(&alone, ground),
+    };
+    let mut attempts = 0;
+    for trial in trials {
+        attempts += 2;
+        // What it needs must let the operation through, or nothing is known about the control.
+        let base = ground.inside.attempt(bench, &needs, trial);
+        if !trial.passes.has(&base) {
+            return (false, attempts);
+        }
+        let inside = ground.inside.attempt(bench, &alone, trial);
+        if judge(Intent::Deny, trial, &inside, &[base]) != Verdict::Held {
+            return (false, attempts);
+        }
+    }
+    (!trials.is_empty(), attempts)
+}
+
+/// The same containment with nothing but what the control needs: its user namespace and id maps,
+/// and no_new_privs.
+fn needs<'a>(alone: &Containment<'a>, ground: &Ground<'a>) -> Containment<'a> {
+    // `CLONE_NEWNS` and `CLONE_NEWNET`: what the rooms themselves ask for.
+    let own = 0x0002_0000 | 0x4000_0000;
+    let nothing = ablated(ground.subject.plan, Ablation::Only(&[]));
+    let extra = alone.steps.iter().filter(|step| {
+        super::containment::is_id_map(step) || matches!(step, ringfence_sys::step::Step::NoNewPrivs)
+    });
+    let mut steps = nothing.steps.clone();
+    // Where the launcher waits for id maps, that step is among the launcher's own already.
+    let missing: Vec<_> = extra.filter(|step| !nothing.steps.contains(step)).copied().collect();
+    steps.splice(0..0, missing);
+    Containment { steps, namespaces: alone.namespaces & !own }
+}

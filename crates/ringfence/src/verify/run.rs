@@ -1,0 +1,264 @@
+//! Carries every claim's test out, over all processors, and judges.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use bumpalo::Bump;
+
+use super::ask::{Answers, Unasked};
+use super::containment::{self, Ablation, ablated, questioned};
+use super::{Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth};
+use crate::control::Control;
+use crate::control::judge::judge;
+use crate::control::seccomp::attempt::Question;
+use crate::control::seccomp::judge::{Gate, Law, agrees};
+use crate::control::trial::{Deed, Instruction, Outcome, Probe, Trial};
+use crate::launch::Error;
+use crate::launch::attempt::{Bench, Containment, Site};
+use crate::plan;
+
+/// The rooms that are left out where only namespaces are to be left, with all capabilities.
+const NOT_NAMESPACES: [Control; 5] =
+    [Control::Seccomp, Control::Credential, Control::Landlock, Control::Lsm, Control::Limit];
+
+/// Everything that trials share: the site on the host, and the containments.
+pub(super) struct Ground<'g> {
+    pub(super) subject: Subject<'g>,
+    pub(super) inside: Site<'g>,
+    pub(super) nowhere: Site<'g>,
+    pub(super) whole: Containment<'g>,
+    pub(super) outside: Containment<'g>,
+    namespaces: Containment<'g>,
+    plain_user: Containment<'g>,
+    pub(super) answers: Answers,
+    law: Option<Law>,
+}
+
+/// What one claim came to.
+struct Result {
+    verdict: Verdict,
+    holding: Option<Vec<Control>>,
+    attempts: usize,
+}
+
+/// Verifies claims, each in containments of their own.
+///
+/// # Errors
+/// The surroundings of a containment (cgroups, placeholders) could not be made, or nothing could be
+/// attempted at all.
+pub fn verify(
+    subject: Subject<'_>,
+    claims: &[Claim],
+    notes: Vec<String>,
+    options: Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> std::result::Result<Report, Error> {
+    let start = Instant::now();
+    let arena = Bump::new();
+    let whole = ablated(subject.plan, Ablation::None);
+    let without = ablated(subject.plan, Ablation::Without(&[Control::Seccomp]));
+    let inside = Site::prepare(Some(subject.plan))?;
+    let mut bench = Bench::new()?;
+    if let Some(why) = inside.obstacle(&mut bench, &whole) {
+        let doing = "make a containment to verify".into();
+        return Err(Error::Around { doing, source: std::io::Error::other(why) });
+    }
+    drop(bench);
+    let (with, without) = (questioned(&whole, &arena), questioned(&without, &arena));
+    let answers = Answers::ask(claims, &inside, &with, &without)?;
+    let ground = Ground {
+        subject,
+        inside,
+        nowhere: Site::prepare(None)?,
+        answers,
+        whole,
+        outside: containment::outside(),
+        namespaces: ablated(subject.plan, Ablation::Without(&NOT_NAMESPACES)),
+        plain_user: containment::plain_user(subject.plan),
+        law: Law::of(&subject.policy.syscalls),
+    };
+    let findings = spread(&ground, claims, options, progress)?;
+    let milliseconds = start.elapsed().as_millis() as u64;
+    Ok(Report { findings, notes, milliseconds })
+}
+
+/// Each processor takes the next claim until none is left.
+fn spread(
+    ground: &Ground<'_>,
+    claims: &[Claim],
+    options: Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> std::result::Result<Vec<Finding>, Error> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Finding)>> = Mutex::new(Vec::with_capacity(claims.len()));
+    let failed: Mutex<Option<Error>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..workers(claims.len()) {
+            scope.spawn(|| {
+                let mut bench = match Bench::new() {
+                    Ok(bench) => bench,
+                    Err(error) => {
+                        *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        return;
+                    }
+                };
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(claim) = claims.get(number) else { return };
+                    let finding = ground.finding(&mut bench, number, claim, options);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((number, finding));
+                    progress(done.len(), claims.len());
+                }
+            });
+        }
+    });
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    Ok(done.into_iter().map(|(_, finding)| finding).collect())
+}
+
+/// As many as there are processors, and no more than there is to do.
+pub(super) fn workers(jobs: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(jobs).max(1)
+}
+
+impl Ground<'_> {
+    fn finding(&self, bench: &mut Bench, number: usize, claim: &Claim, options: Options) -> Finding {
+        let mut result = self.tried(bench, number, claim);
+        let deep = options.depth || claim.depth.is_some();
+        if deep && claim.intent != Intent::Allow && result.verdict == Verdict::Held {
+            let (holding, attempts) = depth::holding(self, bench, number, claim);
+            result.attempts += attempts;
+            if let (Some(wanted), Some(holding)) = (claim.depth, &holding)
+                && (holding.len() as u32) < wanted
+            {
+                let names: Vec<String> = holding.iter().map(|control| plan::control_name(*control)).collect();
+                let found = format!("{} ({})", holding.len(), names.join(", "));
+                result.verdict =
+                    Verdict::Broken(format!("denied by fewer controls than the {wanted} expected: {found}"));
+            }
+            result.holding = holding;
+        }
+        Finding {
+            id: claim.id.clone(),
+            part: claim.part,
+            intent: claim.intent,
+            operation: claim.operation.clone(),
+            route: claim.route.clone(),
+            place: claim.at.map(|at| plan::place(at, self.subject.policy)),
+            reason: claim.reason.clone(),
+            references: claim.references.clone(),
+            verdict: result.verdict,
+            holding: result.holding,
+            attempts: result.attempts,
+        }
+    }
+
+    fn tried(&self, bench: &mut Bench, number: usize, claim: &Claim) -> Result {
+        let (verdict, attempts) = match &claim.test {
+            Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
+            Test::Gate(question) => self.gate(number, question),
+            Test::Calls(cases) => self.calls(bench, number, claim.intent, cases),
+            Test::Trial { trial, without, controls } => {
+                self.trial(bench, claim.intent, trial, without, controls)
+            }
+        };
+        Result { verdict, holding: None, attempts }
+    }
+
+    fn trial(
+        &self,
+        bench: &mut Bench,
+        intent: Intent,
+        trial: &Trial,
+        without: &[Control],
+        controls: &[Reference],
+    ) -> (Verdict, usize) {
+        let mut seen = Vec::new();
+        // The control first: what is made inside may change what is there outside.
+        for control in controls {
+            seen.push(self.control(bench, trial, *control));
+            if seen.last().is_some_and(|outcome| trial.passes.has(outcome)) {
+                break;
+            }
+        }
+        let inside = if without.is_empty() {
+            self.inside.attempt(bench, &self.whole, trial)
+        } else {
+            self.inside.attempt(bench, &ablated(self.subject.plan, Ablation::Without(without)), trial)
+        };
+        (judge(intent, trial, &inside, &seen), seen.len() + 1)
+    }
+
+    pub(super) fn control(&self, bench: &mut Bench, trial: &Trial, reference: Reference) -> Outcome {
+        match reference {
+            Reference::Outside => self.nowhere.attempt(bench, &self.outside, trial),
+            Reference::PlainUser => self.nowhere.attempt(bench, &self.plain_user, trial),
+            Reference::Namespaces => self.inside.attempt(bench, &self.namespaces, trial),
+            Reference::PlainInstruction => {
+                let plain = Trial::of(vec![Deed::Instruction(Instruction::Nop)]);
+                self.inside.attempt(bench, &self.whole, &plain)
+            }
+        }
+    }
+
+    fn gate(&self, number: usize, question: &Question) -> (Verdict, usize) {
+        let Some(law) = &self.law else {
+            return (Verdict::Unverifiable("syscalls.mode is off: there is no filter".into()), 0);
+        };
+        let attempts = 2 * question.probes.len();
+        let mut unknown = None;
+        for (probe, said) in question.probes.iter().zip(self.answers.of(number)) {
+            match said {
+                Ok(gate) => {
+                    if let Err(why) = agrees(law.says(probe), gate) {
+                        return (Verdict::Broken(format!("with {}: {why}", arguments(probe))), attempts);
+                    }
+                }
+                Err(why) => unknown = Some(why.words()),
+            }
+        }
+        (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
+    }
+
+    fn calls(&self, bench: &mut Bench, number: usize, intent: Intent, cases: &[Case]) -> (Verdict, usize) {
+        let mut attempts = 2 * cases.len();
+        let mut unknown = None;
+        for (case, gate) in cases.iter().zip(self.answers.of(number)) {
+            let verdict = match (&gate, intent) {
+                (Ok(gate), Intent::Deny | Intent::Tell) if *gate != Gate::Through => Verdict::Held,
+                (Ok(gate), Intent::Allow) if *gate != Gate::Through => Verdict::Broken(gate.words()),
+                (Err(Unasked::NoEntry), _) => continue,
+                _ => match &case.trial {
+                    None => Verdict::Unverifiable(
+                        "the filter lets it through, and made for real it would do something".into(),
+                    ),
+                    Some(trial) => {
+                        attempts += 2;
+                        self.trial(bench, intent, trial, &[], &[Reference::Outside]).0
+                    }
+                },
+            };
+            match verdict {
+                Verdict::Held => {}
+                Verdict::Unverifiable(why) => unknown = Some(why),
+                Verdict::Broken(why) => {
+                    return (Verdict::Broken(format!("with {}: {why}", arguments(&case.probe))), attempts);
+                }
+                Verdict::Reachable(why) => return (Verdict::Reachable(why), attempts),
+            }
+        }
+        (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
+    }
+}
+
+fn arguments(probe: &Probe) -> String {
+    let used = probe.args.iter().rposition(|arg| *arg != 0).map_or(1, |last| last + 1);
+    let args: Vec<String> = probe.args[..used].iter().map(|arg| format!("{arg:#x}")).collect();
+    format!("{:?} {:#x}({})", probe.entry, probe.number, args.join(", "))
+}

@@ -1,0 +1,138 @@
+//! The verifier notices what is weakened: the same claims against plans with one thing missing.
+//! `cargo xtask mutants-of-policy` does so for every step and every list.
+
+// What is skipped is said where a person sees it.
+#![allow(clippy::print_stdout)]
+
+use bumpalo::Bump;
+use ringfence::host::Host;
+use ringfence::host::path::Surroundings;
+use ringfence::launch::witness::{self, Witnesses};
+use ringfence::plan::{self, Plan};
+use ringfence::policy::{self, Flag, Policy};
+use ringfence::verify::claims::{Scene, claims};
+use ringfence::verify::{Options, Report, Subject, Verdict, verify};
+use ringfence_sys::step::Step;
+
+fn load(flags: &[(&str, &str)]) -> Policy {
+    let flags: Vec<Flag> =
+        flags.iter().map(|(name, value)| Flag { name: (*name).into(), value: (*value).into() }).collect();
+    let loader = |_: &str| Err(std::io::Error::other("no files"));
+    policy::load(&policy::Request { policies: &[], flags: &flags, loader: &loader }).unwrap()
+}
+
+/// Verifies the default policy's claims of some ids against a weakened plan.
+fn weakened(flags: &[(&str, &str)], ids: &[&str], weaken: impl FnOnce(&mut Plan<'_>)) -> Option<Report> {
+    let (policy, other) = (load(&[]), load(flags));
+    let (arena, host, surroundings) = (Bump::new(), Host::live(), Surroundings::live());
+    let witnesses = Witnesses::put_up().unwrap();
+    let scene = Scene {
+        entries: witness::entries().unwrap(),
+        process: std::process::id(),
+        umip: false,
+        descriptor: witnesses.descriptor(),
+        port: witnesses.port(),
+        abstract_name: witnesses.name().map(str::to_owned),
+    };
+    let request = plan::Request {
+        policy: &other,
+        command: &[],
+        environment: &[],
+        surroundings: &surroundings,
+        terminal: 0,
+        watched: false,
+    };
+    let Ok(mut plan) = plan::compile(&request, &host, &arena) else {
+        println!("skipped: verify: this machine cannot carry the default policy out");
+        return None;
+    };
+    weaken(&mut plan);
+    let subject = Subject { policy: &policy, plan: &plan, surroundings: &surroundings };
+    let all = claims(&subject, &scene).unwrap();
+    let some: Vec<_> =
+        all.into_iter().filter(|claim| ids.iter().any(|id| claim.id.starts_with(id))).collect();
+    assert!(!some.is_empty(), "{ids:?}");
+    Some(verify(subject, &some, Vec::new(), Options::default(), &|_, _| {}).unwrap())
+}
+
+fn broken(report: &Report) -> usize {
+    report.count(|verdict| matches!(verdict, Verdict::Broken(_)))
+}
+
+#[test]
+fn an_unweakened_plan_breaks_nothing() {
+    let ids = ["gate/x86_64", "expect", "namespace", "credential", "limit"];
+    if let Some(report) = weakened(&[], &ids, |_| {}) {
+        let wrong: Vec<_> =
+            report.findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Broken(_))).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+#[test]
+fn a_plan_without_a_filter_is_noticed() {
+    let drop_filter = |plan: &mut Plan<'_>| {
+        plan.steps.retain(|planned| !matches!(planned.step, Step::SeccompFilter { .. }));
+    };
+    let ids = ["gate/x86_64/syscall/ptrace", "gate/i386", "expect/deny/ptrace"];
+    let Some(report) = weakened(&[], &ids, drop_filter) else { return };
+    assert_eq!(broken(&report), report.findings.len(), "{report:#?}");
+}
+
+#[test]
+fn one_call_more_is_noticed_and_nothing_else() {
+    let flags = [("--syscalls-allow", "ptrace")];
+    let Some(report) = weakened(&flags, &["gate/x86_64/syscall/"], |_| {}) else { return };
+    let found = report.findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Broken(_)));
+    assert_eq!(found.map(|finding| finding.id.as_str()).collect::<Vec<_>>(), ["gate/x86_64/syscall/ptrace"]);
+}
+
+#[test]
+fn a_call_less_is_over_blocking() {
+    let flags = [("--syscalls-deny", "getpid")];
+    let Some(report) = weakened(&flags, &["gate/x86_64/syscall/getpid"], |_| {}) else { return };
+    assert!(broken(&report) >= 1, "{report:#?}");
+}
+
+#[test]
+fn an_open_abi_is_noticed() {
+    let flags = [("--syscalls-abis", "x86_64"), ("--syscalls-abis", "x32")];
+    let Some(report) = weakened(&flags, &["gate/x32/"], |_| {}) else { return };
+    assert!(broken(&report) > 300, "{}", broken(&report));
+}
+
+#[test]
+fn a_shared_namespace_a_kept_capability_and_a_raised_limit_are_noticed() {
+    let share = |plan: &mut Plan<'_>| plan.clone_flags &= !0x0800_0000;
+    if let Some(report) = weakened(&[], &["namespace/own/ipc"], share) {
+        assert_eq!(broken(&report), 1, "{report:#?}");
+    }
+    let flags = [("--process-capabilities", "CAP_SYS_ADMIN")];
+    if let Some(report) = weakened(&flags, &["credential/permitted/CAP_SYS_ADMIN"], |_| {}) {
+        assert_eq!(broken(&report), 1, "{report:#?}");
+    }
+    let drop_limits =
+        |plan: &mut Plan<'_>| plan.steps.retain(|planned| !matches!(planned.step, Step::Rlimit { .. }));
+    if let Some(report) = weakened(&[], &["limit/core"], drop_limits) {
+        // Where the caller's own hard limit is no higher, raising it fails outside as well.
+        assert_eq!(broken(&report) + report.count(|verdict| matches!(verdict, Verdict::Unverifiable(_))), 1);
+    }
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_is_an_error_and_not_held() {
+    let (policy, arena, host, surroundings) = (load(&[]), Bump::new(), Host::live(), Surroundings::live());
+    let request = plan::Request {
+        policy: &policy,
+        command: &[],
+        environment: &[],
+        surroundings: &surroundings,
+        terminal: 0,
+        watched: false,
+    };
+    let Ok(mut plan) = plan::compile(&request, &host, &arena) else { return };
+    let at = plan.steps.len() - 1;
+    plan.steps[at].step = Step::Chdir(c"/nowhere/at/all");
+    let subject = Subject { policy: &policy, plan: &plan, surroundings: &surroundings };
+    assert!(verify(subject, &[], Vec::new(), Options::default(), &|_, _| {}).is_err());
+}

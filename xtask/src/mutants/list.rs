@@ -1,0 +1,183 @@
+//! The mutants: every step dropped, every namespace shared, every denied call allowed, every ABI
+//! opened, every capability kept, and every list widened.
+
+use ringfence::policy::{Flag, Origin, Policy};
+use ringfence::verify::Claim;
+use ringfence_bpf::filter::FilterSpec;
+use ringfence_bpf::table::{self, Abi};
+
+use super::ground::Ground;
+
+/// One weakness.
+pub(super) struct Mutant {
+    pub(super) name: String,
+    pub(super) change: Change,
+    /// Prefixes of the claims that are to catch it; empty: any but those of the gate.
+    pub(super) caught_by: Vec<String>,
+    /// The policy line that asked for what is missing.
+    pub(super) at: Option<Origin>,
+}
+
+/// What is weakened.
+pub(super) enum Change {
+    /// More flags for the policy that is compiled.
+    Flags(Vec<Flag>),
+    /// The plan without this step.
+    DropStep(usize),
+    /// The plan without this `CLONE_NEW*`.
+    DropNamespace(u64),
+    /// A descriptor stays open.
+    LeakDescriptor,
+}
+
+impl Mutant {
+    /// Whether a claim may catch it.
+    pub(super) fn concerns(&self, claim: &Claim) -> bool {
+        if self.caught_by.is_empty() {
+            let same = self.at.is_none_or(|at| claim.at == Some(at));
+            return !claim.id.starts_with("gate/") && (same || claim.id.starts_with("expect/"));
+        }
+        self.caught_by.iter().any(|prefix| claim.id.starts_with(prefix.as_str()))
+    }
+}
+
+/// Every mutant of a policy whose plan has these steps.
+pub(super) fn all(policy: &Policy, steps: &[(String, Option<Origin>)], ground: &Ground) -> Vec<Mutant> {
+    let mut all = Vec::new();
+    for (number, (step, at)) in steps.iter().enumerate() {
+        let filter = step.starts_with("seccomp");
+        let caught_by = if filter { vec!["gate/x86_64/syscall/".into()] } else { Vec::new() };
+        let name = format!("drop step {number}: {step}");
+        all.push(Mutant { name, change: Change::DropStep(number), caught_by, at: *at });
+    }
+    namespaces(&mut all);
+    calls(policy, &mut all);
+    lists(ground, &mut all);
+    for number in 0..=40u8 {
+        let name = ringfence::policy::model::Capability(number).name();
+        let caught = vec![format!("credential/permitted/{name}")];
+        all.push(flags(&format!("keep {name}"), &[("--process-capabilities", name)], caught));
+    }
+    all.push(Mutant {
+        name: "leak a descriptor".into(),
+        change: Change::LeakDescriptor,
+        caught_by: vec!["namespace/descriptor".into()],
+        at: None,
+    });
+    all
+}
+
+/// include/uapi/linux/sched.h.
+fn namespaces(all: &mut Vec<Mutant>) {
+    for (name, flag) in [
+        ("user", 0x1000_0000),
+        ("mnt", 0x0002_0000),
+        ("pid", 0x2000_0000),
+        ("net", 0x4000_0000),
+        ("ipc", 0x0800_0000),
+        ("uts", 0x0400_0000),
+        ("cgroup", 0x0200_0000),
+    ] {
+        all.push(Mutant {
+            name: format!("share the {name} namespace"),
+            change: Change::DropNamespace(flag),
+            caught_by: vec![format!("namespace/own/{name}")],
+            at: None,
+        });
+    }
+}
+
+/// Every call that the policy does not allow, allowed; the ABIs opened; the answers changed.
+fn calls(policy: &Policy, all: &mut Vec<Mutant>) {
+    let spec = FilterSpec {
+        abis: policy.syscalls.abis.iter().map(|abi| abi.value).collect(),
+        deny: policy.syscalls.deny.iter().map(|rule| rule.value.clone()).collect(),
+        allow: policy.syscalls.allow.iter().map(|rule| rule.value.clone()).collect(),
+        on_deny: policy.syscalls.on_deny.value,
+        unknown: policy.syscalls.unknown.value,
+        bad_abi: policy.syscalls.unknown.value,
+    };
+    let named = |name: &str| {
+        spec.allow.iter().chain(&spec.deny).any(|rule| rule.target.calls().any(|c| c.name() == name))
+    };
+    for prototype in table::prototypes(Abi::X86_64) {
+        // Never through by any rule: setns stays denied for nested user namespaces; the kernel
+        // passes two by every filter.
+        if named(prototype.name) || ["setns", "uprobe", "uretprobe"].contains(&prototype.name) {
+            continue;
+        }
+        let caught = vec![format!("gate/x86_64/syscall/{}", prototype.name)];
+        all.push(flags(
+            &format!("allow {}", prototype.name),
+            &[("--syscalls-allow", prototype.name)],
+            caught,
+        ));
+    }
+    for abi in ["i386", "x32"] {
+        let caught = vec![format!("gate/{abi}/")];
+        all.push(flags(
+            &format!("open {abi}"),
+            &[("--syscalls-abis", "x86_64"), ("--syscalls-abis", abi)],
+            caught,
+        ));
+    }
+    for (key, value) in [("--syscalls-on-deny", "ENOSYS"), ("--syscalls-unknown", "EPERM")] {
+        all.push(flags(&format!("{key}={value}"), &[(key, value)], vec!["gate/x86_64/".into()]));
+    }
+    let off = ("--syscalls-mode", "off");
+    all.push(flags("no filter", &[off], vec!["gate/x86_64/".into(), "expect/".into()]));
+    for (name, rule) in [
+        ("personality of every kind", "personality"),
+        ("clone with every flag", "clone"),
+        ("clone into a net namespace", "clone(flags: & CLONE_NEWNET == CLONE_NEWNET)"),
+    ] {
+        let caught = vec!["gate/x86_64/syscall/".into(), "network/family".into()];
+        all.push(flags(name, &[("--syscalls-allow", rule)], caught));
+    }
+}
+
+/// Every list of the other sections, widened.
+fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
+    let file = |name: &str| vec![format!("file/deny/{name}")];
+    let mut widen =
+        |name: &str, list: &[(&str, &str)], caught: Vec<String>| all.push(flags(name, list, caught));
+    let (readable, hidden, writable) = (ground.at("readable"), ground.at("hidden"), ground.at("writable"));
+    widen("write what may be read", &[("--fs-write", &readable)], file(&format!("write{readable}")));
+    widen("execute what may be read", &[("--fs-exec", &readable)], file(&format!("exec{readable}")));
+    widen("execute what may be written", &[("--fs-exec", &writable)], file(""));
+    widen("read what is hidden", &[("--fs-read", &hidden)], vec!["expect/deny/read".into()]);
+    widen("read the whole of /etc", &[("--fs-read", "/etc")], file("read/etc/shadow"));
+    widen("write /usr", &[("--fs-write", "/usr")], file("write/usr"));
+    for sensitive in ["/root", "/home", "/var/log", "/boot", "/srv", "/etc/ssl/private"] {
+        if std::path::Path::new(sensitive).exists() {
+            widen(
+                &format!("read {sensitive}"),
+                &[("--fs-read", sensitive)],
+                file(&format!("read{sensitive}")),
+            );
+        }
+    }
+    widen("no fs.deny", &[("--fs-deny", "")], file(&format!("read{writable}/denied")));
+    let absent = vec!["expect/deny/write".into(), format!("file/deny/create{writable}/absent")];
+    widen("no fs.deny of what is absent", &[("--fs-deny", "")], absent);
+    widen("share the host's /tmp", &[("--fs-tmp", ""), ("--fs-write", "/tmp")], file("host/tmp"));
+    widen("do not mask /proc", &[("--fs-proc", "own")], file(""));
+    widen("share the host's network", &[("--net-mode", "host")], vec!["namespace/own/net".into()]);
+    widen("raise the core limit", &[("--limits-core", "1M")], vec!["limit/core".into()]);
+    widen(
+        "raise the limit of open files",
+        &[("--limits-open-files", "600")],
+        vec!["limit/open_files".into()],
+    );
+    widen("raise the limit of file sizes", &[("--limits-file-size", "2M")], vec!["limit/file_size".into()]);
+    widen(
+        "let privileges grow",
+        &[("--process-no-new-privs", "false")],
+        vec!["credential/new-privileges".into()],
+    );
+}
+
+fn flags(name: &str, list: &[(&str, &str)], caught_by: Vec<String>) -> Mutant {
+    let flags = list.iter().map(|(name, value)| Flag { name: (*name).into(), value: (*value).into() });
+    Mutant { name: name.to_owned(), change: Change::Flags(flags.collect()), caught_by, at: None }
+}

@@ -4,11 +4,8 @@
 
 mod bench;
 mod dist;
-<<<<<<< HEAD
 mod matrix;
-=======
 mod mutants;
->>>>>>> main
 mod tables;
 
 const HELP: &str = "\
@@ -32,11 +29,8 @@ fn main() -> anyhow::Result<()> {
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
-<<<<<<< HEAD
         Some("matrix") => matrix::run(args),
-=======
         Some("mutants-of-policy") => mutants::run(args),
->>>>>>> main
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

@@ -14,11 +14,8 @@ mod cgroup;
 mod idmap;
 mod janitor;
 pub mod leftover;
-<<<<<<< HEAD
-mod profile;
-=======
 mod observer;
->>>>>>> main
+mod profile;
 mod relay;
 pub mod witness;
 

@@ -10,7 +10,7 @@ use crate::control::{
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
 use crate::policy::degrade;
-use crate::policy::model::{DevView, Events, Namespace};
+use crate::policy::model::{DevView, Events, Label, Namespace};
 
 use super::{
     Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
@@ -74,15 +74,16 @@ impl<'a> Build<'_, 'a> {
             who::namespaces(policy, host, &who, (in_place, limits.cgroup.is_some()), &mut self.refused);
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
-<<<<<<< HEAD
+        self.refuse_all_events();
         let token = fresh_token().map_err(token_refusal)?;
-        let labels = labels::model(policy, &files.rules, files.view.as_ref(), token);
+        // Not the token: the program can read the name of its profile.
+        let unique = match policy.lsm.apparmor.value {
+            Label::Generate => fresh_token().map_err(token_refusal)?,
+            Label::Inherit | Label::Named(_) => 0,
+        };
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
         let labels = lsm::compile(&labels, host, arena)?;
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
-=======
-        self.refuse_all_events();
-        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
->>>>>>> main
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);

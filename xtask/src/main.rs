@@ -4,6 +4,7 @@
 
 mod bench;
 mod dist;
+mod matrix;
 mod mutants;
 mod tables;
 
@@ -18,15 +19,17 @@ cargo xtask COMMAND
   bench compile            policy to plan, and rules to filter, in one process
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
+  matrix                   the tests and facts on real kernels, booted under QEMU
   tables                   generate the system call tables
 
-`cargo xtask bench --help` has the options.";
+`cargo xtask bench --help` and `cargo xtask matrix --help` have the options.";
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+        Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {

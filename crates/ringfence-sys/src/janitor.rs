@@ -1,5 +1,5 @@
 //! The janitor: a child that outlives ringfence, removes what a containment leaves in file systems
-//! (cgroups and placeholder directories), and gives the terminal its modes back.
+//! (cgroups, placeholder directories and AppArmor profiles), and gives the terminal its modes back.
 //!
 //! It waits on a socket that only the living hold open, so that a SIGKILL of ringfence is a word to
 //! it like any other. It has its own session, no descriptor but those that it was sent, and no
@@ -51,6 +51,14 @@ pub enum Leftover<'a> {
     /// empty and no other containment holds a lock (flock(2), shared) on it: removing it would lift
     /// the mount on it there (fs/namespace.c, `__detach_mounts`).
     Placeholder(&'a CStr),
+    /// An AppArmor profile: its name, written to the file that removes profiles. What it confines
+    /// would be unconfined afterwards, so nothing of the containment may live then.
+    Profile {
+        /// `apparmor/.remove` of securityfs.
+        file: &'a CStr,
+        /// The profile's name.
+        name: &'a [u8],
+    },
 }
 
 /// What a janitor is told, the first byte of a message; all but the last bring a descriptor.
@@ -175,6 +183,7 @@ pub fn wait(pid: i32) -> Result<u8, Errno> {
 pub fn remove(leftover: Leftover<'_>, patient: bool) -> bool {
     match leftover {
         Leftover::Cgroup(path) => remove_cgroup(AT_FDCWD, path, DEPTH, TRIES),
+        Leftover::Profile { file, name } => remove_profile(file, name),
         Leftover::Placeholder(path) => remove_placeholder(path, if patient { TRIES } else { 1 }),
     }
 }
@@ -289,6 +298,14 @@ fn remove_placeholder(path: &CStr, tries: u32) -> bool {
         }
     }
     true
+}
+
+/// One that is gone already (`ENOENT`) is removed.
+fn remove_profile(file: &CStr, name: &[u8]) -> bool {
+    let Some(own) = Descriptor::open(AT_FDCWD, file, O_WRONLY) else { return false };
+    // SAFETY: the name lives across the call.
+    let removed = unsafe { ask(__NR_write, [own.0 as usize, name.as_ptr() as usize, name.len(), 0, 0]) };
+    matches!(removed, Ok(_) | Err(Errno::NOENT))
 }
 
 /// Permission bits, with set-user-ID, set-group-ID and sticky.

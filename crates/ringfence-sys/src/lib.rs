@@ -12,6 +12,7 @@ pub mod entry;
 pub mod heap;
 mod init;
 pub mod janitor;
+mod label;
 mod landlock;
 pub mod memory;
 mod mount;
@@ -26,6 +27,7 @@ pub mod signal;
 pub mod spawn;
 pub mod step;
 pub mod terminal;
+pub mod thread;
 pub mod trim;
 mod word;
 

@@ -8,8 +8,9 @@ use core::arch::asm;
 use linux_raw_sys::errno::{EFAULT, ENOSYS};
 use linux_raw_sys::general::{
     __NR_clone, __NR_exit_group, __NR_getpid, __NR_landlock_create_ruleset, __NR_lsm_list_modules,
-    __NR_mount, __NR_prctl, __NR_rt_sigaction, __NR_seccomp, __NR_sethostname, __NR_unshare, __NR_wait4,
-    CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGBUS, SIGILL, SIGSEGV, SIGSYS,
+    __NR_mount, __NR_mount_setattr, __NR_prctl, __NR_rt_sigaction, __NR_seccomp, __NR_sethostname,
+    __NR_unshare, __NR_wait4, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, SIGBUS, SIGILL,
+    SIGSEGV, SIGSYS,
 };
 use linux_raw_sys::landlock::{LANDLOCK_CREATE_RULESET_ERRATA, LANDLOCK_CREATE_RULESET_VERSION};
 use linux_raw_sys::prctl::{PR_CAPBSET_READ, PR_SET_DUMPABLE};
@@ -40,6 +41,15 @@ pub enum Answer {
     Signal(i32),
     /// No child could be made: this errno.
     Unasked(Errno),
+}
+
+/// Whether the kernel has mount_setattr(2), Linux 5.12, and nothing forbids to call it: asked with a
+/// size that it never takes, so that it looks at nothing.
+#[must_use]
+pub fn mount_setattr() -> bool {
+    // SAFETY: the size is checked before any pointer is followed (fs/namespace.c).
+    let answer = unsafe { ask(__NR_mount_setattr, [usize::MAX, 0, 0, 0, 0]) };
+    answer == Err(Errno::INVAL)
 }
 
 /// Highest Landlock ABI, landlock_create_ruleset(2) with `LANDLOCK_CREATE_RULESET_VERSION`.

@@ -11,8 +11,9 @@ use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
+use crate::thread::SingleThreaded;
 use crate::word::Word;
-use crate::{capability, init, landlock, mount, namespace, seccomp, terminal};
+use crate::{capability, init, label, landlock, mount, namespace, seccomp, terminal};
 
 const AT_FDCWD: i32 = -100;
 const SIGKILL: usize = 9;
@@ -30,31 +31,6 @@ pub struct Failure {
     pub step: usize,
     /// Why.
     pub errno: Errno,
-}
-
-/// Proof that the process has one thread, so that changing its state changes nobody else's.
-#[derive(Debug)]
-pub struct SingleThreaded(());
-
-impl SingleThreaded {
-    /// Counts the entries of `/proc/self/task`; `None` where there are several, or no `/proc`.
-    #[must_use]
-    pub fn check() -> Option<Self> {
-        let mut stat = core::mem::MaybeUninit::<nr::stat>::uninit();
-        // SAFETY: newfstatat writes one `struct stat`.
-        let stat = unsafe {
-            syscall!(
-                nr::__NR_newfstatat,
-                AT_FDCWD as isize,
-                c"/proc/self/task".as_ptr(),
-                stat.as_mut_ptr(),
-                0
-            )
-            .ok()?;
-            stat.assume_init()
-        };
-        (stat.st_nlink == 3).then_some(Self(()))
-    }
 }
 
 /// Runs `steps` in the calling process, whose last one is an execve: it returns only to say what failed.
@@ -229,6 +205,8 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+            | Step::OpenDirectory { .. }
+            | Step::ExecLabel { .. }
             | Step::SeccompFilter { .. }
             | Step::SeccompListen { .. } => self.filter(step),
             // SAFETY: as this function.
@@ -278,6 +256,12 @@ impl<'a> Machine<'a> {
             Step::LandlockRestrict { ruleset, flags } => {
                 landlock::restrict(self.slot(ruleset)?, flags)?;
                 self.take(ruleset);
+                Ok(())
+            }
+            Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
+            Step::ExecLabel { proc, file, text } => {
+                label::set(self.slot(proc)?, file, text)?;
+                self.take(proc);
                 Ok(())
             }
             Step::SeccompFilter { flags, program } => {

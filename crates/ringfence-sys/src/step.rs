@@ -265,6 +265,25 @@ pub enum Step<'a> {
         flags: u32,
     },
 
+    /// openat(2) with `O_PATH`: a directory that later steps start from, even where the view has
+    /// no name for it any more.
+    OpenDirectory {
+        /// Absolute path.
+        path: &'a CStr,
+        /// Where the descriptor goes.
+        slot: Slot,
+    },
+    /// Writes the label of the next execve(2) to a file of proc(5), by the thread that will call it,
+    /// and closes the directory.
+    ExecLabel {
+        /// `/proc`.
+        proc: Slot,
+        /// The file below it.
+        file: &'a CStr,
+        /// What the LSM reads: a context, or `exec NAME`.
+        text: &'a [u8],
+    },
+
     // --- seccomp ---
     /// seccomp(2) `SECCOMP_SET_MODE_FILTER`.
     SeccompFilter {
@@ -345,6 +364,8 @@ impl Step<'_> {
             Step::LandlockPath { .. } => "landlock_add_rule",
             Step::LandlockPort { .. } => "landlock_add_rule",
             Step::LandlockRestrict { .. } => "landlock_restrict_self",
+            Step::OpenDirectory { .. } => "openat",
+            Step::ExecLabel { .. } => "write",
             Step::SeccompFilter { .. } => "seccomp(SET_MODE_FILTER)",
             Step::SeccompListen { .. } => "seccomp(NEW_LISTENER)",
             Step::Exec { .. } => "execve",

@@ -56,9 +56,14 @@ fn orphans_are_reaped_and_end_with_the_command() {
 
 #[test]
 fn signals_reach_the_command() {
-    let script = c"trap 'exit 9' TERM; while :; do sleep 0.01; done";
-    let ended = shell(script, &[], USER | PID, |child| {
-        std::thread::sleep(Duration::from_millis(200));
+    let ready = std::env::temp_dir().join(format!("ringfence-ready-{}", std::process::id()));
+    let script = format!("trap 'exit 9' TERM; : >{}; while :; do sleep 0.01; done", ready.display());
+    let script = std::ffi::CString::new(script).unwrap();
+    let ended = shell(&script, &[], USER | PID, |child| {
+        while !ready.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::fs::remove_file(&ready).unwrap();
         child.handle().signal(15);
         child.handle().wait(true)
     });
@@ -91,6 +96,12 @@ fn a_step_of_the_command_that_fails_is_named_too() {
 
 #[test]
 fn a_new_root_holds_only_what_was_put_there() {
+    if !ringfence_sys::probe::mount_setattr() {
+        println!(
+            "skipped: spawn::a_new_root_holds_only_what_was_put_there: needs mount_setattr(2), Linux 5.12"
+        );
+        return;
+    }
     let private = MountAttr { propagation: 1 << 18, ..MountAttr::default() };
     let read_only = MountAttr { set: 1, ..MountAttr::default() };
     let (usr, root) = (Slot(1), Slot(0));

@@ -44,7 +44,7 @@ both! {
             if run.status == 0 {
                 run.prints("started");
             } else {
-                run.exits(125).complains("open files");
+                run.exits(125).complains("(os error 24)");
                 assert_eq!(run.out, "", "{run}");
             }
         }

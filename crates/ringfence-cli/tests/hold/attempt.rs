@@ -14,8 +14,13 @@ pub(crate) struct Attacker<'g> {
 }
 
 impl<'g> Attacker<'g> {
-    /// `None`, with a skip, without a compiler.
+    /// `None`, with a skip, without a compiler; `RINGFENCE_ATTACK` names attack.c compiled beforehand,
+    /// for a machine that has none.
     pub(crate) fn new(ground: &'g Ground) -> Option<Self> {
+        if let Some(compiled) = std::env::var_os("RINGFENCE_ATTACK") {
+            ground.plain(&["/bin/cp", compiled.to_str().unwrap(), "attack"]).go().passes();
+            return Some(Self { ground });
+        }
         if !ground.has(&["gcc"]) {
             return None;
         }

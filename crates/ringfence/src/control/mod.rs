@@ -84,6 +84,8 @@ pub enum Stage {
     NoNewPrivs,
     /// Dying with the parent, again: a change of credentials clears it.
     Rebirth,
+    /// The label of the coming execve: written by the very thread that calls it.
+    Label,
     /// Landlock takes hold.
     LandlockRestrict,
     /// The command is cloned; what stands above runs in the init.

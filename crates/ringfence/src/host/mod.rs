@@ -2,6 +2,7 @@
 //!
 //! Each fact is read when it is first asked for, so that `run` pays only for what its plan needs.
 
+pub mod apparmor;
 pub mod audit;
 pub mod caller;
 pub mod cgroup;
@@ -19,6 +20,7 @@ pub mod user;
 
 use std::cell::OnceCell;
 
+pub use apparmor::AppArmor;
 pub use audit::Audit;
 pub use caller::{Caller, IdMaps, IdRange, Rlimits, SubordinateIds};
 pub use cgroup::Cgroup;
@@ -128,6 +130,8 @@ facts! {
     process, with_process: Process = process::read, process::synthetic;
     /// The LSMs in the order in which they are asked.
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
+    /// AppArmor.
+    apparmor, with_apparmor: Reading<AppArmor> = apparmor::read, apparmor::synthetic;
     /// What the lockdown LSM forbids even to root.
     lockdown, with_lockdown: Reading<Lockdown> = lsm::lockdown, lsm::synthetic_lockdown;
     /// Landlock.
@@ -149,6 +153,8 @@ facts! {
     tried_namespaces, with_tried_namespaces: TriedNamespaces = namespace::tried, namespace::synthetic_tried;
     /// The mounts of the caller's mount namespace.
     mounts, with_mounts: Reading<Vec<Mount>> = mounts::read, mounts::synthetic;
+    /// Whether attributes of mounts can be set before they are attached: Linux 5.12.
+    mount_setattr, with_mount_setattr: bool = mounts::setattr, mounts::synthetic_setattr;
     /// The present `/proc`.
     proc_mount, with_proc_mount: ProcMount = mounts::proc_mount, mounts::synthetic_proc_mount;
     /// cgroups.

@@ -122,6 +122,14 @@ pub(super) fn synthetic() -> Reading<Vec<Mount>> {
     Reading::Known(lines.into_iter().filter_map(parse).collect())
 }
 
+pub(super) fn setattr(_: &Host) -> Fact<bool> {
+    Fact::new(ringfence_sys::probe::mount_setattr(), "mount_setattr(2)")
+}
+
+pub(super) fn synthetic_setattr() -> bool {
+    true
+}
+
 pub(super) fn proc_mount(host: &Host) -> Fact<ProcMount> {
     let mounts = host.mounts().value.known().map_or(&[][..], Vec::as_slice);
     Fact::new(judge_proc(mounts), MOUNTINFO)

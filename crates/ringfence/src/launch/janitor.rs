@@ -19,6 +19,8 @@ pub(super) enum Leftover {
     /// A directory that stands for a denied path: left where it is not empty, or where another
     /// containment uses it.
     Placeholder(PathBuf),
+    /// An AppArmor profile: the file that removes it, and its name.
+    Profile(PathBuf, String),
 }
 
 /// A running janitor. It lives as long as this process at most, and then until all is removed, two
@@ -102,17 +104,18 @@ fn failed(errno: Errno) -> io::Error {
 }
 
 fn path(leftover: &Leftover) -> io::Result<CString> {
-    let (Leftover::Cgroup(path) | Leftover::Placeholder(path)) = leftover;
+    let (Leftover::Cgroup(path) | Leftover::Placeholder(path) | Leftover::Profile(path, _)) = leftover;
     if !path.is_absolute() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a janitor has no working directory"));
     }
     cstring(path)
 }
 
-fn raw<'a>(kind: &Leftover, path: &'a CStr) -> Raw<'a> {
+fn raw<'a>(kind: &'a Leftover, path: &'a CStr) -> Raw<'a> {
     match kind {
         Leftover::Cgroup(_) => Raw::Cgroup(path),
         Leftover::Placeholder(_) => Raw::Placeholder(path),
+        Leftover::Profile(_, name) => Raw::Profile { file: path, name: name.as_bytes() },
     }
 }
 

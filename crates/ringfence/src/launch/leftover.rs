@@ -14,7 +14,9 @@ use rustix::io::Errno;
 
 use super::cgroup::{self, Cgroups};
 use super::janitor::{Janitor, Leftover};
+use super::profile::Loaded;
 use crate::control::limit::cgroup::Request;
+use crate::control::lsm::Profile;
 use crate::host::Process;
 use crate::policy::Origin;
 
@@ -26,6 +28,7 @@ pub struct Leftovers {
     locks: Vec<File>,
     cgroups: Option<Cgroups>,
     janitor: Option<Janitor>,
+    profile: Option<Loaded>,
 }
 
 /// What could not be made.
@@ -68,7 +71,7 @@ impl Leftovers {
             |source| Error { doing, source, at: None }
         };
         let janitor = Janitor::start(&janitors).map_err(failed("start the janitor"))?;
-        let mut made = Self { locks: Vec::new(), cgroups: None, janitor: Some(janitor) };
+        let mut made = Self { janitor: Some(janitor), ..Self::default() };
         for path in placeholders {
             let lock = place(path).map_err(failed(&format!("mkdir {}", path.display())))?;
             if let Some(janitor) = &made.janitor {
@@ -82,6 +85,15 @@ impl Leftovers {
         Ok(made)
     }
 
+    /// Loads a generated AppArmor profile.
+    ///
+    /// # Errors
+    /// It does not compile, or the kernel does not take it.
+    pub(super) fn load(&mut self, profile: &Profile) -> Result<(), Error> {
+        self.profile = Some(Loaded::load(profile)?);
+        Ok(())
+    }
+
     /// The cgroup of version 2, for `CLONE_INTO_CGROUP`.
     #[must_use]
     pub fn cgroup(&self) -> Option<BorrowedFd<'_>> {
@@ -93,8 +105,9 @@ impl Leftovers {
     /// # Errors
     /// The janitor is gone: nothing would hold denied paths once this process is killed.
     pub fn name_init(&self, pidfd: BorrowedFd<'_>) -> Result<(), Error> {
-        let said = self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pidfd));
-        said.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
+        let failed = |source| Error { doing: "tell the janitor".to_owned(), source, at: None };
+        self.profile.as_ref().map_or(Ok(()), |profile| profile.name_init(pidfd)).map_err(failed)?;
+        self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pidfd)).map_err(failed)
     }
 
     /// A way to tell the janitor of a terminal whose modes are about to change.
@@ -109,7 +122,8 @@ impl Leftovers {
     /// Removes it all, and returns how many things could not be removed.
     pub fn remove(mut self) -> u8 {
         self.locks.clear();
-        self.janitor.take().map_or(0, Janitor::finish)
+        let profile = self.profile.take().map_or(0, Loaded::unload);
+        profile.saturating_add(self.janitor.take().map_or(0, Janitor::finish))
     }
 }
 

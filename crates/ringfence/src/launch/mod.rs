@@ -15,13 +15,15 @@ mod idmap;
 mod janitor;
 pub mod leftover;
 mod observer;
+mod profile;
 mod relay;
 pub mod witness;
 
-use ringfence_sys::run::{self, Failure, SingleThreaded};
+use ringfence_sys::run::{self, Failure};
 use ringfence_sys::signal::Blocked;
 use ringfence_sys::spawn::{self, Ended};
 use ringfence_sys::step::Step;
+use ringfence_sys::thread::SingleThreaded;
 
 use crate::plan::{Mode, Plan};
 
@@ -115,7 +117,10 @@ fn supervised<'o>(
     observer: Option<&'o mut (dyn Observer + 'o)>,
 ) -> Result<Outcome<'o>, Error> {
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-    let leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
+    let mut leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
+    if let Some(profile) = &plan.profile {
+        leftovers.load(profile)?;
+    }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = attend::Signals::new(plan, options, observer.is_none(), blocked)?;
     let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };

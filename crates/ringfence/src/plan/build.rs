@@ -12,7 +12,10 @@ use crate::host::{Host, command};
 use crate::policy::degrade;
 use crate::policy::model::{DevView, Events, Namespace};
 
-use super::{Failure, Mode, Plan, Refused, Request, credential as who, fs, net, order, process, syscalls};
+use super::{
+    Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
+    syscalls,
+};
 
 /// Compiles a policy for this host and command.
 ///
@@ -58,6 +61,9 @@ impl<'a> Build<'_, 'a> {
         let (policy, host, arena) = (self.request.policy, self.host, self.arena);
         let mut resolver = Resolver::new(self.request.surroundings);
         let files = fs::files(policy, host, &mut resolver, &mut self.refused);
+        if files.view.is_some() {
+            self.refused.extend(fs::without_view(policy, host));
+        }
         let who = who::who(policy, host, &mut self.refused);
         let limits = limit::compile(&limit::Model::of(policy), host, arena)?;
         let wanted = process::wanted_directory(policy, &mut resolver, &mut self.refused);
@@ -69,13 +75,16 @@ impl<'a> Build<'_, 'a> {
         let spaces = namespace::compile(&spaces, host, arena)?;
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
         self.refuse_all_events();
-        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty();
+        let token = fresh_token().map_err(token_refusal)?;
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), token);
+        let labels = lsm::compile(&labels, host, arena)?;
+        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
         self.parts.push(limits.compiled);
-        self.parts.push(lsm::compile(&lsm::Model::of(policy), host));
+        self.parts.push(labels.compiled);
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
@@ -83,7 +92,6 @@ impl<'a> Build<'_, 'a> {
         if let Some(model) = &rules {
             self.parts.push(landlock::compile(model, host, arena)?);
         }
-        let token = fresh_token().map_err(token_refusal)?;
         let shared_terminal = self.request.terminal != 0 && in_place;
         let mut gate = syscalls::seccomp(policy, shared_terminal, token);
         gate.notify = self.request.watched;
@@ -106,6 +114,7 @@ impl<'a> Build<'_, 'a> {
             wall: limits.wall,
             terminal,
             placeholders: files.placeholders,
+            profile: labels.profile,
             program,
             view: files.view,
             landlock: rules,

@@ -17,6 +17,7 @@ const ENOMEM: i32 = 12;
 const ENOSPC: i32 = 28;
 const ENOSYS: i32 = 38;
 const EPERM: i32 = 1;
+const EACCES: i32 = 13;
 
 /// An error for a person, and the exit status that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn explain(plan: &Plan<'_>, policy: &Policy, error: &Error) -> Explained {
     let call = format!("{}{}", planned.step.name(), print::detail(&planned.step));
     Explained {
         message: format!("step {}: {call}: {words}{line}", failure.step),
-        help: help(planned, errno),
+        help: help(plan, planned, errno),
         status: status(planned, errno),
     }
 }
@@ -76,8 +77,16 @@ fn status(planned: &Planned<'_>, errno: i32) -> i32 {
     }
 }
 
-fn help(planned: &Planned<'_>, errno: i32) -> String {
+fn help(plan: &Plan<'_>, planned: &Planned<'_>, errno: i32) -> String {
+    let labelled = plan.steps.iter().any(|planned| matches!(planned.step, Step::ExecLabel { .. }));
     match (planned.step, planned.control, errno) {
+        (Step::Exec { .. }, _, EPERM | EACCES) if labelled => {
+            "the label that lsm.apparmor or lsm.selinux asks for may not be entered from here, or not by this \
+             program; the kernel's audit records say which: name another, or allow the transition in its policy"
+        }
+        (Step::ExecLabel { .. }, ..) => {
+            "lsm.apparmor or lsm.selinux names a label that is not loaded, or that this caller may not ask for"
+        }
         (Step::Exec { .. }, _, ENOENT) => {
             "the program, or the interpreter that it names, is not part of the view: add it to fs.exec"
         }

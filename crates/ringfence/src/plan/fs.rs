@@ -73,6 +73,24 @@ pub(super) fn files(
     files
 }
 
+/// Why this host cannot make a view: its mounts get their attributes before anything sees them.
+pub(super) fn without_view(policy: &Policy, host: &Host) -> Option<Refused> {
+    let fact = host.mount_setattr();
+    (!fact.value).then(|| Refused {
+        message: format!(
+            "this host cannot give an own view of the file system: this kernel ({}) has no {}, which is of \
+             Linux 5.12",
+            host.release().value.text,
+            fact.from
+        ),
+        help:
+            "use a newer kernel, or leave \"mnt\" out of `namespaces.unshare` and let Landlock or AppArmor \
+               hold files"
+                .into(),
+        at: Some(policy.namespaces.unshare_at),
+    })
+}
+
 fn places(
     policy: &Policy,
     resolver: &mut Resolver<'_>,

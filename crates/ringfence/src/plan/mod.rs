@@ -7,6 +7,7 @@ mod build;
 mod credential;
 mod explain;
 mod fs;
+mod lsm;
 mod net;
 mod order;
 mod print;
@@ -68,6 +69,8 @@ pub struct Plan<'a> {
     /// Empty directories that stand for denied paths that do not exist: made in this order before
     /// the child, removed in the reverse order after it.
     pub placeholders: Vec<PathBuf>,
+    /// An AppArmor profile that the launcher loads before the child, and unloads after it.
+    pub profile: Option<crate::control::lsm::Profile>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
     /// What the view was compiled from; `None` without a mount namespace.

@@ -4,12 +4,12 @@
 //! it; the view before Landlock rules, which name paths of the view; credentials after everything
 //! that needs a capability; `PR_SET_PDEATHSIG` again after credentials, which clear it; the init
 //! splits off as early as it owns nothing any more; the terminal before Landlock, which would deny
-//! to open it; seccomp last but for execve, since a filter may deny any of the calls before.
+//! to open it, and the file that takes a label; seccomp last but for execve, since a filter may deny any of the calls before.
 
 use crate::control::{Planned, Stage};
 
 /// Every stage, in the order in which it runs.
-pub(super) const ORDER: [Stage; 21] = [
+pub(super) const ORDER: [Stage; 22] = [
     Stage::Birth,
     Stage::Unshare,
     Stage::IdMap,
@@ -25,6 +25,7 @@ pub(super) const ORDER: [Stage; 21] = [
     Stage::Rebirth,
     Stage::Supervise,
     Stage::Session,
+    Stage::Label,
     Stage::LandlockRestrict,
     Stage::Cwd,
     Stage::Descriptors,
@@ -55,6 +56,9 @@ mod tests {
         before(Stage::NoNewPrivs, Stage::LandlockRestrict);
         before(Stage::Credentials, Stage::Rebirth);
         before(Stage::Session, Stage::LandlockRestrict);
+        before(Stage::Supervise, Stage::Label);
+        before(Stage::Credentials, Stage::Label);
+        before(Stage::Label, Stage::LandlockRestrict);
         before(Stage::LandlockRestrict, Stage::Seccomp);
         before(Stage::Descriptors, Stage::Seccomp);
         before(Stage::Seccomp, Stage::Exec);

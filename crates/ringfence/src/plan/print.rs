@@ -25,6 +25,10 @@ pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
     for path in &plan.placeholders {
         let _ = writeln!(text, "mkdir    {} (until the end, to hold a denied path)", path.display());
     }
+    if let Some(profile) = &plan.profile {
+        let _ = writeln!(text, "load     AppArmor profile, until the end:");
+        text.extend(profile.text.lines().map(|line| format!("         {line}\n")));
+    }
     let _ = writeln!(text, "\nsteps");
     for (number, planned) in plan.steps.iter().enumerate() {
         let _ = writeln!(text, "{}", step_line(number, planned, policy));
@@ -155,6 +159,10 @@ pub fn detail(step: &Step<'_>) -> String {
         Step::LandlockRestrict { flags, .. } => format!("flags {flags:#x}"),
         Step::SeccompListen { program, flags, .. } => {
             format!("{} instructions, flags {flags:#x}, denials are told", program.len())
+        }
+        Step::OpenDirectory { path, slot } => format!("{} -> fd{}", text(path), slot.0),
+        Step::ExecLabel { proc, file, text: label } => {
+            format!("fd{}:{}, {:?}", proc.0, text(file), String::from_utf8_lossy(label))
         }
         Step::SeccompFilter { program, flags } => format!("{} instructions, flags {flags:#x}", program.len()),
         Step::Exec { path, .. } => text(path),

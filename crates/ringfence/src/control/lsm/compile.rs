@@ -1,42 +1,160 @@
-//! Model and host become promises; there are no steps yet.
+//! Model and host become the steps that label the command, a profile where one is generated, and
+//! promises.
 
-use super::Model;
-use crate::control::{Actual, Compiled, Control, Promise};
-use crate::host::{Host, Reading};
-use crate::policy::{At, model::Label};
+use std::ffi::CStr;
 
-/// Compiles the model. Inheriting asks for nothing and reads nothing.
-pub fn compile<'a>(model: &Model, host: &Host) -> Compiled<'a> {
-    let asked = [
-        ("lsm.apparmor", "apparmor", "AppArmor profile", &model.apparmor),
-        ("lsm.selinux", "selinux", "SELinux context", &model.selinux),
-    ];
-    let promises =
-        asked.into_iter().filter_map(|(name, lsm, what, label)| promise(name, lsm, what, label, host));
-    Compiled { steps: Vec::new(), promises: promises.collect() }
+use bumpalo::Bump;
+use ringfence_sys::step::{Slot, Step};
+
+use super::{Model, profile};
+use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
+use crate::host::{AppArmor, Host, Reading};
+use crate::policy::{At, Origin, model::Label};
+
+/// A profile that is loaded before the command starts and unloaded when all of it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Its text, apparmor.d(5).
+    pub text: String,
+    /// apparmor_parser(8), which compiles it.
+    pub parser: std::path::PathBuf,
+    /// The policy line.
+    pub at: Origin,
 }
 
-fn promise(name: &'static str, lsm: &str, what: &str, label: &At<Label>, host: &Host) -> Option<Promise> {
-    let requested = match &label.value {
-        Label::Inherit => return None,
-        Label::Generate => format!("{what} made from this policy"),
-        Label::Named(named) => format!("{what} {named}"),
+/// What the room makes of its model.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Outcome<'a> {
+    /// Steps and promises.
+    pub compiled: Compiled<'a>,
+    /// What is to be loaded.
+    pub profile: Option<Profile>,
+}
+
+/// Below `/proc`; the thread that writes is the one that calls execve(2).
+const APPARMOR: &CStr = c"thread-self/attr/apparmor/exec";
+const SELINUX: &CStr = c"thread-self/attr/exec";
+
+/// Compiles the model. Inheriting asks for nothing and reads nothing.
+///
+/// # Errors
+/// A generated profile that cannot be written, or could not be unloaded without setting a process free.
+pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Outcome<'a>, Refusal> {
+    let mut outcome = Outcome::default();
+    apparmor(model, host, arena, &mut outcome)?;
+    selinux(model, host, arena, &mut outcome.compiled);
+    Ok(outcome)
+}
+
+fn apparmor<'a>(
+    model: &Model,
+    host: &Host,
+    arena: &'a Bump,
+    outcome: &mut Outcome<'a>,
+) -> Result<(), Refusal> {
+    let wanted = &model.apparmor;
+    let generated = match &wanted.value {
+        Label::Inherit => return Ok(()),
+        Label::Generate => Some(generate(model)?),
+        Label::Named(_) => None,
     };
-    let why = missing(lsm, host);
-    Some(Promise {
-        name,
-        control: Control::Lsm,
-        requested,
-        actual: Actual::Missing { why },
-        at: Some(label.at),
-    })
+    let (name, requested) = match (&generated, &wanted.value) {
+        (Some((name, _)), _) => (name.clone(), "AppArmor profile made from this policy".to_owned()),
+        (None, Label::Named(named)) => (named.clone(), format!("AppArmor profile {named}")),
+        (None, _) => return Ok(()),
+    };
+    let given = match &host.apparmor().value {
+        Reading::Known(fact) if generated.is_some() => may_load(fact).map(|parser| (fact, Some(parser))),
+        Reading::Known(fact) => is_loaded(fact, &name).map(|()| (fact, None)),
+        Reading::Absent(_) | Reading::Unknown(_) => Err(missing("apparmor", host)),
+    };
+    let actual = match given {
+        Ok((fact, parser)) => {
+            // A confined caller may only become more confined: its own profile goes on to hold.
+            let verb = if fact.unconfined { "exec" } else { "stack" };
+            let text = arena.alloc_str(&format!("{verb} {name}")).as_bytes();
+            outcome.compiled.steps.extend(steps(model.slots[0], APPARMOR, text, wanted.at));
+            outcome.profile = generated.zip(parser).map(|((name, text), parser)| Profile {
+                name,
+                text,
+                parser,
+                at: wanted.at,
+            });
+            Actual::Full
+        }
+        Err(why) => Actual::Missing { why },
+    };
+    outcome.compiled.promises.push(promise("lsm.apparmor", requested, actual, wanted));
+    Ok(())
+}
+
+/// Name and text of a generated profile.
+fn generate(model: &Model) -> Result<(String, String), Refusal> {
+    if !model.ends_together {
+        return Err(Refusal {
+            message:
+                "a generated AppArmor profile is unloaded at the end, and a process that is still there \
+                      would be free of it"
+                    .into(),
+            help: "add \"pid\" to `namespaces.unshare`, or name a profile that stays loaded".into(),
+            at: Some(model.apparmor.at),
+        });
+    }
+    let name = format!("ringfence-{:016x}", model.unique);
+    let text = profile::text(&name, &model.intent)?;
+    Ok((name, text))
+}
+
+fn may_load(fact: &AppArmor) -> Result<std::path::PathBuf, String> {
+    fact.load.clone()?;
+    fact.parser.clone().ok_or_else(|| "apparmor_parser(8) is not installed: install apparmor".to_owned())
+}
+
+/// Where the list cannot be read, the kernel itself says at the step that there is none.
+fn is_loaded(fact: &AppArmor, name: &str) -> Result<(), String> {
+    match &fact.profiles {
+        Reading::Known(names) if !names.iter().any(|known| known == name) => {
+            Err(format!("no profile of this name is loaded: aa-status(8) lists {}", names.len()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn selinux<'a>(model: &Model, host: &Host, arena: &'a Bump, compiled: &mut Compiled<'a>) {
+    let wanted = &model.selinux;
+    let Label::Named(context) = &wanted.value else { return };
+    let active = host.lsms().value.known().is_some_and(|names| names.iter().any(|name| name == "selinux"));
+    let actual = if active {
+        let text = arena.alloc_str(context).as_bytes();
+        compiled.steps.extend(steps(model.slots[1], SELINUX, text, wanted.at));
+        Actual::Full
+    } else {
+        Actual::Missing { why: missing("selinux", host) }
+    };
+    compiled.promises.push(promise("lsm.selinux", format!("SELinux context {context}"), actual, wanted));
+}
+
+/// `/proc` is opened before the view changes: a view may have none, or one without the host's names.
+fn steps<'a>(slot: Slot, file: &'static CStr, text: &'a [u8], at: Origin) -> [Planned<'a>; 2] {
+    let planned = |stage, step| Planned { stage, control: Control::Lsm, step, at: Some(at) };
+    [
+        planned(Stage::ViewOpen, Step::OpenDirectory { path: c"/proc", slot }),
+        planned(Stage::Label, Step::ExecLabel { proc: slot, file, text }),
+    ]
+}
+
+fn promise(name: &'static str, requested: String, actual: Actual, label: &At<Label>) -> Promise {
+    Promise { name, control: Control::Lsm, requested, actual, at: Some(label.at) }
 }
 
 fn missing(lsm: &str, host: &Host) -> String {
     let fact = host.lsms();
     match &fact.value {
         Reading::Known(active) if active.iter().any(|name| name == lsm) => {
-            format!("{lsm} is active here, but attaching is not built yet: write \"inherit\"")
+            format!("{lsm} is active here, but what this caller may do with it could not be read")
         }
         Reading::Known(active) => format!(
             "not available on this host: the active LSMs are {} (read from {}); a kernel with {lsm} on its \
@@ -50,52 +168,5 @@ fn missing(lsm: &str, host: &Host) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::Origin;
-
-    const AT: Origin = Origin { source: 0, offset: 3, len: 4 };
-
-    fn model(apparmor: Label, selinux: Label) -> Model {
-        Model { apparmor: At { value: apparmor, at: AT }, selinux: At { value: selinux, at: AT } }
-    }
-
-    fn whys(compiled: &Compiled<'_>) -> Vec<(&'static str, String)> {
-        let why = |promise: &Promise| match &promise.actual {
-            Actual::Missing { why } => why.clone(),
-            Actual::Full => panic!("{} is said to be kept", promise.name),
-        };
-        compiled.promises.iter().map(|promise| (promise.name, why(promise))).collect()
-    }
-
-    #[test]
-    fn inheriting_asks_for_nothing() {
-        let compiled = compile(&model(Label::Inherit, Label::Inherit), &Host::for_tests());
-        assert!(compiled.steps.is_empty() && compiled.promises.is_empty());
-    }
-
-    #[test]
-    fn what_the_host_has_not_is_missing_with_its_list() {
-        let named = Label::Named("system_u:system_r:x_t".to_owned());
-        let compiled = compile(&model(Label::Generate, named), &Host::for_tests());
-        let whys = whys(&compiled);
-        assert_eq!(whys.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["lsm.apparmor", "lsm.selinux"]);
-        assert!(whys.iter().all(|(_, why)| why.contains("lockdown, capability, landlock")), "{whys:?}");
-        assert!(compiled.promises.iter().all(|promise| promise.at == Some(AT)));
-        assert!(compiled.promises[1].requested.contains("system_u:system_r:x_t"));
-    }
-
-    #[test]
-    fn an_active_one_is_not_silently_accepted() {
-        let host = Host::for_tests().with_lsms(Reading::Known(vec!["apparmor".to_owned()]));
-        let compiled = compile(&model(Label::Named("p".to_owned()), Label::Inherit), &host);
-        assert!(whys(&compiled)[0].1.contains("not built yet"));
-    }
-
-    #[test]
-    fn an_unknown_list_is_said_to_be_unknown() {
-        let host = Host::for_tests().with_lsms(Reading::Unknown("no securityfs".to_owned()));
-        let compiled = compile(&model(Label::Generate, Label::Inherit), &host);
-        assert!(whys(&compiled)[0].1.contains("unknown: no securityfs"));
-    }
-}
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+//! selinux(8): contexts at execve, and the kernel's refusal where the policy has no such transition.
+//!
+//! Only in a guest that no policy has been loaded into: loading one concerns a whole machine.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::harness::ground::{Ground, find, is_root};
+use crate::harness::{both, skip};
+
+const DIRECTORY: &str = "/sys/fs/selinux";
+const OWN: &str = "/proc/self/attr/current";
+
+/// Loads the tests' policy, once; `false`, with a skip, where that cannot or must not be done.
+fn enforced(ground: &Ground) -> bool {
+    static LOADED: OnceLock<bool> = OnceLock::new();
+    let loaded = *LOADED.get_or_init(load);
+    if !loaded {
+        skip(&ground.test, "needs a guest with lsm=selinux, root and secilc");
+    }
+    loaded
+}
+
+fn load() -> bool {
+    let guest = std::env::var_os("RINGFENCE_GUEST").is_some();
+    // Without a policy there is one context, by this name.
+    let bare = fs::read_to_string(OWN).is_ok_and(|own| own.trim_end_matches(['\n', '\0']) == "kernel");
+    let active = Path::new(DIRECTORY).join("load").exists();
+    let (Some(secilc), true) = (find("secilc"), guest && bare && active && is_root()) else { return false };
+    let place = std::env::temp_dir().join(format!("ringfence-policy-{}", std::process::id()));
+    fs::create_dir(&place).unwrap();
+    let (source, policy) = (place.join("policy.cil"), place.join("policy"));
+    fs::write(&source, include_str!("policy.cil")).unwrap();
+    let compiled = Command::new(secilc)
+        .args(["-M", "false", "-c", "30", "-f", "/dev/null", "-o"])
+        .arg(&policy)
+        .arg(&source)
+        .status();
+    assert!(compiled.unwrap().success());
+    fs::write(Path::new(DIRECTORY).join("load"), fs::read(&policy).unwrap()).unwrap();
+    fs::write(Path::new(DIRECTORY).join("enforce"), "1").unwrap();
+    fs::remove_dir_all(&place).unwrap();
+    true
+}
+
+both! {
+    fn a_context_holds(ground: &Ground) {
+        if !enforced(ground) {
+            return;
+        }
+        let file = ground.file("home/work/file", "text\n");
+        let flags = format!("--fs-write {}", ground.work().display());
+        let with = format!("{flags} --lsm-selinux u:r:box_t");
+        let write = |text: &str| format!("echo {text} >{}", file.display());
+        ground.shell(&flags, &write("outside")).go().passes();
+        let denied = ground.shell(&with, &write("inside")).go();
+        assert!(denied.status != 0, "{denied}");
+        denied.complains("Permission denied");
+        let own = ground.ringfence(&with, &["cat", OWN]).go();
+        assert_eq!(own.passes().out.trim_end_matches(['\n', '\0']), "u:r:box_t");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "outside\n");
+    }
+
+    fn a_transition_that_is_not_allowed_starts_nothing(ground: &Ground) {
+        if !enforced(ground) {
+            return;
+        }
+        // Not allowed by the policy; not a context of the policy.
+        for context in ["u:r:far_t", "u:r:no_such_t"] {
+            let run = ground.ringfence(&format!("--lsm-selinux {context}"), &["echo", "started"]).go();
+            assert!(run.status >= 125, "{run}");
+            assert_eq!(run.out, "", "{run}");
+            run.complains("lsm.selinux");
+        }
+    }
+
+    fn a_host_without_it_says_so(ground: &Ground) {
+        if Path::new(DIRECTORY).join("enforce").exists() {
+            skip(&ground.test, "needs an inactive SELinux");
+            return;
+        }
+        let run = ground.ringfence("--lsm-selinux a:b:c", &["echo", "started"]).go();
+        run.exits(125).complains("not available on this host");
+        assert_eq!(run.out, "", "{run}");
+    }
+}

@@ -1,0 +1,215 @@
+//! A policy's intents as the text of an AppArmor profile. apparmor.d(5).
+//!
+//! A profile in enforce mode denies what no rule of it allows, so only what is allowed is written,
+//! and a `deny` where something below an allowed path is not.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::model::{Intent, PathRule, Sockets};
+use crate::control::Refusal;
+
+/// capabilities(7) as apparmor.d(5) writes them, by number.
+const CAPABILITIES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+/// The profile as text, with a final newline. The same intent gives the same bytes.
+///
+/// # Errors
+/// A path that a profile cannot name.
+pub fn text(name: &str, intent: &Intent) -> Result<String, Refusal> {
+    let mut text = String::new();
+    let _ = writeln!(text, "profile {} {{", quoted(name));
+    for rule in &intent.paths {
+        allow(&mut text, rule)?;
+    }
+    for (path, at) in &intent.deny {
+        let path = glob(path).map_err(|refusal| Refusal { at: Some(*at), ..refusal })?;
+        let _ = writeln!(text, "  deny {} rwklmx,", quoted(&path));
+        let _ = writeln!(text, "  deny {} rwklmx,", quoted(&format!("{}/**", path.trim_end_matches('/'))));
+    }
+    sockets(&mut text, intent.sockets);
+    for (capability, at) in &intent.capabilities {
+        let name = CAPABILITIES.get(usize::from(*capability)).ok_or_else(|| Refusal {
+            message: format!("AppArmor has no name for capability {capability}"),
+            help: "leave it out, or set lsm.apparmor = \"inherit\"".into(),
+            at: Some(*at),
+        })?;
+        let _ = writeln!(text, "  capability {name},");
+    }
+    // Its own processes, and the supervisor's word to end.
+    let _ = writeln!(text, "  signal peer={},", quoted(name));
+    let _ = writeln!(text, "  signal (receive) peer=unconfined,");
+    let _ = writeln!(text, "  ptrace peer={},", quoted(name));
+    let _ = writeln!(text, "}}");
+    Ok(text)
+}
+
+fn allow(text: &mut String, rule: &PathRule) -> Result<(), Refusal> {
+    let path = glob(&rule.path).map_err(|refusal| Refusal { at: rule.at, ..refusal })?;
+    let mut rights = String::new();
+    for (granted, letters) in [(rule.read, "r"), (rule.write, "wkl"), (rule.exec, "mix")] {
+        if granted {
+            rights += letters;
+        }
+    }
+    if rights.is_empty() {
+        return Ok(());
+    }
+    if !rule.directory {
+        let _ = writeln!(text, "  {} {rights},", quoted(&path));
+        return Ok(());
+    }
+    // A directory itself is listed, or has entries made in it, which is a matter of the entries.
+    let below = path.trim_end_matches('/');
+    let _ = writeln!(text, "  {} r,", quoted(&format!("{below}/")));
+    let _ = writeln!(text, "  {} {rights},", quoted(&format!("{below}/**")));
+    Ok(())
+}
+
+fn sockets(text: &mut String, sockets: Sockets) {
+    for (made, kind) in [(sockets.stream, "stream"), (sockets.datagram, "dgram")] {
+        if made {
+            let _ = writeln!(text, "  network inet {kind},\n  network inet6 {kind},");
+        }
+    }
+    if sockets.unix {
+        let _ = writeln!(text, "  network unix,\n  unix,");
+    }
+    if sockets.netlink {
+        let _ = writeln!(text, "  network netlink raw,");
+    }
+}
+
+/// A path with everything escaped that apparmor.d(5) reads as a pattern or a variable.
+fn glob(path: &Path) -> Result<String, Refusal> {
+    let refuse = |why: &str| Refusal {
+        message: format!("an AppArmor profile cannot name {}: {why}", path.display()),
+        help: "rename it, or set lsm.apparmor = \"inherit\"".into(),
+        at: None,
+    };
+    let text = path.to_str().ok_or_else(|| refuse("it is not UTF-8"))?;
+    if text.contains(|letter: char| letter.is_control()) {
+        return Err(refuse("it has control characters in it"));
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if "*?[]{}^,@\\\"".contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    Ok(escaped)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Origin;
+    use expect_test::expect;
+
+    const AT: Origin = Origin { source: 0, offset: 3, len: 4 };
+
+    fn rule(path: &str, directory: bool, read: bool, exec: bool, write: bool) -> PathRule {
+        PathRule { path: path.into(), directory, read, exec, write, at: Some(AT) }
+    }
+
+    #[test]
+    fn each_intent_has_its_rule() {
+        let intent = Intent {
+            paths: vec![
+                rule("/usr", true, true, true, false),
+                rule("/home/a b", true, true, false, true),
+                rule("/etc/hosts", false, true, false, false),
+                rule("/", true, true, false, false),
+            ],
+            deny: vec![("/home/a b/.ssh".into(), AT)],
+            sockets: Sockets { stream: true, datagram: false, unix: true, netlink: true },
+            capabilities: vec![(10, AT)],
+        };
+        expect![[r#"
+            profile "ringfence-1" {
+              "/usr/" r,
+              "/usr/**" rmix,
+              "/home/a b/" r,
+              "/home/a b/**" rwkl,
+              "/etc/hosts" r,
+              "/" r,
+              "/**" r,
+              deny "/home/a b/.ssh" rwklmx,
+              deny "/home/a b/.ssh/**" rwklmx,
+              network inet stream,
+              network inet6 stream,
+              network unix,
+              unix,
+              network netlink raw,
+              capability net_bind_service,
+              signal peer="ringfence-1",
+              signal (receive) peer=unconfined,
+              ptrace peer="ringfence-1",
+            }
+        "#]]
+        .assert_eq(&text("ringfence-1", &intent).unwrap());
+    }
+
+    #[test]
+    fn a_name_is_never_a_pattern() {
+        let paths = vec![rule("/a*[b]{c,d}\"@x", false, true, false, false)];
+        let text = text("p", &Intent { paths, ..Intent::default() }).unwrap();
+        assert!(text.contains(r#"  "/a\*\[b\]\{c\,d\}\"\@x" r,"#), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_named_is_refused_with_its_line() {
+        let paths = vec![rule("/a\nb", false, true, false, false)];
+        let refusal = text("p", &Intent { paths, ..Intent::default() }).unwrap_err();
+        assert_eq!(refusal.at, Some(AT));
+        let capabilities = vec![(63, AT)];
+        assert!(text("p", &Intent { capabilities, ..Intent::default() }).is_err());
+    }
+}

@@ -1,0 +1,343 @@
+//! What a whole run does on each kernel: facts, plans of every builtin, and the project's own tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use ringfence_matrix::frame::End;
+use ringfence_matrix::job::{Job, USER};
+
+use super::args::{Args, LSM, User};
+use super::boot::Boot;
+use super::guest;
+use super::kernel::Kernel;
+use super::verdict::{self, Count, Seen, Verdict};
+use crate::dist;
+
+/// A kernel with a command line: a row of the table.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) kernel: Kernel,
+    pub(super) lsm: String,
+    /// More of the command line, as it is shown.
+    pub(super) append: String,
+}
+
+/// From this release on the default policy holds: Landlock, and before it mount_setattr(2) in 5.12.
+/// `check` and `run` of every builtin are asked on older kernels too, and must be refused there.
+const HOLDS: [u32; 2] = [5, 13];
+const NEED_THE_DEFAULT: [&str; 2] = ["bad_input", "hold"];
+
+/// What a job is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// `ringfence host`, as JSON.
+    Host,
+    /// `ringfence check` of a builtin.
+    Check(&'static str),
+    /// `ringfence run` of a builtin.
+    Run(&'static str),
+    /// A test binary.
+    Test(String),
+}
+
+/// A job with what it is for.
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) purpose: Purpose,
+    pub(super) job: Job,
+}
+
+/// The builtin policies.
+pub(super) const BUILTINS: [&str; 5] = ["compute", "offline", "build", "service", "container"];
+/// A test binary that says something about a kernel: its package, its name, and what is run of it.
+/// The last two need a kernel that holds the default policy: [`HOLDS`].
+const TESTS: [(&str, &str, &[&str]); 5] = [
+    ("ringfence-sys", "spawn", &[]),
+    ("ringfence-cli", "label", &[]),
+    ("ringfence", "ringfence", &["host::", "launch::"]),
+    // How fast a machine is decides what is killed at which moment: nothing about a kernel.
+    ("ringfence-cli", "bad_input", &["--skip", "kill::"]),
+    // Endurance: minutes under emulation.
+    ("ringfence-cli", "hold", &["--skip", "five_hundred_runs"]),
+];
+const RINGFENCE: &str = "/guest/ringfence";
+/// A command under emulation: some hundred times what it takes elsewhere.
+const COMMAND: Duration = Duration::from_secs(20);
+/// A test binary under emulation.
+const TEST: Duration = Duration::from_secs(600);
+/// A kernel's start, with a machine that does other things too.
+const START: Duration = Duration::from_secs(60);
+
+/// The file system that all boots share, as an archive.
+pub(super) fn image(args: &Args) -> Result<Vec<u8>> {
+    let mut tree = guest::base()?;
+    guest::place(&mut tree, &dist::build()?, RINGFENCE)?;
+    if !args.smoke {
+        for (name, path) in test_binaries()? {
+            guest::place(&mut tree, &stripped(&path)?, &format!("/guest/test/{name}"))?;
+        }
+        if let Some(attack) = attack()? {
+            guest::place(&mut tree, &attack, "/guest/attack")?;
+        }
+    }
+    Ok(tree.write())
+}
+
+/// Which kernels are booted with which command lines.
+pub(super) fn rows(args: &Args, kernels: &[Kernel]) -> Vec<Row> {
+    let row = |kernel: &Kernel, lsm: &str| Row {
+        kernel: kernel.clone(),
+        lsm: lsm.to_owned(),
+        append: args.append.clone(),
+    };
+    let plain = kernels.iter().filter(|kernel| !args.all || !kernel.series.is_generic());
+    let mut rows: Vec<Row> =
+        plain.flat_map(|kernel| args.lsms.iter().map(move |lsm| row(kernel, lsm))).collect();
+    if args.all {
+        rows.extend(particular(kernels));
+    }
+    rows
+}
+
+/// What a kernel's command line changes: each on the newest kernel, but x32, which only generic 5.10
+/// has and leaves off. Settings of sysctl(8) are `sysctl.` parameters.
+const PARTICULAR: [(&str, &str); 11] = [
+    ("landlock,lockdown,yama,selinux,bpf", ""),
+    ("landlock,lockdown,yama,tomoyo,apparmor,bpf", ""),
+    ("lockdown,yama,apparmor,bpf", ""),
+    (LSM, "lockdown=integrity"),
+    (LSM, "lockdown=confidentiality"),
+    (LSM, "sysctl.user.max_user_namespaces=0"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=1"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=2"),
+    (LSM, "sysctl.kernel.yama.ptrace_scope=3"),
+    (LSM, "ia32_emulation=0"),
+    (LSM, "cgroup_no_v1=all"),
+];
+const X32: (&str, &str) = ("lockdown,yama,apparmor,bpf", "syscall.x32=y");
+
+fn particular(kernels: &[Kernel]) -> Vec<Row> {
+    let row = |kernel: &Kernel, (lsm, append): (&str, &str)| Row {
+        kernel: kernel.clone(),
+        lsm: lsm.to_owned(),
+        append: append.to_owned(),
+    };
+    let newest = kernels
+        .iter()
+        .filter(|kernel| !kernel.series.is_generic())
+        .max_by_key(|kernel| kernel.series.version());
+    let generic = kernels.iter().filter(|kernel| kernel.series.is_generic());
+    let newest = newest.into_iter().flat_map(|kernel| PARTICULAR.map(|line| row(kernel, line)));
+    newest.chain(generic.map(|kernel| row(kernel, X32))).collect()
+}
+
+/// What is run on each of them.
+pub(super) fn jobs(args: &Args) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for root in users(args.user) {
+        tasks.push(command(root, Purpose::Host, &["host", "--format", "json"]));
+        for builtin in BUILTINS {
+            let policy = format!("builtin:{builtin}");
+            let check = ["check", "--format", "json", "--policy", &policy, "--", "/usr/bin/true"];
+            tasks.push(command(root, Purpose::Check(builtin), &check));
+            let run = ["run", "--policy", &policy, "--", "/usr/bin/true"];
+            tasks.push(command(root, Purpose::Run(builtin), &run));
+        }
+        // Root's run has each test twice: as root, and as the ordinary user that root becomes.
+        if !args.smoke && (root || args.all || args.user == User::Ordinary) {
+            tasks.extend(chosen(args).map(|(_, name, words)| test(root, name, words)));
+        }
+    }
+    tasks
+}
+
+fn chosen(
+    args: &Args,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static [&'static str])> {
+    TESTS.iter().filter(|(_, name, _)| args.tests.is_empty() || args.tests.iter().any(|test| test == name))
+}
+
+/// Whether a test binary of this name is run in guests.
+pub(super) fn is_test(name: &str) -> bool {
+    TESTS.iter().any(|(_, test, _)| *test == name)
+}
+
+/// All of them.
+pub(super) fn test_names() -> String {
+    TESTS.map(|(_, name, _)| name).join(", ")
+}
+
+fn users(user: User) -> Vec<bool> {
+    match user {
+        User::Root => vec![true],
+        User::Ordinary => vec![false],
+        User::Both => vec![true, false],
+    }
+}
+
+/// The environment of every job; a test's harness reads those of ringfence.
+pub(super) fn environment(root: bool) -> Vec<(String, String)> {
+    let home = if root { "/root".to_owned() } else { format!("/home/{}", USER.0) };
+    let pairs = [
+        ("PATH", "/usr/bin:/usr/sbin"),
+        ("HOME", &home),
+        ("LANG", "C.UTF-8"),
+        ("RINGFENCE_BIN", RINGFENCE),
+        ("RINGFENCE_ATTACK", "/guest/attack"),
+        ("RINGFENCE_GUEST", "1"),
+        ("RUST_BACKTRACE", "0"),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+fn command(root: bool, purpose: Purpose, words: &[&str]) -> Task {
+    let words = [RINGFENCE].iter().chain(words).map(|word| (*word).to_owned()).collect();
+    let job = Job { root, limit: COMMAND, directory: "/tmp".into(), words, environment: environment(root) };
+    Task { purpose, job }
+}
+
+fn test(root: bool, name: &str, more: &[&str]) -> Task {
+    let mut words = vec![format!("/guest/test/{name}"), "--test-threads=2".to_owned()];
+    words.extend(more.iter().map(|word| (*word).to_owned()));
+    let job = Job { root, limit: TEST, directory: "/tmp".into(), words, environment: environment(root) };
+    Task { purpose: Purpose::Test(name.to_owned()), job }
+}
+
+/// What a row showed.
+pub(super) struct RowSeen {
+    pub(super) tasks: Vec<Task>,
+    pub(super) boot: Result<Seen>,
+}
+
+/// Boots one row.
+pub(super) fn boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path) -> RowSeen {
+    let old = row.kernel.series.version() < HOLDS;
+    let here = |task: &&Task| match &task.purpose {
+        Purpose::Test(name) => !(old && NEED_THE_DEFAULT.contains(&name.as_str())),
+        _ => true,
+    };
+    let tasks: Vec<Task> = tasks.iter().filter(here).cloned().collect();
+    let boot = try_boot(row, image, &tasks, place);
+    RowSeen { tasks, boot }
+}
+
+fn try_boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path) -> Result<Seen> {
+    let jobs: Vec<Job> = tasks.iter().map(|task| task.job.clone()).collect();
+    let name = format!(
+        "{}-{}-{}",
+        row.kernel.series,
+        row.lsm.replace(',', "-"),
+        row.append.replace([' ', '/'], "-")
+    );
+    let append = format!("lsm={} {}", row.lsm, row.append);
+    one(&row.kernel.image, image, &append, &jobs, place.join(name))
+}
+
+/// Boots a kernel with these jobs.
+pub(super) fn one(kernel: &Path, image: &[u8], append: &str, jobs: &[Job], place: PathBuf) -> Result<Seen> {
+    let nonce = guest::nonce()?;
+    let initrd = [image, &guest::order(jobs, &nonce)].concat();
+    let limit = START + jobs.iter().map(|job| job.limit).sum::<Duration>();
+    let record = Boot { kernel, initrd: &initrd, append, place, limit }.run()?;
+    Ok(verdict::judge(&record, &nonce, jobs.len()))
+}
+
+impl RowSeen {
+    /// What a job said, as root or as the ordinary user.
+    pub(super) fn lines(&self, root: bool, purpose: &Purpose) -> Option<(&[String], End)> {
+        let seen = self.boot.as_ref().ok()?;
+        let is = |task: &Task| task.job.root == root && task.purpose == *purpose;
+        let job = seen.jobs.get(self.tasks.iter().position(is)?)?;
+        Some((&job.lines, job.end?))
+    }
+
+    /// The sum of all test binaries of one user; an error where one of them cannot be believed.
+    /// `None`: none was asked for.
+    pub(super) fn count(&self, root: bool) -> Option<Result<Count, String>> {
+        let seen = self.boot.as_ref().ok()?;
+        let mut sum = None;
+        for (task, job) in self.tasks.iter().zip(&seen.jobs).filter(|(task, _)| task.job.root == root) {
+            let Purpose::Test(name) = &task.purpose else { continue };
+            match verdict::count(job) {
+                Ok(count) => *sum.get_or_insert_with(Count::default) += count,
+                Err(why) => return Some(Err(format!("{name}: {why}"))),
+            }
+        }
+        sum.map(Ok)
+    }
+
+    /// Every test that failed, with the user's name.
+    pub(super) fn failures(&self) -> Vec<String> {
+        let Ok(seen) = &self.boot else { return Vec::new() };
+        let tests =
+            self.tasks.iter().zip(&seen.jobs).filter(|(task, _)| matches!(task.purpose, Purpose::Test(_)));
+        let who = |task: &Task| if task.job.root { "root" } else { "user" };
+        tests
+            .flat_map(|(task, job)| {
+                verdict::failures(job).into_iter().map(move |name| format!("{}: {name}", who(task)))
+            })
+            .collect()
+    }
+}
+
+/// The boot is complete, and no test failed.
+pub(super) fn well(seen: &RowSeen) -> bool {
+    let complete = seen.boot.as_ref().is_ok_and(|boot| boot.verdict == Verdict::Complete);
+    let tests = [true, false].into_iter().filter_map(|root| seen.count(root));
+    complete && tests.into_iter().all(|count| count.is_ok_and(|count| count.failed == 0))
+}
+
+/// Test binaries by name, built now.
+fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
+    let packages = TESTS.iter().flat_map(|(package, _, _)| ["--package", package]);
+    let output = dist::cargo()
+        .args(["test", "--no-run", "--message-format=json"])
+        .args(packages)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cargo")?;
+    ensure!(output.status.success(), "the tests could not be built");
+    let mut found = Vec::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let message: serde_json::Value = serde_json::from_str(line).context("cargo's messages")?;
+        let (Some(path), Some(true)) = (message["executable"].as_str(), message["profile"]["test"].as_bool())
+        else {
+            continue;
+        };
+        let name = message["target"]["name"].as_str().unwrap_or_default();
+        let is_bin = message["target"]["kind"] == serde_json::json!(["bin"]);
+        if !is_bin && TESTS.iter().any(|(_, test, _)| *test == name) {
+            found.push((name.to_owned(), PathBuf::from(path)));
+        }
+    }
+    ensure!(found.len() == TESTS.len(), "{} of {} test binaries were built", found.len(), TESTS.len());
+    Ok(found)
+}
+
+/// The attacks of the tests, compiled here: a guest has no compiler.
+pub(super) fn attack() -> Result<Option<PathBuf>> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests/hold/attack.c");
+    let target = dist::target_directory()?.join("matrix/attack");
+    let compiler = Command::new("gcc").args(["-O1", "-o"]).arg(&target).arg(source).status();
+    match compiler {
+        Ok(status) => {
+            ensure!(status.success(), "gcc could not compile {source}");
+            Ok(Some(target))
+        }
+        Err(_) => {
+            eprintln!("gcc is not installed: attacks are skipped in the guests");
+            Ok(None)
+        }
+    }
+}
+
+/// Without what only a debugger reads: most of a test binary, and all of it is unpacked in a guest.
+pub(super) fn stripped(path: &Path) -> Result<PathBuf> {
+    let directory = dist::target_directory()?.join("matrix/stripped");
+    std::fs::create_dir_all(&directory)?;
+    let to = directory.join(path.file_name().context("a program's name")?);
+    let status = Command::new("strip").arg("-o").arg(&to).arg(path).status();
+    Ok(if status.is_ok_and(|status| status.success()) { to } else { path.to_owned() })
+}

@@ -18,8 +18,8 @@ pub(crate) fn open_directory(path: &CStr) -> Result<i32, Errno> {
     Ok(fd as i32)
 }
 
-/// Opens a file below a directory and writes all of `text` by one write(2), as these files need it:
-/// the kernel takes only what a thread writes for itself, with the credentials of the open.
+/// Opens a file below a directory and writes all of `text` by one write(2), as files of the kernel
+/// need it. A label is taken only from the thread that it is for, with the credentials of the open.
 pub(crate) fn set(dir: i32, file: &CStr, text: &[u8]) -> Result<(), Errno> {
     // SAFETY: the path lives across the call.
     let fd = unsafe { syscall!(nr::__NR_openat, dir as isize, file.as_ptr(), WRITE_CLOEXEC, 0) }? as i32;

@@ -17,7 +17,6 @@ use crate::{capability, init, label, landlock, mount, namespace, seccomp, termin
 
 const AT_FDCWD: i32 = -100;
 const SIGKILL: usize = 9;
-const O_WRONLY_CLOEXEC: usize = 1 | 0o2000000;
 const CLOSE_RANGE_CLOEXEC: usize = 4;
 const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
@@ -286,7 +285,7 @@ impl<'a> Machine<'a> {
             Step::ResetSignals => init::reset_signals(),
             Step::Umask(mask) => plain(nr::__NR_umask, [mask as usize, 0, 0]),
             Step::Rlimit { resource, soft, hard } => rlimit(resource, soft, hard),
-            Step::WriteFile { path, data } => write_file(path, data),
+            Step::WriteFile { path, data } => label::set(AT_FDCWD, path, data),
             Step::Dup { from, to } => dup(from, to),
             Step::CloseRange { first, last, on_exec } => self.close_range(first, last, on_exec),
             Step::Unshare(flags) => namespace::unshare(flags),
@@ -414,20 +413,6 @@ fn rlimit(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     // SAFETY: prlimit64 reads two words, and writes none for a null old limit.
     unsafe { syscall!(nr::__NR_prlimit64, 0, resource, limit.as_ptr(), 0) }?;
     Ok(())
-}
-
-fn write_file(path: &CStr, data: &[u8]) -> Result<(), Errno> {
-    // SAFETY: the path lives across the call.
-    let fd =
-        unsafe { syscall!(nr::__NR_openat, AT_FDCWD as isize, path.as_ptr(), O_WRONLY_CLOEXEC, 0) }? as i32;
-    // SAFETY: the data lives across the call.
-    let written = unsafe { syscall!(nr::__NR_write, fd, data.as_ptr(), data.len()) };
-    close(fd);
-    match written {
-        Ok(count) if count == data.len() => Ok(()),
-        Ok(_) => Err(Errno::IO),
-        Err(error) => Err(error),
-    }
 }
 
 fn dup(from: i32, to: i32) -> Result<(), Errno> {

@@ -149,10 +149,25 @@ fn words(verdict: &Verdict) -> String {
     }
 }
 
+/// What the page says about its columns.
+const PAGE: &str = "\
+# What each kernel holds
+
+Made by `cargo xtask matrix --table docs/kernels.md`, never by hand: each row is one boot under QEMU.
+
+- *boot*: from the kernel's start to the first job, under emulation; or how the boot ended.
+- *LSMs*, *Landlock ABI*, *gate*: what `ringfence host` read and tried inside, the LSMs in the order
+  in which they are asked, the entries of the gate that answered.
+- *policies*: builtins whose plan `check` printed and under which `run` ran a command. In brackets:
+  refused by both, with what this kernel cannot give; nothing was started.
+- *tests*: passed, failed and left out, of the test binaries named below the table.
+
+";
+
 /// The table as a page.
 pub(super) fn markdown(results: &[(Row, RowSeen)], missing: &[String]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = line(&HEAD.map(str::to_owned));
+    let mut text = PAGE.to_owned() + &line(&HEAD.map(str::to_owned));
     text += &line(&HEAD.map(|_| "---".to_owned()));
     for (row, seen) in results {
         text += &line(&cells(row, seen));
@@ -160,10 +175,16 @@ pub(super) fn markdown(results: &[(Row, RowSeen)], missing: &[String]) -> String
     for series in missing {
         text += &line(&absent(series));
     }
-    text += "\nKernels are the packages ";
+    let tests = results.iter().flat_map(|(_, seen)| &seen.tasks).filter_map(|task| match &task.purpose {
+        Purpose::Test(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let tests: std::collections::BTreeSet<&str> = tests.collect();
+    let tests: Vec<&str> = tests.into_iter().collect();
+    text += &format!("\nTests: {}.\n", if tests.is_empty() { "none".to_owned() } else { tests.join(", ") });
     let mut origins: Vec<&str> = results.iter().map(|(row, _)| row.kernel.origin.as_str()).collect();
     origins.dedup();
-    text + &origins.join(", ") + ".\n"
+    text + "\nKernels: the packages " + &origins.join(", ") + ".\n"
 }
 
 /// `N passed, N failed, N skipped` over all boots; one that ended badly is a failure.

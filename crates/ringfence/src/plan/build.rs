@@ -10,7 +10,7 @@ use crate::control::{
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
 use crate::policy::degrade;
-use crate::policy::model::{DevView, Events, Namespace};
+use crate::policy::model::{DevView, Events, Label, Namespace};
 
 use super::{
     Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
@@ -76,7 +76,12 @@ impl<'a> Build<'_, 'a> {
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
         self.refuse_all_events();
         let token = fresh_token().map_err(token_refusal)?;
-        let labels = labels::model(policy, &files.rules, files.view.as_ref(), token);
+        // Not the token: the program can read the name of its profile.
+        let unique = match policy.lsm.apparmor.value {
+            Label::Generate => fresh_token().map_err(token_refusal)?,
+            Label::Inherit | Label::Named(_) => 0,
+        };
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
         let labels = lsm::compile(&labels, host, arena)?;
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());

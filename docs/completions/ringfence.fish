@@ -29,6 +29,7 @@ complete -c ringfence -n "__fish_ringfence_needs_command" -s V -l version -d 'Pr
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "run" -d 'Runs a command contained'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "check" -d 'Shows the plan that `run` would carry out, and changes nothing'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "verify" -d 'Attempts every claim of a policy on this kernel, and says what holds'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "explain" -d 'Shows the way of an operation through the controls, without trying it'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "host" -d 'Shows what this kernel offers, and where that was read'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "surface" -d 'Shows which system calls a filter leaves reachable, and how accurate the tables are here'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "syscalls" -d 'Says exactly what a seccomp filter permits; checks, proves and shortens filters'
@@ -83,6 +84,9 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-allow
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-deny -d 'Expects that this operation is denied; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-because -d 'Why, for the report; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-depth -d 'At least this many controls deny it, each on its own; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events -d 'Writes each denial to FILE as a line of JSON, as it happens' -r -F
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l explain -d 'Says what was denied, by which policy line, and what would allow it'
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l complete -d 'Fails (125) where denials may have been missed'
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r
@@ -190,6 +194,57 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l against -
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l depth -d 'Try each denied operation with each control alone: how many hold it'
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l all -d 'Also show what holds, one by one'
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-groups -d 'The supplementary groups, by name or number; absent: those of the caller that the id map names; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-capabilities -d 'The capabilities that stay, in all five sets; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-no-new-privs -d 'Whether no exec can give privileges, prctl(2)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-umask -d 'The permission bits cleared on creation, in octal; absent: the caller\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-cwd -d 'The directory to start in; absent: the caller\'s where it is visible inside, else `/`' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-env-pass -d 'The environment variables that pass; `*` at the end makes a prefix; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-env-set -d 'Environment variables that are set; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-fds -d 'The descriptors that stay open; every other one is closed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-read -d 'What can be read: files, and directories with all below them; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-exec -d 'What can be executed and read; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-write -d 'What can be written and read: changed, created, renamed, removed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-deny -d 'What cannot be reached at all, now and when it comes to exist; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-tmp -d 'Directories that are private, empty, writable, and gone afterwards; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-proc -d 'What /proc is (own, masked, none)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l fs-dev -d 'What /dev is (minimal, none)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l net-mode -d 'Which network there is (none, loopback, host)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l net-connect -d 'Where connect(2) may go, and udp may send: transport and port; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l net-bind -d 'What bind(2) may take: transport and port; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l net-unix -d 'The Unix sockets in the file system that can be connected to; empty: no Unix socket at all; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-mode -d 'Which mode of seccomp(2) (filter, strict, off)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-abis -d 'The ways through the gate that are open: x86_64, i386, x32; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-allow -d 'The system calls that are allowed: names, groups, conditions on arguments; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-deny -d 'The system calls that are denied even where they are allowed; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-on-deny -d 'What a denied call gets: a word, or an errno name (kill, kill-thread, trap, log)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l syscalls-unknown -d 'What a number gets that is newer than ringfence\'s table: as on_deny (kill, kill-thread, trap, log)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l namespaces-unshare -d 'The new namespaces(7) (user, mnt, pid, net, ipc, uts, cgroup, time); repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l namespaces-hostname -d 'The host name inside; absent: the host\'s' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l namespaces-id-map -d 'Which ids the user namespace has (single, range)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-memory -d 'Bytes of memory, by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-wall -d 'Wall time: SIGTERM at the limit, then SIGKILL' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-open-files -d 'Open descriptors of a process, RLIMIT_NOFILE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-core -d 'Bytes of a core dump, RLIMIT_CORE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-file-size -d 'Bytes of a written file, RLIMIT_FSIZE' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-stack -d 'Bytes of a stack, RLIMIT_STACK' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-cpu-time -d 'Processor time of a process, RLIMIT_CPU, in whole seconds' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l audit-events -d 'Which events are recorded (none, denials, all)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l degrade-allow -d 'What may be missing on a host, by name; anything else that is missing is an error; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l expect-allow -d 'Expects that this operation works; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l expect-deny -d 'Expects that this operation is denied; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l expect-because -d 'Why, for the report; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l expect-depth -d 'At least this many controls deny it, each on its own; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'

@@ -27,6 +27,7 @@ pub mod signal;
 pub mod spawn;
 pub mod step;
 pub mod terminal;
+pub mod thread;
 pub mod trim;
 mod word;
 

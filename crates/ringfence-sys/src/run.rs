@@ -11,6 +11,7 @@ use crate::attempt::End;
 use crate::raw::{Errno, close, exit, syscall};
 use crate::spawn::{Ended, Report, vfork_calling};
 use crate::step::{Dir, Slot, Step};
+use crate::thread::SingleThreaded;
 use crate::word::Word;
 use crate::{capability, init, label, landlock, mount, namespace, seccomp, terminal};
 
@@ -29,31 +30,6 @@ pub struct Failure {
     pub step: usize,
     /// Why.
     pub errno: Errno,
-}
-
-/// Proof that the process has one thread, so that changing its state changes nobody else's.
-#[derive(Debug)]
-pub struct SingleThreaded(());
-
-impl SingleThreaded {
-    /// Counts the entries of `/proc/self/task`; `None` where there are several, or no `/proc`.
-    #[must_use]
-    pub fn check() -> Option<Self> {
-        let mut stat = core::mem::MaybeUninit::<nr::stat>::uninit();
-        // SAFETY: newfstatat writes one `struct stat`.
-        let stat = unsafe {
-            syscall!(
-                nr::__NR_newfstatat,
-                AT_FDCWD as isize,
-                c"/proc/self/task".as_ptr(),
-                stat.as_mut_ptr(),
-                0
-            )
-            .ok()?;
-            stat.assume_init()
-        };
-        (stat.st_nlink == 3).then_some(Self(()))
-    }
 }
 
 /// Runs `steps` in the calling process, whose last one is an execve: it returns only to say what failed.

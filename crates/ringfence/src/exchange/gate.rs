@@ -82,8 +82,9 @@ impl Gate {
         self.stack.iter().map(Filter::program).collect()
     }
 
-    /// One short program with the meaning of the whole stack. Proven: its diagram, which is made from
-    /// the instructions alone, is the very one of the stack.
+    /// One short program with the meaning of the whole stack, never longer than a single one that it is
+    /// made of. Proven: its diagram, which is made from the instructions alone, is the very one of the
+    /// stack.
     ///
     /// # Errors
     /// As [`Self::diagram`]; the kernel's 4,096 instructions are not enough.
@@ -91,13 +92,19 @@ impl Gate {
         let meaning = self.diagram(space)?;
         let program = optimise(space, meaning).map_err(|error| Error::new(error.to_string()))?;
         let again = space.program(&program)?;
-        if relate::equal(space, meaning, again)? {
-            Ok(program)
-        } else {
-            Err(Failure::Unverifiable(
+        if !relate::equal(space, meaning, again)? {
+            return Err(Failure::Unverifiable(
                 "the shorter program does not mean the same: this is a defect".to_owned(),
-            ))
+            ));
         }
+        // What is short already is not made longer.
+        if let Ok([plain]) = self.programs().as_deref() {
+            let same = space.program(plain)?;
+            if plain.len() <= program.len() && relate::equal(space, meaning, same)? {
+                return Ok(plain.clone());
+            }
+        }
+        Ok(program)
     }
 }
 

@@ -19,10 +19,11 @@ mod profile;
 mod relay;
 pub mod witness;
 
-use ringfence_sys::run::{self, Failure, SingleThreaded};
+use ringfence_sys::run::{self, Failure};
 use ringfence_sys::signal::Blocked;
 use ringfence_sys::spawn::{self, Ended};
 use ringfence_sys::step::Step;
+use ringfence_sys::thread::SingleThreaded;
 
 use crate::plan::{Mode, Plan};
 

@@ -157,12 +157,12 @@ pub fn detail(step: &Step<'_>) -> String {
         Step::LandlockPath { path, access, .. } => format!("{}, {access:#x}", text(path)),
         Step::LandlockPort { port, access, .. } => format!("port {port}, {access:#x}"),
         Step::LandlockRestrict { flags, .. } => format!("flags {flags:#x}"),
+        Step::SeccompListen { program, flags, .. } => {
+            format!("{} instructions, flags {flags:#x}, denials are told", program.len())
+        }
         Step::OpenDirectory { path, slot } => format!("{} -> fd{}", text(path), slot.0),
         Step::ExecLabel { proc, file, text: label } => {
             format!("fd{}:{}, {:?}", proc.0, text(file), String::from_utf8_lossy(label))
-        }
-        Step::SeccompListen { program, flags, .. } => {
-            format!("{} instructions, flags {flags:#x}, denials are told", program.len())
         }
         Step::SeccompFilter { program, flags } => format!("{} instructions, flags {flags:#x}", program.len()),
         Step::Exec { path, .. } => text(path),

@@ -76,17 +76,16 @@ pub(super) fn files(
 /// Why this host cannot make a view: its mounts get their attributes before anything sees them.
 pub(super) fn without_view(policy: &Policy, host: &Host) -> Option<Refused> {
     let fact = host.mount_setattr();
+    let release = &host.release().value.text;
     (!fact.value).then(|| Refused {
         message: format!(
-            "this host cannot give an own view of the file system: this kernel ({}) has no {}, which is of \
-             Linux 5.12",
-            host.release().value.text,
+            "this host cannot give an own view of the file system: {} is not there. It is of Linux 5.12, and this is \
+             {release}; a filter around ringfence may hide it, as that of another containment does",
             fact.from
         ),
-        help:
-            "use a newer kernel, or leave \"mnt\" out of `namespaces.unshare` and let Landlock or AppArmor \
-               hold files"
-                .into(),
+        help: "use a newer kernel, start outside of what filters it, or leave \"mnt\" out of `namespaces.unshare` \
+               and let Landlock or AppArmor hold files"
+            .into(),
         at: Some(policy.namespaces.unshare_at),
     })
 }

@@ -166,7 +166,7 @@ fn change(id: &str, before: &State, after: &State, why: String) -> Vec<Change> {
             };
             let (lost, more) = (only(before, after), only(after, before));
             let lost = (!lost.is_empty()).then(|| Change::Shallower(id.clone(), lost));
-            let more = (!more.is_empty()).then(|| Change::Deeper(id, more));
+            let more = (!more.is_empty()).then_some(Change::Deeper(id, more));
             lost.into_iter().chain(more).collect()
         }
         (_, Word::Held) => vec![Change::Repaired(id)],

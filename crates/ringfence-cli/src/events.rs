@@ -23,6 +23,8 @@ const O_NONBLOCK: i32 = 0o4000;
 pub(crate) struct Wanted {
     /// `--explain`, or one of the others.
     pub(crate) asked: bool,
+    /// `--explain=ptrace`: every call is followed.
+    pub(crate) traced: bool,
     /// `--events`: a file, or a pipe.
     pub(crate) file: Option<PathBuf>,
     /// `--complete`: what may be missing is a failure.

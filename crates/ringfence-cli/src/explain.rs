@@ -44,7 +44,7 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
     };
     match plan::compile(&run::request(job, &policy, &environment, &surroundings), &host, &arena) {
         Ok(plan) => {
-            let model = Model { plan: &plan, policy: &policy, host: &host };
+            let model = Model::new(&plan, &policy, &host);
             let ways = way::ways(&model, &operation, &|_: &PathSpec| found.clone());
             let text = match format {
                 Format::Human => report::way::human(&ways),
@@ -63,7 +63,7 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
 
 /// What the operation's path leads to, where it has one.
 fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ringfence::control::Refusal> {
-    let nothing = Found { path: "/".into(), directory: None };
+    let nothing = Found { path: "/".into(), directory: None, bits: None };
     let (Operation::File(_, path) | Operation::ConnectUnix(path)) = operation else { return Ok(nothing) };
     let nowhere = Origin { source: 0, offset: 0, len: 0 };
     let resolved =
@@ -71,5 +71,6 @@ fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ri
     Ok(resolved.map_or(nothing, |resolved| Found {
         directory: resolved.exists().then(|| resolved.is_dir()),
         path: resolved.real,
+        bits: None,
     }))
 }

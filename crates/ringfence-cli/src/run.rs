@@ -109,6 +109,7 @@ pub(crate) fn request<'r>(
         surroundings,
         terminal,
         watched: job.events.asked,
+        traced: job.events.traced,
     }
 }
 

@@ -46,6 +46,8 @@ struct call {
 	u64 args[6];
 	/* Capabilities that were asked for and not there, a bit each. */
 	u64 capabilities;
+	/* Those of them that were asked for in the first user namespace. */
+	u64 outermost;
 	u32 thread;
 	u32 process;
 	u32 number;
@@ -337,6 +339,7 @@ static __always_inline void begin(struct call *call, struct pt_regs *regs, u32 a
 	call->kinds = what;
 	call->flags = 0;
 	call->capabilities = 0;
+	call->outermost = 0;
 	call->deniers = 0;
 	call->denied = 0;
 	take_args(call, regs, abi);
@@ -511,7 +514,7 @@ int BPF_PROG(signalled, int signal, struct kernel_siginfo *info, struct task_str
 	return 0;
 }
 
-static __always_inline void asked(u32 capability, int result)
+static __always_inline void asked(const struct user_namespace *target, u32 capability, int result)
 {
 	struct settings *want = wanted();
 	struct task_struct *task;
@@ -521,14 +524,17 @@ static __always_inline void asked(u32 capability, int result)
 		return;
 	task = (struct task_struct *)bpf_get_current_task_btf();
 	call = kept(task);
-	if (call && call->inside)
-		call->capabilities |= 1ULL << (capability & 63);
+	if (!call || !call->inside)
+		return;
+	call->capabilities |= 1ULL << (capability & 63);
+	if (target && target->level == 0)
+		call->outermost |= 1ULL << (capability & 63);
 }
 
 SEC("tp_btf/cap_capable")
 int BPF_PROG(capability_asked, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *at, int capability, int result)
 {
-	asked(capability, result);
+	asked(target, capability, result);
 	return 0;
 }

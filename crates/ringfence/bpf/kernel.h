@@ -65,8 +65,11 @@ struct task_struct {
 
 struct kernel_siginfo;
 struct cred;
-struct user_namespace;
 struct linux_binprm;
+
+struct user_namespace {
+	int level;
+};
 
 #pragma clang attribute pop
 

@@ -172,11 +172,15 @@ fn run_command() -> Command {
 
 /// What `run` tells of denials.
 fn event_flags() -> [Arg; 3] {
-    let explain = Arg::new("explain").long("explain").action(ArgAction::SetTrue);
+    let explain = Arg::new("explain").long("explain").value_name("SOURCE").value_parser(["ptrace"]);
+    let explain = explain.num_args(0..=1).require_equals(true);
     let events = Arg::new("events").long("events").value_name("FILE").value_parser(value_parser!(PathBuf));
     let complete = Arg::new("complete").long("complete").action(ArgAction::SetTrue);
     [
-        explain.help("Says what was denied, by which policy line, and what would allow it"),
+        explain.help(
+            "Says what was denied, by which policy line, and what would allow it; =ptrace follows every call, \
+             which sees what no other source tells an ordinary user, and is slow",
+        ),
         events.help("Writes each denial to FILE as a line of JSON, as it happens"),
         complete.help("Fails (125) where denials may have been missed"),
     ]
@@ -187,8 +191,9 @@ fn event_flags() -> [Arg; 3] {
 fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
     const KEY: &str = "--audit-events";
     let (file, complete) = (matches.get_one::<PathBuf>("events").cloned(), matches.get_flag("complete"));
-    let asked = matches.get_flag("explain") || complete || file.is_some();
-    job.events = Wanted { asked, file, complete };
+    let traced = matches.get_one::<String>("explain").is_some();
+    let asked = matches.contains_id("explain") || complete || file.is_some();
+    job.events = Wanted { asked, traced, file, complete };
     // Landlock's own records are a source as well.
     if asked && !job.flags.iter().any(|flag| flag.name == KEY) {
         job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::call::{self, Memory};
 use super::gate::Gate;
 use super::text::Text;
-use super::{Account, Control, Event, Known, Process, Source, SourceKind};
+use super::{Account, Control, Event, Known, Outcome, Process, Source, SourceKind};
 
 /// How many calls are answered before signals and the terminal get their turn.
 const AT_ONCE: usize = 1024;
@@ -45,6 +45,13 @@ impl Notify {
                 Some("calls for which the policy kills or traps are not seen this way".to_owned());
         }
         Self { listener: None, gate, account }
+    }
+
+    /// The same where somebody else sees what is killed or trapped.
+    #[must_use]
+    pub fn beside_a_tracer(mut self) -> Self {
+        self.account.unsure = None;
+        self
     }
 
     /// From now on this listener's calls are answered.
@@ -81,6 +88,7 @@ impl Notify {
             control: Known::Observed(Control::Seccomp),
             cause: judgement.cause,
             line: judgement.line,
+            outcome: Outcome::Denied,
             errno: Known::Unknown("not answered yet".to_owned()),
             remedy: judgement.remedy,
         }
@@ -117,7 +125,7 @@ impl Source for Notify {
 }
 
 /// The memory of a thread.
-struct Of(u32);
+pub(super) struct Of(pub(super) u32);
 
 impl Memory for Of {
     fn read(&self, address: u64, room: &mut [u8]) -> Result<usize, String> {
@@ -150,7 +158,7 @@ fn data(waiting: &Notification) -> SeccompData {
 }
 
 /// Who a thread is, proc_pid_comm(5), proc_pid_status(5).
-fn process(thread: u32) -> Process {
+pub(super) fn process(thread: u32) -> Process {
     let command = match std::fs::read(format!("/proc/{thread}/comm")) {
         Ok(mut name) => {
             if name.last() == Some(&b'\n') {
@@ -165,7 +173,7 @@ fn process(thread: u32) -> Process {
     Process { pid, thread, command }
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

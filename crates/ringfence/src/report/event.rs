@@ -293,6 +293,8 @@ fn source(source: SourceKind) -> &'static str {
     match source {
         SourceKind::Notify => "seccomp-notify",
         SourceKind::Audit => "audit",
+        SourceKind::Ebpf => "ebpf",
+        SourceKind::Trace => "ptrace",
     }
 }
 
@@ -309,6 +311,18 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::MissingRight(_) => "missing-right",
         Cause::Profile(_) => "profile",
         Cause::Context(_) => "context",
+        Cause::Hidden => "hidden",
+        Cause::Covered => "covered",
+        Cause::ReadOnly => "read-only",
+        Cause::NoExec => "no-exec",
+        Cause::Mounted => "mounted",
+        Cause::Bits(_) => "permission-bits",
+        Cause::NotOwner => "not-owner",
+        Cause::Capability(_) => "capability",
+        Cause::OtherNamespace => "other-namespace",
+        Cause::NoRoute => "no-route",
+        Cause::Limit(_) => "limit",
+        Cause::Traced => "traced",
     }
 }
 
@@ -324,6 +338,18 @@ pub(super) fn cause_words(cause: &Cause) -> String {
         Cause::NestedUserNamespace => "it could make a user namespace",
         Cause::Profile(words) | Cause::Context(words) => return words.clone(),
         Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
+        Cause::Hidden => "the view does not show it",
+        Cause::Covered => "the view covers it",
+        Cause::ReadOnly => "the view shows it read-only",
+        Cause::NoExec => "the view shows it without programs",
+        Cause::Mounted => "nothing moves across a mount of the view",
+        Cause::Bits(bits) => return format!("permission bits: {bits}"),
+        Cause::NotOwner => "it belongs to another user",
+        Cause::Capability(name) => return format!("it needs {name}, which the program has not"),
+        Cause::OtherNamespace => "the process is outside",
+        Cause::NoRoute => "the program's own network has no way there",
+        Cause::Limit(limit) => return format!("{limit} is reached"),
+        Cause::Traced => "it is traced already, by --explain=ptrace",
     }
     .to_owned()
 }

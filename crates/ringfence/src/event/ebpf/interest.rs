@@ -42,12 +42,13 @@ fn shape(prototype: &Prototype) -> Shape {
         kinds |= kind::NAMES;
     }
     kinds |= match prototype.name {
-        "fork" | "vfork" | "clone" | "clone3" | "execve" | "execveat" | "setuid" | "setreuid" | "setresuid" => {
-            kind::FORKS
-        }
+        "fork" | "vfork" | "clone" | "clone3" | "execve" | "execveat" | "setuid" | "setreuid"
+        | "setresuid" => kind::FORKS,
         "mmap" | "mmap2" | "mremap" | "mlock" | "mlock2" | "mlockall" | "brk" | "mprotect" => kind::MEMORY,
-        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "ftruncate" | "ftruncate64" | "fallocate"
-        | "copy_file_range" | "sendfile" | "sendfile64" | "truncate" | "truncate64" => kind::WRITES,
+        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "ftruncate" | "ftruncate64"
+        | "fallocate" | "copy_file_range" | "sendfile" | "sendfile64" | "truncate" | "truncate64" => {
+            kind::WRITES
+        }
         "connect" | "bind" | "sendto" | "sendmsg" | "sendmmsg" => kind::SOCKETS,
         "kill" | "tkill" | "tgkill" | "pidfd_open" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo" | "ptrace"
         | "process_vm_readv" | "process_vm_writev" => kind::SIGNALS,

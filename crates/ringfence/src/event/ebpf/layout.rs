@@ -10,7 +10,7 @@ use crate::event::call::Memory;
 /// The most that is kept of a string.
 pub(super) const TEXT: usize = 512;
 /// `struct call` before its text.
-pub(super) const HEAD: usize = 128;
+pub(super) const HEAD: usize = 136;
 /// Numbers of one ABI in the table of calls.
 pub(super) const NUMBERS: u32 = 1024;
 
@@ -74,6 +74,8 @@ pub struct Failed {
     pub entered: bool,
     /// Capabilities that were asked for meanwhile and were not there, a bit each.
     pub capabilities: u64,
+    /// Those of them that only count in the first user namespace.
+    pub outermost: u64,
     /// Who refused at the end of a function of the kernel, a bit each.
     pub deniers: u32,
     /// The error that the first of them gave.
@@ -129,13 +131,14 @@ pub fn parse(bytes: &[u8]) -> Option<Failed> {
     for (n, arg) in args.iter_mut().enumerate() {
         *arg = long(8 + 8 * n)?;
     }
-    let abi = *[Abi::X86_64, Abi::I386, Abi::X32].get(word(76)? as usize)?;
-    let errno = |at: usize| word(at).map(u32::cast_signed).and_then(|errno| u16::try_from(errno.abs()).ok());
-    let flags = word(84)?;
-    let command = bytes.get(104..120)?;
+    let abi = *[Abi::X86_64, Abi::I386, Abi::X32].get(word(84)? as usize)?;
+    let errno =
+        |at: usize| word(at).map(u32::cast_signed).and_then(|errno| u16::try_from(errno.unsigned_abs()).ok());
+    let flags = word(92)?;
+    let command = bytes.get(112..128)?;
     let end = command.iter().position(|byte| *byte == 0).unwrap_or(command.len());
-    let shape = Shape::of(word(124)?);
-    let lengths = [word(96)?, word(100)?].map(|len| (len as usize).min(TEXT));
+    let shape = Shape::of(word(132)?);
+    let lengths = [word(104)?, word(108)?].map(|len| (len as usize).min(TEXT));
     let text = bytes.get(HEAD..)?;
     let mut pieces = Vec::new();
     let mut keep = |read: u32, place: u32, from: usize, len: usize| {
@@ -149,15 +152,16 @@ pub fn parse(bytes: &[u8]) -> Option<Failed> {
     keep(SECOND_READ, shape.second, TEXT, lengths[1]);
     keep(PEER_READ, shape.peer, TEXT, lengths[1]);
     Some(Failed {
-        data: SeccompData { nr: word(72)?, arch: abi.audit_arch(), instruction_pointer: 0, args },
-        thread: word(64)?,
-        process: word(68)?,
+        data: SeccompData { nr: word(80)?, arch: abi.audit_arch(), instruction_pointer: 0, args },
+        thread: word(72)?,
+        process: word(76)?,
         command: command[..end].to_vec(),
-        errno: errno(80)?,
+        errno: errno(88)?,
         entered: flags & ENTERED != 0,
         capabilities: long(56)?,
-        deniers: word(88)?,
-        denied: errno(92)?,
+        outermost: long(64)?,
+        deniers: word(96)?,
+        denied: errno(100)?,
         kept: Kept { pieces },
     })
 }
@@ -170,14 +174,14 @@ mod tests {
         let mut bytes = vec![0; HEAD];
         bytes[8..16].copy_from_slice(&0x1000_u64.to_ne_bytes());
         bytes[16..24].copy_from_slice(&0x2000_u64.to_ne_bytes());
-        bytes[72..76].copy_from_slice(&82_u32.to_ne_bytes());
-        bytes[80..84].copy_from_slice(&13_u32.to_ne_bytes());
-        bytes[84..88].copy_from_slice(&flags.to_ne_bytes());
-        bytes[96..100].copy_from_slice(&3_u32.to_ne_bytes());
-        bytes[100..104].copy_from_slice(&4_u32.to_ne_bytes());
-        bytes[104..109].copy_from_slice(b"mv\x1b\0x");
+        bytes[80..84].copy_from_slice(&82_u32.to_ne_bytes());
+        bytes[88..92].copy_from_slice(&13_u32.to_ne_bytes());
+        bytes[92..96].copy_from_slice(&flags.to_ne_bytes());
+        bytes[104..108].copy_from_slice(&3_u32.to_ne_bytes());
+        bytes[108..112].copy_from_slice(&4_u32.to_ne_bytes());
+        bytes[112..117].copy_from_slice(b"mv\x1b\0x");
         let shape = Shape { first: 1, second: 2, ..Shape::default() };
-        bytes[124..128].copy_from_slice(&shape.word().to_ne_bytes());
+        bytes[132..136].copy_from_slice(&shape.word().to_ne_bytes());
         bytes.extend(text);
         bytes
     }
@@ -215,10 +219,10 @@ mod tests {
             assert_eq!(parse(&whole[..end]), None, "{end}");
         }
         let mut wrong = whole.clone();
-        wrong[76] = 3;
+        wrong[84] = 3;
         assert_eq!(parse(&wrong), None);
         let mut wrong = whole;
-        wrong[80..84].copy_from_slice(&u32::MAX.to_ne_bytes());
+        wrong[88..92].copy_from_slice(&u32::MAX.to_ne_bytes());
         assert_eq!(parse(&wrong).unwrap().errno, 1);
     }
 }

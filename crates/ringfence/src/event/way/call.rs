@@ -13,7 +13,7 @@ use crate::policy::model::{Capability, Namespace};
 const MOST: usize = 300;
 const EPERM: u16 = 1;
 
-pub(super) fn ways(model: &Model<'_>, rule: &Rule) -> Vec<Way> {
+pub(super) fn ways(model: &Model, rule: &Rule) -> Vec<Way> {
     let Some(gate) = model.gate() else {
         let stop = Stop::new(Control::Seccomp, Answer::Allows, "syscalls.mode = \"off\": there is no filter");
         return vec![Way { what: "every call".to_owned(), abi: Abi::X86_64, stops: vec![stop] }];
@@ -26,7 +26,7 @@ pub(super) fn ways(model: &Model<'_>, rule: &Rule) -> Vec<Way> {
                 return ways;
             }
             let what = decode(&data, &Nowhere).to_string();
-            let mut stops = vec![model.judged(&gate, &data, call.name())];
+            let mut stops = vec![model.judged(gate, &data, call.name())];
             if abi != Abi::X86_64 {
                 stops[0].about = format!("{} of {}", call.name(), abi.name());
             }
@@ -70,7 +70,7 @@ fn value(condition: &Condition) -> Option<u64> {
 }
 
 /// A capability counts in the user namespace that the program is in.
-pub(super) fn capability(model: &Model<'_>, capability: Capability) -> Way {
+pub(super) fn capability(model: &Model, capability: Capability) -> Way {
     let process = &model.policy.process;
     let kept = process.capabilities.iter().find(|kept| kept.value == capability);
     let own = model.policy.namespaces.unshare.contains(&Namespace::User);

@@ -22,6 +22,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define ERRORS 256
 /* MAX_PID_NS_LEVEL of include/linux/pid_namespace.h. */
 #define LEVELS 32
+/* io_uring_setup, the same in every ABI. */
+#define URING_SETUP 425
 #define SIGCONT 18
 #define SIGSTOP 19
 #define SIGTTOU 22
@@ -98,7 +100,8 @@ enum count {
 	UNKEPT = 8, /* calls whose task could not be kept */
 	GATE = 9, /* denials by seccomp */
 	STOPS = 10,
-	COUNTS = 11,
+	URING = 11, /* io_uring_setup(2) that succeeded: what follows is no system call */
+	COUNTS = 12,
 };
 
 struct {
@@ -420,6 +423,8 @@ int BPF_PROG(gate_left, struct pt_regs *regs, long result)
 	/* In a 32-bit call, only 32 bits of the result are. */
 	if (task->thread_info.status & TS_COMPAT)
 		result = (s32)result;
+	if (result >= 0 && entered && (call->number & ~X32_BIT) == URING_SETUP)
+		add(URING);
 	if (result >= 0 || result <= -ERRORS || !want->begun)
 		return 0;
 	if (!entered) {

@@ -10,7 +10,7 @@ use super::gate::Gate;
 use super::notify::Notify;
 use super::trace::Trace;
 use super::way::Model;
-use super::{Account, Control, Event, Journal, Outcome, Verdict};
+use super::{Account, Control, Event, Journal, Outcome, SourceKind, Verdict};
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
@@ -125,6 +125,12 @@ impl<'s> Watcher<'s> {
         let ebpf = match attach(plan, policy, host, scope) {
             Ok(ebpf) => {
                 blind.retain(|blind| blind.control != Control::Landlock);
+                let limits = &policy.limits;
+                if limits.memory.is_some() || limits.cpu_time.is_some() || limits.wall_ms.is_some() {
+                    let why =
+                        "memory and time that run out end a process by a signal, which is not told here";
+                    blind.push(unwatched(Control::Limit, why));
+                }
                 Some(ebpf)
             }
             Err(why) => {
@@ -160,9 +166,28 @@ impl<'s> Watcher<'s> {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.finish(&mut |event| self.told.take(event));
         }
-        let accounts = self.sources().map(Source::account).collect();
+        let accounts = self.accounts();
         let Told { journal, unwritten, .. } = self.told;
         Summary { journal, accounts, unwritten, blind: self.blind }
+    }
+
+    /// Where two sources see the same, each is the other's witness.
+    fn accounts(&self) -> Vec<Account> {
+        let mut accounts: Vec<_> = self.sources().map(Source::account).collect();
+        let Some(ebpf) = &self.ebpf else { return accounts };
+        for account in &mut accounts {
+            let (counted, where_else) = match account.source {
+                SourceKind::Notify => (ebpf.at_the_gate(), "by a filter of the program's own, or missed"),
+                SourceKind::Audit => (ebpf.left_to_audit(), "by another control than was thought, or missed"),
+                SourceKind::Ebpf | SourceKind::Trace => continue,
+            };
+            if counted > account.seen {
+                let more = counted - account.seen;
+                let words = || format!("eBPF counted {more} more: denied {where_else}");
+                account.unsure.get_or_insert_with(words);
+            }
+        }
+        accounts
     }
 
     fn sources(&self) -> impl Iterator<Item = &dyn Source> {

@@ -2,6 +2,7 @@
 //! policy predicts of the process and its place.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ringfence_bpf::filter::Action;
 
@@ -14,6 +15,8 @@ use crate::policy::model::Capability;
 
 const EPERM: u16 = 1;
 const EACCES: u16 = 13;
+/// How long the answer to one question is also that to the same question.
+const FRESH: Duration = Duration::from_millis(100);
 const DAC_OVERRIDE: u8 = 1;
 const SYS_ADMIN: u8 = 21;
 const SYS_RESOURCE: u8 = 24;
@@ -27,13 +30,15 @@ pub(super) struct Judge {
     /// Audit's records tell of Landlock.
     landlock_told: bool,
     left_to_audit: u64,
+    /// The last answer, and when it was found: a program that does one thing over and over again.
+    last: Option<(Failed, Instant, Option<Attribution>)>,
     /// Where to look for a name when its process is gone already: the init has the same view.
     init: Option<i32>,
 }
 
 impl Judge {
     pub(super) fn new(model: Model, asked: bool, landlock_told: bool) -> Self {
-        Self { model, asked, landlock_told, left_to_audit: 0, init: None }
+        Self { model, asked, landlock_told, left_to_audit: 0, last: None, init: None }
     }
 
     pub(super) fn init(&mut self, pid: i32) {
@@ -49,15 +54,13 @@ impl Judge {
         if !failed.entered {
             return Some(self.at_the_gate(failed));
         }
-        let tried = tried(&failed.data, &failed.kept);
-        if !attribute::may_be_denial(failed.errno, || tried.clone()) {
-            return None;
-        }
-        let predicted = self.predicted(failed, &tried);
-        let attribution = match self.refused(failed, &tried) {
-            Some(DAC_OVERRIDE) => Some(bits(predicted)),
-            Some(capability) => Some(lacking(capability, failed)),
-            None => predicted,
+        let attribution = match &self.last {
+            Some((last, at, found)) if last == failed && at.elapsed() < FRESH => found.clone(),
+            _ => {
+                let found = self.behind_the_gate(failed);
+                self.last = Some((failed.clone(), Instant::now(), found.clone()));
+                found
+            }
         };
         let by_landlock =
             attribution.as_ref().is_some_and(|found| found.control.value() == Some(&Control::Landlock));
@@ -66,6 +69,19 @@ impl Judge {
             return None;
         }
         attribution
+    }
+
+    fn behind_the_gate(&self, failed: &Failed) -> Option<Attribution> {
+        let tried = tried(&failed.data, &failed.kept);
+        if !attribute::may_be_denial(failed.errno, || tried.clone()) {
+            return None;
+        }
+        let predicted = self.predicted(failed, &tried);
+        match self.refused(failed, &tried) {
+            Some(DAC_OVERRIDE) => Some(bits(predicted)),
+            Some(capability) => Some(lacking(capability, failed)),
+            None => predicted,
+        }
     }
 
     /// The call left without having entered: seccomp answered it. Of the policy's own filter the rules
@@ -109,9 +125,18 @@ impl Judge {
     }
 
     fn predicted(&self, failed: &Failed, tried: &Tried) -> Option<Attribution> {
-        if *tried == Tried::Trace {
-            return (failed.errno == EPERM)
-                .then(|| Attribution::unknown("Landlock, Yama, or what the other process is"));
+        // Not for want of a capability, if those are seen: then users are not what kept them apart.
+        let scoped = self.asked && self.model.has_landlock() && failed.errno == EPERM;
+        match tried {
+            Tried::Signal(_) if scoped => {
+                return Some(landlock("scope.signal", "no signal reaches a process outside"));
+            }
+            Tried::Trace if scoped => return Some(landlock("ptrace", "no process outside can be traced")),
+            Tried::Trace => {
+                let why = "users, Yama, or what the other process is";
+                return (failed.errno == EPERM).then(|| Attribution::unknown(why));
+            }
+            _ => {}
         }
         let thread = failed.thread.cast_signed();
         let subject = match self.init {
@@ -159,6 +184,11 @@ fn bits(predicted: Option<Attribution>) -> Attribution {
             Known::Unknown("which file or directory on the way shuts it is not known".to_owned()),
         ),
     }
+}
+
+fn landlock(right: &str, why: &'static str) -> Attribution {
+    let cause = Cause::MissingRight(right.to_owned());
+    Attribution::plain(Control::Landlock, cause, false, Known::Predicted(Remedy::None(why)))
 }
 
 fn lacking(capability: u8, failed: &Failed) -> Attribution {

@@ -39,6 +39,7 @@ pub(super) mod count {
     pub(crate) const UNKEPT: u32 = 8;
     pub(crate) const GATE: u32 = 9;
     pub(crate) const STOPS: u32 = 10;
+    pub(crate) const URING: u32 = 11;
 }
 
 /// `struct settings`.

@@ -231,9 +231,13 @@ impl Source for Ebpf {
         let (sent, dropped) = (self.class_sum(count::SENT), self.class_sum(count::DROPPED));
         let unkept = self.sum(count::UNKEPT);
         let lost = dropped + sent.saturating_sub(self.received) + self.unreadable;
-        let unsure = (unkept > 0).then(|| {
-            format!("{unkept} calls were made by more threads at once than are followed, and not looked at")
-        });
+        let unsure = if unkept > 0 {
+            Some(format!("{unkept} calls of more threads at once than are followed were not looked at"))
+        } else if self.sum(count::URING) > 0 {
+            Some("the program uses io_uring, whose operations are no system calls".to_owned())
+        } else {
+            None
+        };
         Account { seen: self.received, lost, counted: Some(sent + dropped), unsure, ..self.account.clone() }
     }
 }

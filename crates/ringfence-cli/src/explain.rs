@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use bumpalo::Bump;
+use ringfence::event::scene;
 use ringfence::event::way::{self, Found, Model};
 use ringfence::host::Host;
 use ringfence::host::path::{Absent, Resolver, Surroundings};
@@ -36,7 +37,8 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
     let surroundings = Surroundings::live();
-    let found = match found(&operation, &surroundings) {
+    let who = way::Who::of(&policy, &host.caller().value);
+    let found = match found(&operation, &surroundings, who) {
         Ok(found) => found,
         Err(refusal) => {
             return run::bad(&format!("error: {}\n  help: {}", refusal.message, refusal.help), BAD);
@@ -62,7 +64,11 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
 }
 
 /// What the operation's path leads to, where it has one.
-fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ringfence::control::Refusal> {
+pub(crate) fn found(
+    operation: &Operation,
+    surroundings: &Surroundings,
+    who: way::Who,
+) -> Result<Found, ringfence::control::Refusal> {
     let nothing = Found { path: "/".into(), directory: None, bits: None };
     let (Operation::File(_, path) | Operation::ConnectUnix(path)) = operation else { return Ok(nothing) };
     let nowhere = Origin { source: 0, offset: 0, len: 0 };
@@ -70,7 +76,7 @@ fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ri
         Resolver::new(surroundings).resolve(&At::new(path.clone(), nowhere), None, Absent::Kept)?;
     Ok(resolved.map_or(nothing, |resolved| Found {
         directory: resolved.exists().then(|| resolved.is_dir()),
+        bits: scene::bits_here(&resolved.real, who),
         path: resolved.real,
-        bits: None,
     }))
 }

@@ -178,6 +178,7 @@ impl Assembly {
             time_ms,
             process,
             operation,
+            tried: None,
             outcome: Outcome::Denied,
             control,
             cause,

@@ -46,7 +46,8 @@ pub(super) fn event(time_ms: u64, access: &Access, call: Option<&Syscall>, rules
         control: Known::Observed(Control::Landlock),
         cause: Known::Observed(Cause::MissingRight(access.blockers.join(","))),
         line: nearest(access, rules),
-        outcome: Outcome::Denied,
+        tried: None,
+            outcome: Outcome::Denied,
         errno: errno.map_or(
             Known::Predicted(if of_files_or_ports(access) { EACCES } else { EPERM }),
             Known::Observed,

@@ -2,8 +2,8 @@
 //! model of the policy. Only where both say the same is a control named; where several could have
 //! said it, the first in the kernel's order; where none could, the cause is unknown.
 
-use super::scene::{self, Place};
 use super::tried::{Amount, Named, Tried};
+use crate::event::scene::{self, Place};
 use crate::event::way::{Answer, Deed, Model, Stop};
 use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, way};
 use crate::policy::model::NetMode;
@@ -84,7 +84,7 @@ pub(super) fn attribute(model: &Model, thread: i32, tried: &Tried, errno: u16) -
     match tried {
         Tried::Path(named) => path(model, thread, named, errno),
         Tried::Paths(old, new) => {
-            if let (EXDEV, Some(old), Some(new)) = (errno, scene::place(thread, old), scene::place(thread, new)) {
+            if let (EXDEV, Some(old), Some(new)) = (errno, place(thread, old), place(thread, new)) {
                 return Some(across(model, &old, &new));
             }
             path(model, thread, old, errno).or_else(|| path(model, thread, new, errno))
@@ -109,11 +109,49 @@ pub(super) fn attribute(model: &Model, thread: i32, tried: &Tried, errno: u16) -
     }
 }
 
+/// What was tried in the language of operations; `None` where that has no words for it, or where the
+/// path is none that a policy can name.
+pub(super) fn words(thread: i32, tried: &Tried) -> Option<String> {
+    let plain = |path: &str| !path.contains(|c: char| c.is_control() || c == '$' || c == '~');
+    match tried {
+        Tried::Path(named) | Tried::Paths(_, named) => {
+            let place = place(thread, named)?;
+            let path = place.found.path.to_str().filter(|path| plain(path))?.to_owned();
+            let word = match (named.deed, place.inside) {
+                (Deed::Read, _) => "read",
+                (Deed::Write, _) | (Deed::Create, Some(true)) => "write",
+                (Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink, _) => "create",
+                (Deed::Exec, _) => "exec",
+                (Deed::Unlink | Deed::Rmdir, _) => "unlink",
+                (Deed::Rename, _) => "rename",
+                (Deed::Link, _) => "link",
+                (Deed::Chmod, _) => "chmod",
+                (Deed::Truncate, _) => "truncate",
+                (Deed::Chroot, _) => "chroot",
+                (Deed::Look | Deed::Chdir, _) => "read",
+                (Deed::Chown | Deed::Times | Deed::Attribute, _) => return None,
+            };
+            Some(format!("{word} {path}"))
+        }
+        Tried::Capability(name, _) => Some(format!("capability {name}")),
+        Tried::Signal(_) => Some("signal host".to_owned()),
+        Tried::Address { bind, address } => {
+            let port = address::inet(address)?;
+            Some(format!("{} tcp:{port}", if *bind { "bind" } else { "connect" }))
+        }
+        Tried::Amount(_) | Tried::Trace | Tried::Other => None,
+    }
+}
+
+fn place(thread: i32, named: &Named) -> Option<Place> {
+    scene::place(thread, named.from, &named.path, named.follow)
+}
+
 fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribution> {
     if errno == EMFILE {
         return limit(model, thread, Amount::Files, errno);
     }
-    let Some(place) = scene::place(thread, named) else {
+    let Some(place) = place(thread, named) else {
         return (errno != ENOENT).then(|| Attribution::unknown("where the path leads could not be seen"));
     };
     // With O_CREAT, what exists is written.
@@ -179,18 +217,14 @@ fn hidden(model: &Model, place: &Place, deed: Deed) -> Option<Attribution> {
     // What is made needs the directory that it is made in.
     let parent = place.found.path.parent()?;
     let looked = if deed.of_what_exists() || deed == Deed::Look { &place.found.path } else { parent };
-    let observed = match std::fs::symlink_metadata(looked) {
-        Ok(_) => true,
-        // Below what may not be searched outside either: hidden where the view does not show it.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => false,
-        Err(_) => return None,
-    };
+    // What cannot be seen outside either may not be there at all: then nothing was denied.
+    std::fs::symlink_metadata(looked).ok()?;
     let stops = way::file_stops(model, deed, &place.found);
     let stop = stops.iter().find(|stop| stop.control == Control::Mount)?;
     match stop.answer {
-        Answer::Denies(ENOENT) => Some(Attribution::of(stop, observed)),
+        Answer::Denies(ENOENT) => Some(Attribution::of(stop, true)),
         // Private directories and /proc: something else is there than outside.
-        Answer::Unknown | Answer::Allows if observed => {
+        Answer::Unknown | Answer::Allows => {
             let remedy = Known::Unknown("the view has something else there".to_owned());
             Some(Attribution::plain(Control::Mount, Cause::Hidden, true, remedy))
         }

@@ -11,7 +11,6 @@
 //! program that traces others cannot be traced itself.
 
 mod attribute;
-mod scene;
 mod tried;
 
 use std::collections::BTreeMap;
@@ -24,6 +23,7 @@ use ringfence_sys::trace::{Call, Gate as At, News, Tracer, What};
 
 use super::call;
 use super::notify::{Of, now, process};
+use super::scene;
 use super::way::Model;
 use super::{Account, Cause, Control, Event, Known, Outcome, Source, SourceKind};
 use attribute::Attribution;
@@ -265,7 +265,11 @@ impl Trace {
         self.account.seen += 1;
         let Attribution { control, cause, line, remedy } = attribution;
         let event = self.event(thread, data);
-        give(Event { outcome: Outcome::Denied, control, cause, line, errno, remedy, ..event });
+        let memory = Of(thread.unsigned_abs());
+        let filtered = control.value() == Some(&Control::Seccomp);
+        let tried =
+            if filtered { call::rule(data) } else { attribute::words(thread, &tried(data, &memory)) };
+        give(Event { tried, outcome: Outcome::Denied, control, cause, line, errno, remedy, ..event });
     }
 
     fn passed(&mut self, thread: i32, data: &SeccompData, errno: Option<u16>, give: &mut dyn FnMut(Event)) {
@@ -284,6 +288,7 @@ impl Trace {
             time_ms: now(),
             process: process(number),
             operation: call::decode(data, &Of(number)),
+            tried: None,
             outcome: Outcome::Passed,
             control: Known::Unknown(none()),
             cause: Known::Unknown(none()),

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use super::file::Deed;
 use super::{Answer, Stop};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
+use crate::host::Caller;
+use crate::policy::Policy;
+use crate::policy::model::{Namespace, User};
 
 const EPERM: u16 = 1;
 const EACCES: u16 = 13;
@@ -64,6 +67,27 @@ pub struct Who {
 }
 
 impl Who {
+    /// Who a program is that this caller starts with a policy. Capabilities that the policy keeps count
+    /// over the caller's own files; where there is no user namespace, over all.
+    #[must_use]
+    pub fn of(policy: &Policy, caller: &Caller) -> Self {
+        let kept = policy.process.capabilities.iter().fold(0, |set, kept| set | 1u64 << kept.value.0);
+        let own = policy.namespaces.unshare.contains(&Namespace::User);
+        let (uid, gid) = match policy.process.user.value {
+            User::Ids { uid, gid } => (uid, gid),
+            User::Keep | User::RootInNamespace | User::Name(_) => (caller.euid, caller.egid),
+        };
+        let mapped = |id| if own { vec![(id, 1)] } else { vec![(0, u32::MAX)] };
+        Self {
+            uid,
+            gid,
+            groups: caller.groups.clone(),
+            capabilities: kept,
+            uids: mapped(caller.euid),
+            gids: mapped(caller.egid),
+        }
+    }
+
     fn has(&self, capability: u8, over: &Node) -> bool {
         let within =
             |ranges: &[(u32, u32)], id: u32| ranges.iter().any(|(first, n)| id.wrapping_sub(*first) < *n);

@@ -1,6 +1,7 @@
 //! `ringfence explain`: the way of an operation through the gate, predicted; nothing is tried.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use bumpalo::Bump;
 use ringfence::event::scene;
@@ -69,14 +70,39 @@ pub(crate) fn found(
     surroundings: &Surroundings,
     who: way::Who,
 ) -> Result<Found, ringfence::control::Refusal> {
-    let nothing = Found { path: "/".into(), directory: None, bits: None };
+    let nothing = Found { path: "/".into(), directory: None, inside: false, bits: None };
     let (Operation::File(_, path) | Operation::ConnectUnix(path)) = operation else { return Ok(nothing) };
     let nowhere = Origin { source: 0, offset: 0, len: 0 };
-    let resolved =
-        Resolver::new(surroundings).resolve(&At::new(path.clone(), nowhere), None, Absent::Kept)?;
-    Ok(resolved.map_or(nothing, |resolved| Found {
-        directory: resolved.exists().then(|| resolved.is_dir()),
-        bits: scene::bits_here(&resolved.real, who),
-        path: resolved.real,
-    }))
+    let resolve = |text: &str| {
+        let spec = PathSpec { text: text.to_owned(), ..path.clone() };
+        Resolver::new(surroundings).resolve(&At::new(spec, nowhere), None, Absent::Kept)
+    };
+    let refusal = match resolve(&path.text) {
+        Ok(None) => return Ok(nothing),
+        Ok(Some(resolved)) => {
+            return Ok(Found {
+                directory: resolved.exists().then(|| resolved.is_dir()),
+                inside: false,
+                bits: scene::bits_here(&resolved.real, who),
+                path: resolved.real,
+            });
+        }
+        Err(refusal) => refusal,
+    };
+    // What this user may not search either: as far as it goes, permission bits say the rest.
+    let whole = Path::new(&path.text);
+    for above in whole.ancestors().skip(1) {
+        if let (Some(text), Ok(rest)) = (above.to_str(), whole.strip_prefix(above))
+            && let Ok(Some(resolved)) = resolve(if text.is_empty() { "." } else { text })
+        {
+            let real = resolved.real.join(rest);
+            return Ok(Found {
+                directory: None,
+                inside: false,
+                bits: scene::bits_here(&real, who),
+                path: real,
+            });
+        }
+    }
+    Err(refusal)
 }

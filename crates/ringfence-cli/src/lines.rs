@@ -84,7 +84,8 @@ impl Lines {
             Some(limit) if self.written > 0 && self.written + len > limit => self.begin_again()?,
             Some(_) => {}
             None if self.written >= MOST_BYTES => {
-                let why = format!("it has {} MiB, and --events-limit did not say otherwise", MOST_BYTES >> 20);
+                let why =
+                    format!("it has {} MiB, and --events-limit did not say otherwise", MOST_BYTES >> 20);
                 return Err(io::Error::new(io::ErrorKind::StorageFull, why));
             }
             None => {}
@@ -153,7 +154,8 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         "G" => 30,
         _ => return Err("write a number of bytes, such as 64K, 10M or 1G".to_owned()),
     };
-    let number: u64 = digits.parse().map_err(|_| "write a number of bytes, such as 64K, 10M or 1G".to_owned())?;
+    let number: u64 =
+        digits.parse().map_err(|_| "write a number of bytes, such as 64K, 10M or 1G".to_owned())?;
     match number.checked_mul(1 << shift) {
         Some(bytes) if bytes >= LEAST_BYTES => Ok(bytes),
         Some(_) => Err("less than 64K does not hold the longest event".to_owned()),

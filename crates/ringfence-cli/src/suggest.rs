@@ -79,12 +79,20 @@ fn one(job: &Job, event: &Event, tried: &str, all: &mut BTreeSet<Setting>) -> St
             }
             Tried::Works => {
                 all.extend(change.iter().cloned());
-                return format!("{shown}{}    certain: it then succeeds, and no smaller change does it\n", lines(&change));
+                return format!(
+                    "{shown}{}    certain: it then succeeds, and no smaller change does it\n",
+                    lines(&change)
+                );
             }
-            Tried::Not(why) => return format!("{shown}{}    predicted, not tried: {why}\n", lines(&settings)),
+            Tried::Not(why) => {
+                return format!("{shown}{}    predicted, not tried: {why}\n", lines(&settings));
+            }
         }
     }
-    format!("{shown}{}    tried, and it is still denied: something else denies it as well\n", lines(&settings))
+    format!(
+        "{shown}{}    tried, and it is still denied: something else denies it as well\n",
+        lines(&settings)
+    )
 }
 
 /// The change as flags, and as lines of a policy.

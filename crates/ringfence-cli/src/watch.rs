@@ -103,7 +103,10 @@ impl<'w> Watch<'w> {
         if self.screen {
             say("\x1b[?1049h\x1b[?25l");
         } else if self.format == Format::Human {
-            let _ = writeln!(io::stderr().lock(), "ringfence: watching; runs with events (--explain, --audit, --events) are heard");
+            let _ = writeln!(
+                io::stderr().lock(),
+                "ringfence: watching; runs with events (--explain, --audit, --events) are heard"
+            );
         }
     }
 
@@ -177,7 +180,8 @@ impl<'w> Watch<'w> {
             return;
         }
         let (rows, columns) = rendezvous::screen();
-        let counts: Vec<String> = self.controls.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let counts: Vec<String> =
+            self.controls.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let mut text = String::from("\x1b[H");
         let mut line = |words: &str| {
             let cut: String = words.chars().take(columns).collect();

@@ -142,13 +142,12 @@ impl Tracer {
         loop {
             let mut status = 0i32;
             // SAFETY: wait4 writes one int; no rusage is asked for.
-            let thread =
-                match unsafe { syscall!(nr::__NR_wait4, -1isize, &raw mut status, TRACED_NOW, 0) } {
-                    Ok(0) => return None,
-                    Ok(thread) => thread as i32,
-                    Err(Errno::INTR) => continue,
-                    Err(_) => return None,
-                };
+            let thread = match unsafe { syscall!(nr::__NR_wait4, -1isize, &raw mut status, TRACED_NOW, 0) } {
+                Ok(0) => return None,
+                Ok(thread) => thread as i32,
+                Err(Errno::INTR) => continue,
+                Err(_) => return None,
+            };
             return Some(News { thread, what: self.what(thread, status) });
         }
     }

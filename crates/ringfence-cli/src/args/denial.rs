@@ -58,9 +58,8 @@ pub(super) fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::E
     let explain = matches.contains_id("explain");
     let (suggest, arguments) = (matches.get_flag("suggest"), matches.get_flag("events-arguments"));
     let limit = matches.get_one::<String>("events-limit").map(|text| lines::size(text)).transpose();
-    let limit = limit.map_err(|why| {
-        clap::Error::raw(ErrorKind::InvalidValue, format!("--events-limit: {why}\n"))
-    })?;
+    let limit =
+        limit.map_err(|why| clap::Error::raw(ErrorKind::InvalidValue, format!("--events-limit: {why}\n")))?;
     let keep = matches.get_one::<u32>("events-keep").copied();
     job.events = Wanted {
         asked: explain || complete || suggest || audit.is_some() || file.is_some(),

@@ -53,7 +53,11 @@ pub fn rule(data: &SeccompData) -> Option<String> {
         format!("{}: {word:#x}", parameter.name)
     };
     let words: Vec<String> = words.map(one).collect();
-    Some(if words.is_empty() { prototype.name.to_owned() } else { format!("{}({})", prototype.name, words.join(", ")) })
+    Some(if words.is_empty() {
+        prototype.name.to_owned()
+    } else {
+        format!("{}({})", prototype.name, words.join(", "))
+    })
 }
 
 fn arguments(prototype: &'static Prototype, data: &SeccompData, memory: &dyn Memory) -> Vec<Argument> {

@@ -293,7 +293,8 @@ fn peer(socket: &OwnedFd) -> Option<Peer> {
     let credentials = sockopt::socket_peercred(socket).ok()?;
     let pid = credentials.pid.as_raw_nonzero().get().unsigned_abs();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_ascii_whitespace().count();
+    let numbers =
+        status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_ascii_whitespace().count();
     (numbers == 1).then_some(Peer { pid, uid: credentials.uid.as_raw() })
 }
 

@@ -64,13 +64,14 @@ pub(super) fn place(thread: i32, from: i32, path: &[u8], follow: bool) -> Option
     };
     let mount = match &looked {
         Ok(fd) => mount(fd.as_fd()),
-        Err(_) => real.parent().and_then(|parent| look(root.as_fd(), parent, true).ok()).and_then(|fd| {
-            mount(fd.as_fd()).map(|mount| Mount { top: false, ..mount })
-        }),
+        Err(_) => real
+            .parent()
+            .and_then(|parent| look(root.as_fd(), parent, true).ok())
+            .and_then(|fd| mount(fd.as_fd()).map(|mount| Mount { top: false, ..mount })),
     };
     let bits = who(thread).and_then(|who| bits(who, root.as_fd(), &real, looked.ok().as_ref()));
     let directory = stat.map(|stat| stat.st_mode & 0o170_000 == 0o040_000);
-    let found = Found { path: real, directory, bits };
+    let found = Found { path: real, directory, inside: true, bits };
     Some(Place { found, inside, mount, same })
 }
 
@@ -132,7 +133,7 @@ pub fn bits_here(path: &Path, who: Who) -> Option<Bits> {
     let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let here = match look(root.as_fd(), path, false) {
         Ok(fd) => Some(fd),
-        Err(Errno::NOENT | Errno::NOTDIR) => None,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => None,
         Err(_) => return None,
     };
     bits(who, root.as_fd(), path, here.as_ref())

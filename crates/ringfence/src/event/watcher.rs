@@ -114,12 +114,7 @@ impl<'s> Watcher<'s> {
     }
 
     /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
-    fn tracing(
-        plan: &Plan<'_>,
-        policy: &Policy,
-        host: &Host,
-        sink: Option<&'s mut dyn Sink>,
-    ) -> Self {
+    fn tracing(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
         let all = policy.audit.events.value == Events::All;
         let trace = Trace::new(Model::new(plan, policy, host), plan.listens(), all);
         let notify = Gate::new(&plan.gate, policy).filter(|_| plan.listens()).map(|gate| {

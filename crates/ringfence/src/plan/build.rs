@@ -132,8 +132,9 @@ impl<'a> Build<'_, 'a> {
         let events = &self.request.policy.audit.events;
         if events.value == Events::All && !self.request.traced {
             self.refused.push(Refused {
-                message: "audit.events = \"all\": only a tracer sees calls that are allowed, and none is there"
-                    .into(),
+                message:
+                    "audit.events = \"all\": only a tracer sees calls that are allowed, and none is there"
+                        .into(),
                 help: "run with --explain=ptrace, or set audit.events = \"denials\"".into(),
                 at: Some(events.at),
             });

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::event::{
-    Account, Argument, Blind, Cause, Event, Known, Line, Listed, Outcome, Remedy, Setting, SourceKind, Summary, Value,
-    Verdict,
+    Account, Argument, Blind, Cause, Event, Known, Line, Listed, Outcome, Remedy, Setting, SourceKind,
+    Summary, Value, Verdict,
 };
 
 /// Raised when a field changes its meaning or goes away.
@@ -258,7 +258,8 @@ pub(super) fn in_short(event: &Event) -> String {
         Outcome::Passed => format!("{}{errno}", event.operation),
         Outcome::Denied => {
             let control = event.control.value().map_or("an unknown control", |control| control.name());
-            let cause = event.cause.value().map_or_else(String::new, |cause| format!(": {}", cause_words(cause)));
+            let cause =
+                event.cause.value().map_or_else(String::new, |cause| format!(": {}", cause_words(cause)));
             format!("{}{errno}, denied by {control}{cause}", event.operation)
         }
     }

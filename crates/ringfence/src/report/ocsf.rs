@@ -47,7 +47,10 @@ pub fn line(event: &Event) -> String {
         }),
     );
     if let Some(line) = event.line.value() {
-        put(&mut finding, json!({ "policy": { "name": line.file, "desc": line_words(line), "is_applied": true } }));
+        put(
+            &mut finding,
+            json!({ "policy": { "name": line.file, "desc": line_words(line), "is_applied": true } }),
+        );
     }
     if let Some(remedy) = event.remedy.value() {
         put(&mut finding, json!({ "remediation": { "desc": remedy_words(remedy) } }));
@@ -58,7 +61,10 @@ pub fn line(event: &Event) -> String {
 fn evidence(event: &Event) -> Json {
     let name = event.process.command.value().map(ToString::to_string);
     let mut process = Map::new();
-    put(&mut process, json!({ "pid": event.process.pid.unwrap_or(event.process.thread), "tid": event.process.thread }));
+    put(
+        &mut process,
+        json!({ "pid": event.process.pid.unwrap_or(event.process.thread), "tid": event.process.thread }),
+    );
     if let Some(name) = name {
         put(&mut process, json!({ "name": name }));
     }

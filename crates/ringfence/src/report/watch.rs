@@ -124,7 +124,8 @@ impl Message {
             }
             Kind::Event => {
                 let text = safe(self.text(&["operation", "text"]).unwrap_or("?"));
-                let errno = self.text(&["errno", "value"]).map_or_else(String::new, |e| format!(" = {}", safe(e)));
+                let errno =
+                    self.text(&["errno", "value"]).map_or_else(String::new, |e| format!(" = {}", safe(e)));
                 let name = safe(self.text(&["process", "command", "value"]).unwrap_or("?"));
                 let pid = self.at(&["process", "pid"]).and_then(Json::as_u64).unwrap_or(0);
                 let cause = safe(self.text(&["cause", "value"]).unwrap_or("unknown"));

@@ -2,10 +2,13 @@
 //! model of the policy. Only where both say the same is a control named; where several could have
 //! said it, the first in the kernel's order; where none could, the cause is unknown.
 
+use ringfence_bpf::program::SeccompData;
+
 use super::tried::{Amount, Named, Tried};
+use crate::event::gate::Judgement;
 use crate::event::scene::{self, Place};
 use crate::event::way::{Answer, Deed, Model, Stop};
-use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, way};
+use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, call, way};
 use crate::policy::model::NetMode;
 
 pub(super) const EPERM: u16 = 1;
@@ -29,9 +32,21 @@ pub(super) struct Attribution {
     pub(super) cause: Known<Cause>,
     pub(super) line: Known<Line>,
     pub(super) remedy: Known<Remedy>,
+    /// What was tried, in the language of operations.
+    pub(super) tried: Option<String>,
 }
 
 impl Attribution {
+    /// The filter's answer to a call.
+    pub(super) fn filtered(judgement: Judgement, data: &SeccompData) -> Self {
+        let Judgement { cause, line, remedy, .. } = judgement;
+        Self { control: Known::Observed(Control::Seccomp), cause, line, remedy, tried: call::rule(data) }
+    }
+
+    fn of_words(self, tried: Option<String>) -> Self {
+        Self { tried, ..self }
+    }
+
     pub(super) fn unknown(why: &str) -> Self {
         let why = || why.to_owned();
         Self {
@@ -39,6 +54,7 @@ impl Attribution {
             cause: Known::Unknown(why()),
             line: Known::Unknown(why()),
             remedy: Known::Unknown(why()),
+            tried: None,
         }
     }
 
@@ -53,12 +69,13 @@ impl Attribution {
             },
             line: stop.line.clone().map_or_else(|| Known::Unknown(none()), Known::Predicted),
             remedy: stop.remedy.clone().unwrap_or_else(|| Known::Unknown("nothing is known to".to_owned())),
+            tried: None,
         }
     }
 
     fn plain(control: Control, cause: Cause, observed: bool, remedy: Known<Remedy>) -> Self {
         let line = Known::Unknown("no line of the policy says it".to_owned());
-        Self { control: known(control, observed), cause: known(cause, observed), line, remedy }
+        Self { control: known(control, observed), cause: known(cause, observed), line, remedy, tried: None }
     }
 }
 
@@ -83,16 +100,12 @@ pub(super) fn may_be_denial(errno: u16, tried: impl FnOnce() -> Tried) -> bool {
 pub(super) fn attribute(model: &Model, thread: i32, tried: &Tried, errno: u16) -> Option<Attribution> {
     match tried {
         Tried::Path(named) => path(model, thread, named, errno),
-        Tried::Paths(old, new) => {
-            if let (EXDEV, Some(old), Some(new)) = (errno, place(thread, old), place(thread, new)) {
-                return Some(across(model, &old, &new));
-            }
-            path(model, thread, old, errno).or_else(|| path(model, thread, new, errno))
-        }
-        Tried::Address { bind, address } => peer(model, thread, *bind, address, errno),
+        Tried::Paths(old, new) => paths(model, thread, old, new, errno),
+        Tried::Address { bind, udp, address } => peer(model, thread, (*bind, *udp), address, errno),
         Tried::Signal(pid) => signal(model, *pid, errno),
         Tried::Capability(name, first) if matches!(errno, EPERM | EACCES) => {
-            Some(capability(thread, name, *first))
+            let words = (errno == EPERM).then(|| format!("capability {name}"));
+            Some(capability(thread, name, *first).of_words(words))
         }
         Tried::Amount(amount) => limit(model, thread, *amount, errno),
         Tried::Trace if errno == EPERM => Some(Attribution::plain(
@@ -109,37 +122,41 @@ pub(super) fn attribute(model: &Model, thread: i32, tried: &Tried, errno: u16) -
     }
 }
 
-/// What was tried in the language of operations; `None` where that has no words for it, or where the
+/// A deed with a path in the language of operations; `None` where that has no words for it, or where the
 /// path is none that a policy can name.
-pub(super) fn words(thread: i32, tried: &Tried) -> Option<String> {
-    let plain = |path: &str| !path.contains(|c: char| c.is_control() || c == '$' || c == '~');
-    match tried {
-        Tried::Path(named) | Tried::Paths(_, named) => {
-            let place = place(thread, named)?;
-            let path = place.found.path.to_str().filter(|path| plain(path))?.to_owned();
-            let word = match (named.deed, place.inside) {
-                (Deed::Read, _) => "read",
-                (Deed::Write, _) | (Deed::Create, Some(true)) => "write",
-                (Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink, _) => "create",
-                (Deed::Exec, _) => "exec",
-                (Deed::Unlink | Deed::Rmdir, _) => "unlink",
-                (Deed::Rename, _) => "rename",
-                (Deed::Link, _) => "link",
-                (Deed::Chmod, _) => "chmod",
-                (Deed::Truncate, _) => "truncate",
-                (Deed::Chroot, _) => "chroot",
-                (Deed::Look | Deed::Chdir, _) => "read",
-                (Deed::Chown | Deed::Times | Deed::Attribute, _) => return None,
-            };
-            Some(format!("{word} {path}"))
-        }
-        Tried::Capability(name, _) => Some(format!("capability {name}")),
-        Tried::Signal(_) => Some("signal host".to_owned()),
-        Tried::Address { bind, address } => {
-            let port = address::inet(address)?;
-            Some(format!("{} tcp:{port}", if *bind { "bind" } else { "connect" }))
-        }
-        Tried::Amount(_) | Tried::Trace | Tried::Other => None,
+fn words(place: &Place, deed: Deed) -> Option<String> {
+    let plain = |path: &&str| !path.contains(|c: char| c.is_control() || c == '$' || c == '~');
+    let path = place.found.path.to_str().filter(plain)?;
+    let word = match deed {
+        Deed::Look | Deed::Chdir | Deed::Read => "read",
+        Deed::Write => "write",
+        Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink => "create",
+        Deed::Exec => "exec",
+        Deed::Unlink | Deed::Rmdir => "unlink",
+        Deed::Rename => "rename",
+        Deed::Link => "link",
+        Deed::Chmod => "chmod",
+        Deed::Truncate => "truncate",
+        Deed::Chroot => "chroot",
+        Deed::Device | Deed::Chown | Deed::Times | Deed::Attribute => return None,
+    };
+    Some(format!("{word} {path}"))
+}
+
+/// rename(2) and link(2): the name that is known to be denied, the old one first.
+fn paths(model: &Model, thread: i32, old: &Named, new: &Named, errno: u16) -> Option<Attribution> {
+    if let (EXDEV, Some(old), Some(new)) = (errno, place(thread, old), place(thread, new)) {
+        return Some(across(model, &old, &new));
+    }
+    let (first, second) = (path(model, thread, old, errno), path(model, thread, new, errno));
+    let known =
+        |found: &Option<Attribution>| found.as_ref().is_some_and(|found| found.line.value().is_some());
+    let attributed =
+        |found: &Option<Attribution>| found.as_ref().is_some_and(|found| found.control.value().is_some());
+    match () {
+        () if known(&first) => first,
+        () if known(&second) || (attributed(&second) && !attributed(&first)) => second,
+        () => first.or(second),
     }
 }
 
@@ -159,11 +176,17 @@ fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribu
         (Deed::Create, Some(true)) => Deed::Write,
         (deed, _) => deed,
     };
+    let tried = words(&place, deed);
+    let done = denied_path(model, &place, deed, errno)?;
+    Some(done.of_words(tried))
+}
+
+fn denied_path(model: &Model, place: &Place, deed: Deed, errno: u16) -> Option<Attribution> {
     let stops = way::file_stops(model, deed, &place.found);
     let from = |control| stops.iter().find(move |stop: &&Stop| stop.control == control);
     let denies = |control| from(control).filter(|stop| stop.answer == Answer::Denies(errno));
     match errno {
-        ENOENT => hidden(model, &place, deed),
+        ENOENT => hidden(model, place, deed),
         EROFS => {
             let read_only = place.mount.is_some_and(|mount| mount.read_only);
             Some(match denies(Control::Mount) {
@@ -175,7 +198,7 @@ fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribu
         EBUSY if place.mount.is_some_and(|mount| mount.top) => {
             Some(Attribution::plain(Control::Mount, Cause::Mounted, true, nothing()))
         }
-        EPERM | EACCES => Some(refused(&stops, &place, deed, errno)),
+        EPERM | EACCES => Some(refused(&stops, place, deed, errno)),
         _ => None,
     }
 }
@@ -224,11 +247,10 @@ fn hidden(model: &Model, place: &Place, deed: Deed) -> Option<Attribution> {
     match stop.answer {
         Answer::Denies(ENOENT) => Some(Attribution::of(stop, true)),
         // Private directories and /proc: something else is there than outside.
-        Answer::Unknown | Answer::Allows => {
-            let remedy = Known::Unknown("the view has something else there".to_owned());
+        _ => {
+            let remedy = way::to_see(deed, &place.found);
             Some(Attribution::plain(Control::Mount, Cause::Hidden, true, remedy))
         }
-        _ => None,
     }
 }
 
@@ -256,36 +278,43 @@ fn nothing() -> Known<Remedy> {
     Known::Unknown("no line of the policy is known to allow it".to_owned())
 }
 
-fn peer(model: &Model, thread: i32, bind: bool, bytes: &[u8], errno: u16) -> Option<Attribution> {
+fn peer(
+    model: &Model,
+    thread: i32,
+    (bind, udp): (bool, bool),
+    bytes: &[u8],
+    errno: u16,
+) -> Option<Attribution> {
     let net = &model.policy().net;
     if let Some(path) = address::unix_path(bytes) {
         let named = Named { deed: Deed::Write, from: -100, path: path.to_vec(), follow: true };
         let named = if bind { Named { deed: Deed::Mknod, ..named } } else { named };
         return self::path(model, thread, &named, errno);
     }
+    let transport = if udp { "udp" } else { "tcp" };
+    let words = |port: u16| match bind {
+        true => Some(format!("bind {transport}:{port}")),
+        false => Some(format!("connect {transport}:{}", address::show(bytes))),
+    };
     match (errno, address::inet(bytes)) {
-        (ENETUNREACH | EADDRNOTAVAIL, Some(_)) if net.mode.value != NetMode::Host => {
+        (ENETUNREACH | EADDRNOTAVAIL, Some(port)) if net.mode.value != NetMode::Host => {
             let setting = Setting { key: "net.mode", value: "host".to_owned(), list: false };
-            Some(Attribution {
-                line: model.line(Some(net.mode.at)).map_or_else(
-                    || Known::Unknown("no line says it".to_owned()),
-                    Known::Predicted,
-                ),
-                ..Attribution::plain(
-                    Control::Net,
-                    Cause::NoRoute,
-                    false,
-                    Known::Predicted(Remedy::Settings(vec![setting])),
-                )
-            })
+            let remedy = Known::Predicted(Remedy::Settings(vec![setting]));
+            let mut attribution = Attribution::plain(Control::Net, Cause::NoRoute, false, remedy);
+            if let Some(line) = model.line(Some(net.mode.at)) {
+                attribution.line = Known::Predicted(line);
+            }
+            // To take an address that is not there has no words.
+            Some(attribution.of_words(words(port).filter(|_| errno == ENETUNREACH)))
         }
         (EACCES | EPERM, Some(port)) => {
-            let stops = way::port_stops(model, bind, port);
+            let stops = way::port_stops(model, bind, udp, port);
             let stop = stops.iter().find(|stop| stop.answer == Answer::Denies(errno));
-            Some(stop.map_or_else(
+            let attribution = stop.map_or_else(
                 || Attribution::unknown("no rule of ports and no capability explains it"),
                 |stop| Attribution::of(stop, false),
-            ))
+            );
+            Some(attribution.of_words(words(port)))
         }
         (EACCES | EPERM, None) => Some(Attribution::unknown("addresses of this kind are not modelled")),
         _ => None,
@@ -297,7 +326,7 @@ fn signal(model: &Model, pid: i32, errno: u16) -> Option<Attribution> {
         ESRCH if pid > 0 && scene::exists_outside(pid) => {
             let way = way::to_host(model);
             let stop = way.stops.iter().find(|stop| stop.control == Control::Namespace)?;
-            stop.answer.stops().then(|| Attribution::of(stop, false))
+            stop.answer.stops().then(|| Attribution::of(stop, false).of_words(Some("signal host".to_owned())))
         }
         EPERM => {
             let way = way::to_host(model);
@@ -350,7 +379,8 @@ fn limit(model: &Model, thread: i32, amount: Amount, errno: u16) -> Option<Attri
     let now = scene::limit(thread, name);
     // A limit that is not there cannot have been reached; memory also runs out without one.
     if now.is_none() && at.is_none() {
-        return (amount != Amount::Memory).then(|| Attribution::unknown("no limit is known that was reached"));
+        return (amount != Amount::Memory)
+            .then(|| Attribution::unknown("no limit is known that was reached"));
     }
     let cause = Cause::Limit(if at.is_some() { key.to_owned() } else { name.to_owned() });
     let remedy = match now.filter(|_| !key.is_empty()) {

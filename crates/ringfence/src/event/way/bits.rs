@@ -157,6 +157,9 @@ impl Bits {
             Deed::Exec | Deed::Chdir => here(EXEC),
             Deed::Chroot => here(EXEC).or_else(|| self.chroot()),
             Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink | Deed::Link => parent(),
+            Deed::Device => {
+                parent().or_else(|| Some(lack("CAP_MKNOD", "a device node needs CAP_MKNOD outside")))
+            }
             Deed::Unlink | Deed::Rmdir | Deed::Rename => parent().or_else(|| self.sticky()),
             Deed::Chmod | Deed::Times => self.owner(FOWNER, "CAP_FOWNER"),
             Deed::Chown => self.owner(CHOWN, "CAP_CHOWN"),
@@ -165,9 +168,7 @@ impl Bits {
 
     fn chroot(&self) -> Option<Stop> {
         (self.who.capabilities >> SYS_CHROOT & 1 == 0).then(|| {
-            let about = "chroot(2) needs CAP_SYS_CHROOT";
-            let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), about);
-            stop.cause = Some(Cause::Capability("CAP_SYS_CHROOT"));
+            let mut stop = lack("CAP_SYS_CHROOT", "chroot(2) needs CAP_SYS_CHROOT");
             stop.remedy = Some(capability("CAP_SYS_CHROOT"));
             stop
         })
@@ -195,6 +196,14 @@ impl Bits {
     }
 }
 
+/// A capability that is not there, and that no policy gives.
+fn lack(name: &'static str, about: &str) -> Stop {
+    let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), about);
+    stop.cause = Some(Cause::Capability(name));
+    stop.remedy = Some(Known::Predicted(Remedy::None("it counts in the first user namespace alone")));
+    stop
+}
+
 /// To keep a capability.
 pub(super) fn capability(name: &str) -> Known<Remedy> {
     let setting = Setting { key: "process.capabilities", value: name.to_owned(), list: true };
@@ -218,7 +227,12 @@ mod tests {
         let root = node("/", 0o040_755, 0, 0);
         let who = Who { uid: 7, gid: 8, groups: vec![9], ..Who::default() };
         let ask = |mode, uid, gid, deed| {
-            answer(who.clone(), std::slice::from_ref(&root), Some(node("/f", 0o100_000 | mode, uid, gid)), deed)
+            answer(
+                who.clone(),
+                std::slice::from_ref(&root),
+                Some(node("/f", 0o100_000 | mode, uid, gid)),
+                deed,
+            )
         };
         assert_eq!(ask(0o077, 7, 0, Deed::Read), Answer::Denies(EACCES));
         assert_eq!(ask(0o400, 7, 0, Deed::Read), Answer::Allows);
@@ -231,7 +245,8 @@ mod tests {
 
     #[test]
     fn capabilities_count_over_what_is_mapped_alone() {
-        let who = Who { capabilities: 1 << DAC_OVERRIDE, uids: vec![(0, 1)], gids: vec![(0, 1)], ..Who::default() };
+        let who =
+            Who { capabilities: 1 << DAC_OVERRIDE, uids: vec![(0, 1)], gids: vec![(0, 1)], ..Who::default() };
         let ask = |uid| answer(who.clone(), &[], Some(node("/f", 0o100_000, uid, 0)), Deed::Read);
         assert_eq!(ask(0), Answer::Allows);
         assert_eq!(ask(1), Answer::Denies(EACCES));
@@ -241,7 +256,10 @@ mod tests {
     fn the_sticky_bit_keeps_what_others_own() {
         let (tmp, other) = (node("/tmp", 0o041_777, 0, 0), node("/tmp/x", 0o100_666, 3, 3));
         let who = Who { uid: 7, gid: 7, ..Who::default() };
-        assert_eq!(answer(who.clone(), std::slice::from_ref(&tmp), Some(other), Deed::Unlink), Answer::Denies(EPERM));
+        assert_eq!(
+            answer(who.clone(), std::slice::from_ref(&tmp), Some(other), Deed::Unlink),
+            Answer::Denies(EPERM)
+        );
         let own = node("/tmp/x", 0o100_666, 7, 7);
         assert_eq!(answer(who, &[tmp], Some(own), Deed::Unlink), Answer::Allows);
     }

@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod attribution;
 mod bad;
 mod corpus;
 mod landlock;

@@ -37,6 +37,29 @@ pub fn decode(data: &SeccompData, memory: &dyn Memory) -> Operation {
     Operation { call: prototype.map(|prototype| prototype.name), abi: Some(abi), number: data.nr, arguments }
 }
 
+/// A call by its registers, as a rule of `syscalls.deny` names it: `socket(family: 2, type: 1)`. What is
+/// a pointer is left out. `None` for what the tables do not have, and for other ABIs than x86_64, which a
+/// rule does not tell apart.
+#[must_use]
+pub fn rule(data: &SeccompData) -> Option<String> {
+    let (Abi::X86_64, number) = Abi::of(data)? else { return None };
+    let prototype = table::by_number(Abi::X86_64, number)?;
+    let words = prototype.args.iter().zip(data.args).filter(|(parameter, _)| !parameter.pointer);
+    let one = |(parameter, word): (&Parameter, u64)| {
+        let word = word & (u64::MAX >> (64 - u32::from(parameter.width)));
+        // Flags of a socket's type are no part of what a rule compares.
+        let type_alone = parameter.name == "type" && matches!(prototype.name, "socket" | "socketpair");
+        let word = if type_alone { word & 0xf } else { word };
+        format!("{}: {word:#x}", parameter.name)
+    };
+    let words: Vec<String> = words.map(one).collect();
+    Some(if words.is_empty() {
+        prototype.name.to_owned()
+    } else {
+        format!("{}({})", prototype.name, words.join(", "))
+    })
+}
+
 fn arguments(prototype: &'static Prototype, data: &SeccompData, memory: &dyn Memory) -> Vec<Argument> {
     let words = prototype.args.iter().zip(data.args);
     let length = |at: usize| data.args.get(at + 1).map_or(0, |len| *len as usize);

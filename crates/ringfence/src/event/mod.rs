@@ -16,6 +16,8 @@ pub mod logged;
 mod model;
 pub mod notify;
 pub mod record;
+pub mod rendezvous;
+pub mod scene;
 pub mod text;
 pub mod trace;
 mod watcher;

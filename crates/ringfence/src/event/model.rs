@@ -44,6 +44,8 @@ pub struct Event {
     pub cause: Known<Cause>,
     /// Which policy line made it so.
     pub line: Known<Line>,
+    /// The same in the language of `explain` and `[[expect]]`, where that has words for it.
+    pub tried: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
     /// What the program got.
@@ -215,15 +217,21 @@ impl Setting {
         if self.list { format!("{} = [{value}]", self.key) } else { format!("{} = {value}", self.key) }
     }
 
+    /// The flag's name: `--syscalls-allow`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("--{}", self.key.replace(['.', '_'], "-"))
+    }
+
     /// As the command line says it, quoted for a shell: `--syscalls-allow=mkdir`.
     #[must_use]
     pub fn flag(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-        let name = self.key.replace(['.', '_'], "-");
+        let name = self.name();
         if !self.value.is_empty() && self.value.chars().all(plain) {
-            format!("--{name}={}", self.value)
+            format!("{name}={}", self.value)
         } else {
-            format!("--{name}='{}'", self.value.replace('\'', r"'\''"))
+            format!("{name}='{}'", self.value.replace('\'', r"'\''"))
         }
     }
 }

@@ -88,6 +88,7 @@ impl Notify {
             control: Known::Observed(Control::Seccomp),
             cause: judgement.cause,
             line: judgement.line,
+            tried: call::rule(data),
             outcome: Outcome::Denied,
             errno: Known::Unknown("not answered yet".to_owned()),
             remedy: judgement.remedy,

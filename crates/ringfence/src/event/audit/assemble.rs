@@ -223,6 +223,7 @@ impl Assembly {
             time_ms,
             process,
             operation,
+            tried: None,
             outcome: Outcome::Denied,
             control,
             cause,

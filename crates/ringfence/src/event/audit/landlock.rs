@@ -46,6 +46,7 @@ pub(super) fn event(time_ms: u64, access: &Access, call: Option<&Syscall>, rules
         control: Known::Observed(Control::Landlock),
         cause: Known::Observed(Cause::MissingRight(access.blockers.join(","))),
         line: nearest(access, rules),
+        tried: None,
         outcome: Outcome::Denied,
         errno: errno.map_or(
             Known::Predicted(if of_files_or_ports(access) { EACCES } else { EPERM }),

@@ -117,6 +117,7 @@ impl Labels {
             line,
             errno: errno.map_or(Known::Predicted(usual(denial)), Known::Observed),
             remedy,
+            tried: None,
         }
     }
 

@@ -89,12 +89,7 @@ impl Judge {
     fn at_the_gate(&self, failed: &Failed) -> Attribution {
         let judged = self.model.gate().map(|gate| gate.judge(&failed.data));
         match judged.filter(|judged| judged.action == Action::Errno(failed.errno)) {
-            Some(judged) => Attribution {
-                control: Known::Observed(Control::Seccomp),
-                cause: judged.cause,
-                line: judged.line,
-                remedy: judged.remedy,
-            },
+            Some(judged) => Attribution::filtered(judged, &failed.data),
             None => Attribution {
                 control: Known::Observed(Control::Seccomp),
                 ..Attribution::unknown("the policy's filter does not answer this: another one does")

@@ -212,6 +212,7 @@ fn event(judge: &mut Judge, failed: &layout::Failed) -> Option<Event> {
         line: attribution.line,
         errno: Known::Observed(failed.errno),
         remedy: attribution.remedy,
+        tried: attribution.tried,
     })
 }
 

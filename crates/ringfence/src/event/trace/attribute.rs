@@ -2,18 +2,21 @@
 //! model of the policy. Only where both say the same is a control named; where several could have
 //! said it, the first in the kernel's order; where none could, the cause is unknown.
 
-use super::scene::{self, Place};
+use ringfence_bpf::program::SeccompData;
+
 use super::tried::{Amount, Named, Tried};
+use crate::event::gate::Judgement;
+use crate::event::scene::{self, Place};
 use crate::event::way::{Answer, Deed, Model, Stop};
-use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, way};
+use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, call, way};
 use crate::policy::model::NetMode;
 
-pub(super) const EPERM: u16 = 1;
+pub(in crate::event) const EPERM: u16 = 1;
 const ENOENT: u16 = 2;
 const ESRCH: u16 = 3;
 const EAGAIN: u16 = 11;
 const ENOMEM: u16 = 12;
-pub(super) const EACCES: u16 = 13;
+pub(in crate::event) const EACCES: u16 = 13;
 const EBUSY: u16 = 16;
 const EXDEV: u16 = 18;
 const EMFILE: u16 = 24;
@@ -29,9 +32,21 @@ pub(in crate::event) struct Attribution {
     pub(in crate::event) cause: Known<Cause>,
     pub(in crate::event) line: Known<Line>,
     pub(in crate::event) remedy: Known<Remedy>,
+    /// What was tried, in the language of operations.
+    pub(in crate::event) tried: Option<String>,
 }
 
 impl Attribution {
+    /// The filter's answer to a call.
+    pub(in crate::event) fn filtered(judgement: Judgement, data: &SeccompData) -> Self {
+        let Judgement { cause, line, remedy, .. } = judgement;
+        Self { control: Known::Observed(Control::Seccomp), cause, line, remedy, tried: call::rule(data) }
+    }
+
+    fn of_words(self, tried: Option<String>) -> Self {
+        Self { tried, ..self }
+    }
+
     pub(in crate::event) fn unknown(why: &str) -> Self {
         let why = || why.to_owned();
         Self {
@@ -39,6 +54,7 @@ impl Attribution {
             cause: Known::Unknown(why()),
             line: Known::Unknown(why()),
             remedy: Known::Unknown(why()),
+            tried: None,
         }
     }
 
@@ -53,6 +69,7 @@ impl Attribution {
             },
             line: stop.line.clone().map_or_else(|| Known::Unknown(none()), Known::Predicted),
             remedy: stop.remedy.clone().unwrap_or_else(|| Known::Unknown("nothing is known to".to_owned())),
+            tried: None,
         }
     }
 
@@ -63,7 +80,7 @@ impl Attribution {
         remedy: Known<Remedy>,
     ) -> Self {
         let line = Known::Unknown("no line of the policy says it".to_owned());
-        Self { control: known(control, observed), cause: known(cause, observed), line, remedy }
+        Self { control: known(control, observed), cause: known(cause, observed), line, remedy, tried: None }
     }
 }
 
@@ -93,18 +110,12 @@ pub(in crate::event) fn attribute(
 ) -> Option<Attribution> {
     match tried {
         Tried::Path(named) => path(model, thread, named, errno),
-        Tried::Paths(old, new) => {
-            if let (EXDEV, Some(old), Some(new)) =
-                (errno, scene::place(thread, old), scene::place(thread, new))
-            {
-                return Some(across(model, &old, &new));
-            }
-            path(model, thread, old, errno).or_else(|| path(model, thread, new, errno))
-        }
-        Tried::Address { bind, address } => peer(model, thread, *bind, address, errno),
+        Tried::Paths(old, new) => paths(model, thread, old, new, errno),
+        Tried::Address { bind, udp, address } => peer(model, thread, (*bind, *udp), address, errno),
         Tried::Signal(pid) => signal(model, *pid, errno),
         Tried::Capability(name, first) if matches!(errno, EPERM | EACCES) => {
-            Some(capability(thread, name, *first))
+            let words = (errno == EPERM).then(|| format!("capability {name}"));
+            Some(capability(thread, name, *first).of_words(words))
         }
         Tried::Amount(amount) => limit(model, thread, *amount, errno),
         Tried::Trace if errno == EPERM => Some(Attribution::plain(
@@ -121,11 +132,53 @@ pub(in crate::event) fn attribute(
     }
 }
 
+/// A deed with a path in the language of operations; `None` where that has no words for it, or where the
+/// path is none that a policy can name.
+fn words(place: &Place, deed: Deed) -> Option<String> {
+    let plain = |path: &&str| !path.contains(|c: char| c.is_control() || c == '$' || c == '~');
+    let path = place.found.path.to_str().filter(plain)?;
+    let word = match deed {
+        Deed::Look | Deed::Chdir | Deed::Read => "read",
+        Deed::Write => "write",
+        Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink => "create",
+        Deed::Exec => "exec",
+        Deed::Unlink | Deed::Rmdir => "unlink",
+        Deed::Rename => "rename",
+        Deed::Link => "link",
+        Deed::Chmod => "chmod",
+        Deed::Truncate => "truncate",
+        Deed::Chroot => "chroot",
+        Deed::Device | Deed::Chown | Deed::Times | Deed::Attribute => return None,
+    };
+    Some(format!("{word} {path}"))
+}
+
+/// rename(2) and link(2): the name that is known to be denied, the old one first.
+fn paths(model: &Model, thread: i32, old: &Named, new: &Named, errno: u16) -> Option<Attribution> {
+    if let (EXDEV, Some(old), Some(new)) = (errno, place(thread, old), place(thread, new)) {
+        return Some(across(model, &old, &new));
+    }
+    let (first, second) = (path(model, thread, old, errno), path(model, thread, new, errno));
+    let known =
+        |found: &Option<Attribution>| found.as_ref().is_some_and(|found| found.line.value().is_some());
+    let attributed =
+        |found: &Option<Attribution>| found.as_ref().is_some_and(|found| found.control.value().is_some());
+    match () {
+        () if known(&first) => first,
+        () if known(&second) || (attributed(&second) && !attributed(&first)) => second,
+        () => first.or(second),
+    }
+}
+
+fn place(thread: i32, named: &Named) -> Option<Place> {
+    scene::place(thread, named.from, &named.path, named.follow)
+}
+
 fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribution> {
     if errno == EMFILE {
         return limit(model, thread, Amount::Files, errno);
     }
-    let Some(place) = scene::place(thread, named) else {
+    let Some(place) = place(thread, named) else {
         return (errno != ENOENT).then(|| Attribution::unknown("where the path leads could not be seen"));
     };
     // With O_CREAT, what exists is written.
@@ -133,11 +186,17 @@ fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribu
         (Deed::Create, Some(true)) => Deed::Write,
         (deed, _) => deed,
     };
+    let tried = words(&place, deed);
+    let done = denied_path(model, &place, deed, errno)?;
+    Some(done.of_words(tried))
+}
+
+fn denied_path(model: &Model, place: &Place, deed: Deed, errno: u16) -> Option<Attribution> {
     let stops = way::file_stops(model, deed, &place.found);
     let from = |control| stops.iter().find(move |stop: &&Stop| stop.control == control);
     let denies = |control| from(control).filter(|stop| stop.answer == Answer::Denies(errno));
     match errno {
-        ENOENT => hidden(model, &place, deed),
+        ENOENT => hidden(model, place, deed),
         EROFS => {
             let read_only = place.mount.is_some_and(|mount| mount.read_only);
             Some(match denies(Control::Mount) {
@@ -149,7 +208,7 @@ fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribu
         EBUSY if place.mount.is_some_and(|mount| mount.top) => {
             Some(Attribution::plain(Control::Mount, Cause::Mounted, true, nothing()))
         }
-        EPERM | EACCES => Some(refused(&stops, &place, deed, errno)),
+        EPERM | EACCES => Some(refused(&stops, place, deed, errno)),
         _ => None,
     }
 }
@@ -191,22 +250,17 @@ fn hidden(model: &Model, place: &Place, deed: Deed) -> Option<Attribution> {
     // What is made needs the directory that it is made in.
     let parent = place.found.path.parent()?;
     let looked = if deed.of_what_exists() || deed == Deed::Look { &place.found.path } else { parent };
-    let observed = match std::fs::symlink_metadata(looked) {
-        Ok(_) => true,
-        // Below what may not be searched outside either: hidden where the view does not show it.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => false,
-        Err(_) => return None,
-    };
+    // What cannot be seen outside either may not be there at all: then nothing was denied.
+    std::fs::symlink_metadata(looked).ok()?;
     let stops = way::file_stops(model, deed, &place.found);
     let stop = stops.iter().find(|stop| stop.control == Control::Mount)?;
     match stop.answer {
-        Answer::Denies(ENOENT) => Some(Attribution::of(stop, observed)),
+        Answer::Denies(ENOENT) => Some(Attribution::of(stop, true)),
         // Private directories and /proc: something else is there than outside.
-        Answer::Unknown | Answer::Allows if observed => {
-            let remedy = Known::Unknown("the view has something else there".to_owned());
+        _ => {
+            let remedy = way::to_see(deed, &place.found);
             Some(Attribution::plain(Control::Mount, Cause::Hidden, true, remedy))
         }
-        _ => None,
     }
 }
 
@@ -234,35 +288,43 @@ fn nothing() -> Known<Remedy> {
     Known::Unknown("no line of the policy is known to allow it".to_owned())
 }
 
-fn peer(model: &Model, thread: i32, bind: bool, bytes: &[u8], errno: u16) -> Option<Attribution> {
+fn peer(
+    model: &Model,
+    thread: i32,
+    (bind, udp): (bool, bool),
+    bytes: &[u8],
+    errno: u16,
+) -> Option<Attribution> {
     let net = &model.policy().net;
     if let Some(path) = address::unix_path(bytes) {
         let named = Named { deed: Deed::Write, from: -100, path: path.to_vec(), follow: true };
         let named = if bind { Named { deed: Deed::Mknod, ..named } } else { named };
         return self::path(model, thread, &named, errno);
     }
+    let transport = if udp { "udp" } else { "tcp" };
+    let words = |port: u16| match bind {
+        true => Some(format!("bind {transport}:{port}")),
+        false => Some(format!("connect {transport}:{}", address::show(bytes))),
+    };
     match (errno, address::inet(bytes)) {
-        (ENETUNREACH | EADDRNOTAVAIL, Some(_)) if net.mode.value != NetMode::Host => {
+        (ENETUNREACH | EADDRNOTAVAIL, Some(port)) if net.mode.value != NetMode::Host => {
             let setting = Setting { key: "net.mode", value: "host".to_owned(), list: false };
-            Some(Attribution {
-                line: model
-                    .line(Some(net.mode.at))
-                    .map_or_else(|| Known::Unknown("no line says it".to_owned()), Known::Predicted),
-                ..Attribution::plain(
-                    Control::Net,
-                    Cause::NoRoute,
-                    false,
-                    Known::Predicted(Remedy::Settings(vec![setting])),
-                )
-            })
+            let remedy = Known::Predicted(Remedy::Settings(vec![setting]));
+            let mut attribution = Attribution::plain(Control::Net, Cause::NoRoute, false, remedy);
+            if let Some(line) = model.line(Some(net.mode.at)) {
+                attribution.line = Known::Predicted(line);
+            }
+            // To take an address that is not there has no words.
+            Some(attribution.of_words(words(port).filter(|_| errno == ENETUNREACH)))
         }
         (EACCES | EPERM, Some(port)) => {
-            let stops = way::port_stops(model, bind, port);
+            let stops = way::port_stops(model, bind, udp, port);
             let stop = stops.iter().find(|stop| stop.answer == Answer::Denies(errno));
-            Some(stop.map_or_else(
+            let attribution = stop.map_or_else(
                 || Attribution::unknown("no rule of ports and no capability explains it"),
                 |stop| Attribution::of(stop, false),
-            ))
+            );
+            Some(attribution.of_words(words(port)))
         }
         (EACCES | EPERM, None) => Some(Attribution::unknown("addresses of this kind are not modelled")),
         _ => None,
@@ -274,7 +336,7 @@ fn signal(model: &Model, pid: i32, errno: u16) -> Option<Attribution> {
         ESRCH if pid > 0 && scene::exists_outside(pid) => {
             let way = way::to_host(model);
             let stop = way.stops.iter().find(|stop| stop.control == Control::Namespace)?;
-            stop.answer.stops().then(|| Attribution::of(stop, false))
+            stop.answer.stops().then(|| Attribution::of(stop, false).of_words(Some("signal host".to_owned())))
         }
         EPERM => {
             let way = way::to_host(model);

@@ -11,7 +11,6 @@
 //! program that traces others cannot be traced itself.
 
 pub(super) mod attribute;
-pub(super) mod scene;
 pub(super) mod tried;
 
 use std::collections::BTreeMap;
@@ -24,6 +23,7 @@ use ringfence_sys::trace::{Call, Gate as At, News, Tracer, What};
 
 use super::call;
 use super::notify::{Of, now, process};
+use super::scene;
 use super::way::Model;
 use super::{Account, Cause, Control, Event, Known, Outcome, Source, SourceKind};
 use attribute::Attribution;
@@ -60,6 +60,8 @@ struct Thread {
     told: bool,
     /// The call that it is in.
     call: Option<Call>,
+    /// The last one: a filter that kills or traps does so after the exit, with a result nobody sees.
+    last: Option<Call>,
 }
 
 impl Trace {
@@ -105,7 +107,7 @@ impl Trace {
                 if former != thread {
                     self.threads.remove(&former);
                 }
-                *self.threads.entry(thread).or_default() = Thread { told: true, call: None };
+                *self.threads.entry(thread).or_default() = Thread { told: true, ..Thread::default() };
                 self.tracer.go_on(thread, 0);
             }
             What::Gate => {
@@ -128,7 +130,7 @@ impl Trace {
         match self.tracer.gate(thread) {
             Ok(At::In(call)) => {
                 let known = self.threads.entry(thread).or_default();
-                known.call = Some(call);
+                (known.call, known.last) = (Some(call), Some(call));
             }
             Ok(At::Out(result)) => {
                 let known = self.threads.entry(thread).or_default();
@@ -146,29 +148,24 @@ impl Trace {
     /// A call has come to its end.
     fn left(&mut self, thread: i32, call: &Call, result: i64, give: &mut dyn FnMut(Event)) {
         let data = data(call);
-        if result == 0 && name(&data) == Some("io_uring_setup")
-            || result > 0 && name(&data) == Some("io_uring_setup")
-        {
+        if result >= 0 && name(&data) == Some("io_uring_setup") {
             self.unsure("the program uses io_uring, whose operations are no system calls");
         }
         if !(-MAX_ERRNO..0).contains(&result) || result <= -RESTARTS {
             return self.passed(thread, &data, None, give);
         }
         let errno = (-result) as u16;
-        let answer = self.model.gate().map(|gate| gate.judge(&data));
-        if let Some(judgement) = &answer
-            && matches!(judgement.action, Action::Errno(_))
-        {
-            if !self.listened {
-                let attribution = Attribution {
-                    control: Known::Observed(Control::Seccomp),
-                    cause: judgement.cause.clone(),
-                    line: judgement.line.clone(),
-                    remedy: judgement.remedy.clone(),
-                };
-                self.tell(thread, &data, Known::Observed(errno), attribution, give);
+        match self.model.gate().map(|gate| gate.judge(&data)) {
+            Some(judgement) if matches!(judgement.action, Action::Errno(_)) => {
+                if !self.listened {
+                    let attribution = Attribution::filtered(judgement, &data);
+                    self.tell(thread, &data, Known::Observed(errno), attribution, give);
+                }
+                return;
             }
-            return;
+            // The signal is to come, and this result is never seen.
+            Some(judgement) if ends(judgement.action) => return,
+            _ => {}
         }
         let memory = Of(thread.unsigned_abs());
         let what = || tried(&data, &memory);
@@ -202,18 +199,18 @@ impl Trace {
             && let Some((number, arch)) = self.tracer.trapped(thread)
             && known.told
         {
-            let call = known.call.unwrap_or(Call { number, arch, ..Call::default() });
+            let call = known.last.unwrap_or(Call { number, arch, ..Call::default() });
             let call = Call { number, arch, ..call };
             self.filtered(thread, &call, "SIGSYS", give);
         }
         if matches!(signal, SIGXCPU | SIGXFSZ) && known.told {
-            self.limit_told(thread, signal, known.call, give);
+            self.limit_told(thread, signal, known.last, give);
         }
     }
 
     fn killed(&mut self, thread: i32, signal: i32, give: &mut dyn FnMut(Event)) {
         let Some(known) = self.threads.remove(&thread) else { return };
-        if let (SIGSYS, true, Some(call)) = (signal, known.told, known.call) {
+        if let (SIGSYS, true, Some(call)) = (signal, known.told, known.last) {
             self.filtered(thread, &call, "the process was killed", give);
         }
     }
@@ -222,19 +219,11 @@ impl Trace {
     fn filtered(&mut self, thread: i32, call: &Call, got: &str, give: &mut dyn FnMut(Event)) {
         let data = data(call);
         let Some(judgement) = self.model.gate().map(|gate| gate.judge(&data)) else { return };
-        let mine = matches!(judgement.action, Action::KillProcess | Action::KillThread | Action::Trap(_));
-        let attribution = if mine {
-            Attribution {
-                control: Known::Observed(Control::Seccomp),
-                cause: judgement.cause,
-                line: judgement.line,
-                remedy: judgement.remedy,
-            }
-        } else {
-            Attribution::unknown(
-                "the policy's filter lets it pass: another filter, or a signal from elsewhere",
-            )
-        };
+        // A SIGSYS from elsewhere, or of a filter of the program's own, is no denial of the policy's.
+        if !ends(judgement.action) {
+            return;
+        }
+        let attribution = Attribution::filtered(judgement, &data);
         let errno = Known::Unknown(format!("there is none: {got}"));
         self.tell(thread, &data, errno, attribution, give);
     }
@@ -254,6 +243,7 @@ impl Trace {
                 .line(Some(limit.at))
                 .map_or_else(|| Known::Unknown("no line says it".to_owned()), Known::Observed),
             remedy: Known::Unknown("a higher limit".to_owned()),
+            tried: None,
         };
         let errno = Known::Unknown(format!("there is none: {name}"));
         self.tell(thread, &data(&call.unwrap_or_default()), errno, attribution, give);
@@ -268,9 +258,9 @@ impl Trace {
         give: &mut dyn FnMut(Event),
     ) {
         self.account.seen += 1;
-        let Attribution { control, cause, line, remedy } = attribution;
+        let Attribution { control, cause, line, remedy, tried } = attribution;
         let event = self.event(thread, data);
-        give(Event { outcome: Outcome::Denied, control, cause, line, errno, remedy, ..event });
+        give(Event { tried, outcome: Outcome::Denied, control, cause, line, errno, remedy, ..event });
     }
 
     fn passed(&mut self, thread: i32, data: &SeccompData, errno: Option<u16>, give: &mut dyn FnMut(Event)) {
@@ -289,6 +279,7 @@ impl Trace {
             time_ms: now(),
             process: process(number),
             operation: call::decode(data, &Of(number)),
+            tried: None,
             outcome: Outcome::Passed,
             control: Known::Unknown(none()),
             cause: Known::Unknown(none()),
@@ -343,6 +334,11 @@ fn inherited() -> u32 {
 fn name(data: &SeccompData) -> Option<&'static str> {
     let (abi, number) = Abi::of(data)?;
     table::by_number(abi, number).map(|prototype| prototype.name)
+}
+
+/// Whether an action ends what makes the call.
+fn ends(action: Action) -> bool {
+    matches!(action, Action::KillProcess | Action::KillThread | Action::Trap(_))
 }
 
 fn data(call: &Call) -> SeccompData {

@@ -15,7 +15,7 @@ pub(in crate::event) enum Tried {
     /// Something with two.
     Paths(Named, Named),
     /// A connection, a message or a port: the address as the kernel reads it.
-    Address { bind: bool, address: Vec<u8> },
+    Address { bind: bool, udp: bool, address: Vec<u8> },
     /// A signal to a process, a thread or a group; 0 and below: as kill(2) says.
     Signal(i32),
     /// A capability is needed for it; `true`: in the first user namespace.
@@ -129,8 +129,10 @@ impl Reader<'_> {
             }
             "mkdir" => plain(Deed::Mkdir, false),
             "mkdirat" => self.named(Deed::Mkdir, true, 1, false),
-            "mknod" if !device(flags(1)) => plain(Deed::Mknod, false),
-            "mknodat" if !device(flags(2)) => self.named(Deed::Mknod, true, 1, false),
+            "mknod" => plain(if device(flags(1)) { Deed::Device } else { Deed::Mknod }, false),
+            "mknodat" => {
+                self.named(if device(flags(2)) { Deed::Device } else { Deed::Mknod }, true, 1, false)
+            }
             "symlink" => self.named(Deed::Symlink, false, 1, false),
             "symlinkat" => self.named(Deed::Symlink, true, 2, false),
             "chmod" => plain(Deed::Chmod, true),
@@ -173,8 +175,8 @@ impl Reader<'_> {
             Some(Tried::Paths(old, self.named(deed.1, at, places.1, false)?))
         };
         match call {
-            "rename" => two((Deed::Rename, Deed::Rename), false, (0, 1)),
-            "renameat" | "renameat2" => two((Deed::Rename, Deed::Rename), true, (1, 3)),
+            "rename" => two((Deed::Rename, Deed::Link), false, (0, 1)),
+            "renameat" | "renameat2" => two((Deed::Rename, Deed::Link), true, (1, 3)),
             "link" => two((Deed::Look, Deed::Link), false, (0, 1)),
             "linkat" => two((Deed::Look, Deed::Link), true, (1, 3)),
             _ => None,
@@ -186,7 +188,9 @@ impl Reader<'_> {
             let mut room = [0; 128];
             let len = (self.args[place + 1] as usize).min(room.len());
             let len = self.memory.read(self.args[place], &mut room[..len]).ok()?;
-            Some(Tried::Address { bind, address: room[..len].to_vec() })
+            // What is sent by an address of its own has no connection.
+            let udp = place == 4;
+            Some(Tried::Address { bind, udp, address: room[..len].to_vec() })
         };
         match call {
             "connect" => address(1, false),
@@ -194,7 +198,7 @@ impl Reader<'_> {
             "sendto" if self.args[4] != 0 => address(4, false),
             "kill" | "tkill" | "pidfd_open" | "rt_sigqueueinfo" => Some(Tried::Signal(self.args[0] as i32)),
             "tgkill" | "rt_tgsigqueueinfo" => Some(Tried::Signal(self.args[1] as i32)),
-            "ptrace" => Some(Tried::Trace),
+            "ptrace" if self.args[0] == 0 => Some(Tried::Trace),
             _ => None,
         }
     }
@@ -226,8 +230,6 @@ fn privileged(call: &str, args: &[u64; 6]) -> Option<Tried> {
         "mount" | "umount2" | "pivot_root" | "move_mount" | "open_tree" | "fsopen" | "fsmount" | "fspick"
         | "mount_setattr" | "setns" | "sethostname" | "setdomainname" => own("CAP_SYS_ADMIN"),
         "unshare" | "clone" if args[0] & NEW & !USER != 0 => own("CAP_SYS_ADMIN"),
-        "mknod" if device(args[1]) => first("CAP_MKNOD"),
-        "mknodat" if device(args[2]) => first("CAP_MKNOD"),
         "setuid" | "setreuid" | "setresuid" | "setfsuid" | "setuid32" | "setresuid32" => own("CAP_SETUID"),
         "setgid" | "setregid" | "setresgid" | "setfsgid" | "setgroups" | "setgid32" | "setresgid32"
         | "setgroups32" => own("CAP_SETGID"),
@@ -314,7 +316,7 @@ mod tests {
         assert_eq!(of("openat", &[0, 0x9000, 0], b"/x\0"), Tried::Other);
         assert_eq!(of("open", &[0x100, 0], b"no end"), Tried::Other);
         assert_eq!(of("newfstatat", &[5, 0x100, 0, EMPTY_PATH], b"\0"), Tried::Other);
-        assert_eq!(of("mknod", &[0x100, 0o020_644], b"/d\0"), Tried::Capability("CAP_MKNOD", true));
+        assert_eq!(deed(of("mknod", &[0x100, 0o020_644], b"/d\0")), Some(Deed::Device));
         assert_eq!(of("getpid", &[], b""), Tried::Other);
     }
 }

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use super::file::Deed;
 use super::{Answer, Stop};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
+use crate::host::Caller;
+use crate::policy::Policy;
+use crate::policy::model::{Namespace, User};
 
 const EPERM: u16 = 1;
 const EACCES: u16 = 13;
@@ -64,6 +67,27 @@ pub struct Who {
 }
 
 impl Who {
+    /// Who a program is that this caller starts with a policy. Capabilities that the policy keeps count
+    /// over the caller's own files; where there is no user namespace, over all.
+    #[must_use]
+    pub fn of(policy: &Policy, caller: &Caller) -> Self {
+        let kept = policy.process.capabilities.iter().fold(0, |set, kept| set | 1u64 << kept.value.0);
+        let own = policy.namespaces.unshare.contains(&Namespace::User);
+        let (uid, gid) = match policy.process.user.value {
+            User::Ids { uid, gid } => (uid, gid),
+            User::Keep | User::RootInNamespace | User::Name(_) => (caller.euid, caller.egid),
+        };
+        let mapped = |id| if own { vec![(id, 1)] } else { vec![(0, u32::MAX)] };
+        Self {
+            uid,
+            gid,
+            groups: caller.groups.clone(),
+            capabilities: kept,
+            uids: mapped(caller.euid),
+            gids: mapped(caller.egid),
+        }
+    }
+
     fn has(&self, capability: u8, over: &Node) -> bool {
         let within =
             |ranges: &[(u32, u32)], id: u32| ranges.iter().any(|(first, n)| id.wrapping_sub(*first) < *n);
@@ -133,6 +157,9 @@ impl Bits {
             Deed::Exec | Deed::Chdir => here(EXEC),
             Deed::Chroot => here(EXEC).or_else(|| self.chroot()),
             Deed::Create | Deed::Mkdir | Deed::Mknod | Deed::Symlink | Deed::Link => parent(),
+            Deed::Device => {
+                parent().or_else(|| Some(lack("CAP_MKNOD", "a device node needs CAP_MKNOD outside")))
+            }
             Deed::Unlink | Deed::Rmdir | Deed::Rename => parent().or_else(|| self.sticky()),
             Deed::Chmod | Deed::Times => self.owner(FOWNER, "CAP_FOWNER"),
             Deed::Chown => self.owner(CHOWN, "CAP_CHOWN"),
@@ -141,9 +168,7 @@ impl Bits {
 
     fn chroot(&self) -> Option<Stop> {
         (self.who.capabilities >> SYS_CHROOT & 1 == 0).then(|| {
-            let about = "chroot(2) needs CAP_SYS_CHROOT";
-            let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), about);
-            stop.cause = Some(Cause::Capability("CAP_SYS_CHROOT"));
+            let mut stop = lack("CAP_SYS_CHROOT", "chroot(2) needs CAP_SYS_CHROOT");
             stop.remedy = Some(capability("CAP_SYS_CHROOT"));
             stop
         })
@@ -169,6 +194,14 @@ impl Bits {
         }
         self.owner(FOWNER, "CAP_FOWNER")
     }
+}
+
+/// A capability that is not there, and that no policy gives.
+fn lack(name: &'static str, about: &str) -> Stop {
+    let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), about);
+    stop.cause = Some(Cause::Capability(name));
+    stop.remedy = Some(Known::Predicted(Remedy::None("it counts in the first user namespace alone")));
+    stop
 }
 
 /// To keep a capability.
@@ -197,7 +230,7 @@ mod tests {
             answer(
                 who.clone(),
                 std::slice::from_ref(&root),
-                Some(node("/f", 0o100_000 | mode, uid, gid)),
+                Some(node("/f", 0o100_000_u32 | mode, uid, gid)),
                 deed,
             )
         };

@@ -6,7 +6,7 @@ use ringfence_bpf::table::{Abi, CallId};
 
 use super::{Answer, Model, Stop, Way};
 use crate::event::call::{Memory, decode};
-use crate::event::{Control, Known, Remedy, Setting};
+use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::policy::model::{Capability, Namespace};
 
 /// More calls than a person reads; a group has some tens.
@@ -83,7 +83,11 @@ pub(super) fn capability(model: &Model, capability: Capability) -> Way {
             stop.line = model.line(Some(kept.at));
             stop
         }
-        None => Stop::new(Control::Credential, Answer::Denies(EPERM), "in none of the five sets"),
+        None => {
+            let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), "in none of the five sets");
+            stop.cause = Some(Cause::Capability(capability.name()));
+            stop
+        }
     };
     if kept.is_none() {
         let setting = Setting { key: "process.capabilities", value: name.clone(), list: true };

@@ -14,6 +14,7 @@ use crate::policy::Origin;
 
 const ENOENT: u16 = 2;
 const EACCES: u16 = 13;
+const EBUSY: u16 = 16;
 const EROFS: u16 = 30;
 const AT_FDCWD: u64 = (-100_i64) as u64;
 const O_WRONLY: u64 = 1;
@@ -27,6 +28,8 @@ pub struct Found {
     pub path: PathBuf,
     /// What is there; `None`: nothing.
     pub directory: Option<bool>,
+    /// Whether that was seen from inside the containment, rather than on the host.
+    pub inside: bool,
     /// Permission bits on the way and there; `None` where they could not be read.
     pub bits: Option<Bits>,
 }
@@ -52,6 +55,8 @@ pub enum Deed {
     Mkdir,
     /// mknod(2) of a fifo or socket.
     Mknod,
+    /// mknod(2) of a device.
+    Device,
     /// symlink(2).
     Symlink,
     /// link(2): the new name.
@@ -78,7 +83,10 @@ impl Deed {
     /// Whether it is about something that is there, rather than about its directory.
     #[must_use]
     pub fn of_what_exists(self) -> bool {
-        !matches!(self, Self::Look | Self::Create | Self::Mkdir | Self::Mknod | Self::Symlink | Self::Link)
+        !matches!(
+            self,
+            Self::Look | Self::Create | Self::Mkdir | Self::Mknod | Self::Device | Self::Symlink | Self::Link
+        )
     }
 
     fn changes(self) -> bool {
@@ -129,7 +137,7 @@ fn below(found: &Found) -> Found {
     if let Some(bits) = &mut bits {
         bits.above.extend(bits.here.take());
     }
-    Found { path: found.path.join("..new.."), directory: None, bits }
+    Found { path: found.path.join("..new.."), directory: None, inside: found.inside, bits }
 }
 
 /// What each control behind the filter says, in the kernel's order.
@@ -168,6 +176,7 @@ fn usual_call(deed: Deed) -> (&'static str, [u64; 6]) {
         Deed::Unlink => at("unlinkat", 0),
         Deed::Mkdir => at("mkdirat", 0o755),
         Deed::Mknod => at("mknodat", 0o010_644),
+        Deed::Device => at("mknodat", 0o020_600),
         Deed::Symlink => ("symlinkat", [1, AT_FDCWD, 1, 0, 0, 0]),
         Deed::Link => ("linkat", [AT_FDCWD, 1, AT_FDCWD, 1, 0, 0]),
         Deed::Rename => ("renameat2", [AT_FDCWD, 1, AT_FDCWD, 1, 0, 0]),
@@ -196,6 +205,7 @@ fn needs(deed: Deed, found: &Found) -> Needs {
         Deed::Rmdir => (fs::REMOVE_DIR, parent(), "fs.write"),
         Deed::Mkdir => (fs::MAKE_DIR, parent(), "fs.write"),
         Deed::Mknod => (fs::MAKE_FIFO, parent(), "fs.write"),
+        Deed::Device => (fs::MAKE_CHAR, parent(), "fs.write"),
         Deed::Symlink => (fs::MAKE_SYM, parent(), "fs.write"),
         Deed::Link => (fs::MAKE_REG, parent(), "fs.write"),
         Deed::Rename if directory => (fs::REMOVE_DIR | fs::MAKE_DIR, parent(), "fs.write"),
@@ -230,7 +240,16 @@ fn in_view(model: &Model, view: &mount::Model, found: &Found, needs: &Needs) -> 
         stop
     };
     let path = &found.path;
+    let moves = matches!(needs.deed, Deed::Unlink | Deed::Rmdir | Deed::Rename);
     if let Some(deny) = view.deny.iter().find(|deny| path.starts_with(&deny.path)) {
+        if moves
+            && path == &deny.path
+            && view.places.iter().any(|place| place.access.write && path.starts_with(&place.path))
+        {
+            let mut stop = stop(Answer::Denies(EBUSY), "covered, and so a mount", deny.at);
+            (stop.remedy, stop.cause) = (Some(Known::Predicted(Remedy::Remove)), Some(Cause::Mounted));
+            return stop;
+        }
         let mut stop =
             stop(Answer::Denies(if path == &deny.path { EACCES } else { ENOENT }), "covered", deny.at);
         stop.remedy = Some(Known::Predicted(Remedy::Remove));
@@ -245,13 +264,7 @@ fn in_view(model: &Model, view: &mount::Model, found: &Found, needs: &Needs) -> 
     let places: Vec<_> = view.places.iter().filter(|place| path.starts_with(&place.path)).collect();
     let deepest = places.iter().max_by_key(|place| place.path.as_os_str().len());
     if let Some(tmp) = private.filter(|tmp| deepest.is_none_or(|place| tmp.path.starts_with(&place.path))) {
-        return match needs.deed {
-            Deed::Exec if !tmp.exec => stop(Answer::Denies(EACCES), "private, and without programs", tmp.at),
-            deed if deed.changes() || path == &tmp.path => {
-                stop(Answer::Allows, "private and writable", tmp.at)
-            }
-            _ => stop(Answer::Unknown, "private: it holds what the program put there", tmp.at),
-        };
+        return in_private(tmp, found, needs, &stop);
     }
     let Some(deepest) = deepest else { return stop(Answer::Denies(ENOENT), "not part of the view", None) };
     let granting = |wanted: fn(&mount::Access) -> bool| places.iter().find(|place| wanted(&place.access));
@@ -265,6 +278,28 @@ fn in_view(model: &Model, view: &mount::Model, found: &Found, needs: &Needs) -> 
             None => stop(Answer::Denies(EROFS), "shown read-only", deepest.at),
         },
         false => stop(Answer::Allows, "shown", deepest.at),
+    }
+}
+
+/// A private directory is empty at first: what the host has there has no name in it.
+fn in_private(
+    tmp: &mount::Tmp,
+    found: &Found,
+    needs: &Needs,
+    stop: &dyn Fn(Answer, &str, Option<Origin>) -> Stop,
+) -> Stop {
+    let exists = |path: &Path| found.bits.iter().flat_map(|bits| &bits.above).any(|node| node.path == path);
+    let parent = found.path.parent().unwrap_or(Path::new("/"));
+    let makes = !needs.deed.of_what_exists() && needs.deed != Deed::Look;
+    match needs.deed {
+        _ if found.path == tmp.path => stop(Answer::Allows, "private and writable", tmp.at),
+        _ if makes && parent == tmp.path => stop(Answer::Allows, "private and writable", tmp.at),
+        _ if makes && exists(parent) => stop(Answer::Denies(ENOENT), "private: not the host's", tmp.at),
+        _ if !makes && !found.inside && found.directory.is_some() => {
+            stop(Answer::Denies(ENOENT), "private: not the host's", tmp.at)
+        }
+        Deed::Exec if !tmp.exec => stop(Answer::Denies(EACCES), "private, and without programs", tmp.at),
+        _ => stop(Answer::Unknown, "private: it holds what the program put there", tmp.at),
     }
 }
 
@@ -291,12 +326,19 @@ fn landlock(model: &Model, needs: &Needs) -> Option<Stop> {
     let mut stop = Stop::new(Control::Landlock, Answer::Allows, about);
     stop.line = line;
     if missing != 0 {
+        let device = "ringfence grants nobody to make devices";
+        let never = needs.deed == Deed::Device;
         stop.answer = Answer::Denies(EACCES);
         stop.cause = Some(Cause::MissingRight(names(missing)));
-        stop.remedy = Some(remedy(needs));
+        stop.remedy = Some(if never { Known::Predicted(Remedy::None(device)) } else { remedy(needs) });
         stop.logged = Some(model.of_landlock.clone());
     }
     Some(stop)
+}
+
+/// What shows a path, or lets the deed be done there.
+pub(super) fn to_allow(deed: Deed, found: &Found) -> Known<Remedy> {
+    remedy(&needs(deed, found))
 }
 
 fn remedy(needs: &Needs) -> Known<Remedy> {
@@ -310,7 +352,7 @@ fn remedy(needs: &Needs) -> Known<Remedy> {
 }
 
 fn names(rights: u64) -> String {
-    const NAMES: [(u64, &str); 11] = [
+    const NAMES: [(u64, &str); 12] = [
         (fs::EXECUTE, "fs.execute"),
         (fs::WRITE_FILE, "fs.write_file"),
         (fs::READ_FILE, "fs.read_file"),
@@ -320,6 +362,7 @@ fn names(rights: u64) -> String {
         (fs::MAKE_DIR, "fs.make_dir"),
         (fs::MAKE_REG, "fs.make_reg"),
         (fs::MAKE_FIFO, "fs.make_fifo"),
+        (fs::MAKE_CHAR, "fs.make_char"),
         (fs::MAKE_SYM, "fs.make_sym"),
         (fs::TRUNCATE, "fs.truncate"),
     ];

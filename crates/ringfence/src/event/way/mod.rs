@@ -21,6 +21,7 @@ use crate::control::mount;
 use crate::host::Host;
 use crate::operation::Operation;
 use crate::plan::Plan;
+use crate::policy::model::Transport;
 use crate::policy::{Origin, Policy};
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::program::SeccompData;
@@ -150,9 +151,14 @@ pub(super) fn file_stops(model: &Model, deed: Deed, found: &Found) -> Vec<Stop> 
     file::stops(model, deed, found)
 }
 
-/// What Landlock and capabilities say of a port, whatever its transport.
-pub(super) fn port_stops(model: &Model, bind: bool, port: u16) -> Vec<Stop> {
-    peer::port(model, bind, port)
+/// What Landlock and capabilities say of a port.
+pub(super) fn port_stops(model: &Model, bind: bool, udp: bool, port: u16) -> Vec<Stop> {
+    peer::port(model, bind, if udp { Transport::Udp } else { Transport::Tcp }, port)
+}
+
+/// The remedy that shows a path, or lets it be changed.
+pub(super) fn to_see(deed: Deed, found: &Found) -> Known<Remedy> {
+    file::to_allow(deed, found)
 }
 
 /// The way of a signal to a process outside.

@@ -44,19 +44,14 @@ pub(super) fn bind(model: &Model, transport: Transport, port: u16) -> Way {
 }
 
 /// What stands between a socket that there is and a port.
-pub(super) fn port(model: &Model, bind: bool, port: u16) -> Vec<Stop> {
-    let (tcp, udp, key) = if bind {
-        ((net::BIND_TCP, "net.bind_tcp"), (net::BIND_UDP, "net.bind_udp"), "net.bind")
-    } else {
-        (
-            (net::CONNECT_TCP, "net.connect_tcp"),
-            (net::CONNECT_SEND_UDP, "net.connect_send_udp"),
-            "net.connect",
-        )
+pub(super) fn port(model: &Model, bind: bool, transport: Transport, port: u16) -> Vec<Stop> {
+    let right = match (bind, transport) {
+        (true, Transport::Tcp) => (net::BIND_TCP, "net.bind_tcp", "net.bind"),
+        (true, Transport::Udp) => (net::BIND_UDP, "net.bind_udp", "net.bind"),
+        (false, Transport::Tcp) => (net::CONNECT_TCP, "net.connect_tcp", "net.connect"),
+        (false, Transport::Udp) => (net::CONNECT_SEND_UDP, "net.connect_send_udp", "net.connect"),
     };
-    let mut stops: Vec<Stop> =
-        landlock(model, (tcp.0, tcp.1, key), Transport::Tcp, port).into_iter().collect();
-    stops.extend(landlock(model, (udp.0, udp.1, key), Transport::Udp, port));
+    let mut stops: Vec<Stop> = landlock(model, right, transport, port).into_iter().collect();
     if bind {
         stops.push(low_port(model, port));
     }
@@ -86,6 +81,7 @@ pub(super) fn signal(model: &Model) -> Way {
         let mut stop =
             Stop::new(Control::Namespace, Answer::Denies(ESRCH), "no process outside has a number inside");
         stop.line = model.line(Some(namespaces.unshare_at));
+        stop.cause = Some(Cause::OtherNamespace);
         stop
     } else {
         Stop::new(Control::Namespace, Answer::Allows, "processes outside have numbers")
@@ -134,6 +130,7 @@ fn network(model: &Model, address: Option<IpAddr>) -> Stop {
         }
     };
     stop.line = model.line(Some(net.mode.at));
+    stop.cause = Some(Cause::NoRoute);
     let setting = Setting { key: "net.mode", value: "host".to_owned(), list: false };
     stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));
     stop
@@ -151,6 +148,7 @@ fn low_port(model: &Model, port: u16) -> Stop {
         return Stop::new(Control::Credential, Answer::Unknown, about);
     }
     let mut stop = Stop::new(Control::Credential, Answer::Denies(EACCES), about);
+    stop.cause = Some(Cause::Capability("CAP_NET_BIND_SERVICE"));
     let setting =
         Setting { key: "process.capabilities", value: "CAP_NET_BIND_SERVICE".to_owned(), list: true };
     stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));

@@ -1,7 +1,7 @@
-//! What a path leads to for a traced thread, and what leads there outside: read-only looks by the
-//! tracer, while the thread stands still. proc_pid_root(5), openat2(2) `RESOLVE_IN_ROOT`.
+//! What a path leads to for a contained thread, and what leads there outside: read-only looks from
+//! outside, while the thread stands still. proc_pid_root(5), openat2(2) `RESOLVE_IN_ROOT`.
 //!
-//! The tracer looks with its own rights. Where those do not suffice the answer is unknown.
+//! Whoever looks does so with rights of its own. Where those do not suffice the answer is unknown.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstat, fstatvfs, open, openat2};
 use rustix::io::Errno;
 
-use super::tried::Named;
-use crate::event::way::{Bits, Found, Node, Who};
+use super::way::{Bits, Found, Node, Who};
 
 /// What a path is, inside and outside.
 #[derive(Debug, Clone)]
@@ -23,8 +22,6 @@ pub(super) struct Place {
     pub(super) found: Found,
     /// Whether it exists inside; `None`: not known.
     pub(super) inside: Option<bool>,
-    /// Whether it exists outside; `None`: not known.
-    pub(super) outside: Option<bool>,
     /// The file system that it is in, or would be made in, inside.
     pub(super) mount: Option<Mount>,
     /// Whether inside and outside are one file; `None`: not known.
@@ -44,17 +41,19 @@ pub(super) struct Mount {
     pub(super) top: bool,
 }
 
-/// Looks for a path as the thread would.
-pub(super) fn place(thread: i32, named: &Named) -> Option<Place> {
+/// Looks for a path as the thread would: from a descriptor of it, or `AT_FDCWD`; through a link at its
+/// end where `follow`.
+pub(super) fn place(thread: i32, from: i32, path: &[u8], follow: bool) -> Option<Place> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(format!("/proc/{thread}/root"), flags, Mode::empty()).ok()?;
-    let path = absolute(thread, named)?;
-    let looked = look(root.as_fd(), &path, named.follow);
+    let path = absolute(thread, from, path)?;
+    let looked = look(root.as_fd(), &path, follow);
     let (real, inside) = match &looked {
         Ok(fd) => (real(fd)?, Some(true)),
         Err(error) => {
             let absent = matches!(*error, Errno::NOENT | Errno::NOTDIR);
-            (real_parent(root.as_fd(), &path).unwrap_or_else(|| path.clone()), absent.then_some(false))
+            let here = real_parent(root.as_fd(), &path).unwrap_or_else(|| path.clone());
+            (beyond_a_link(&here, follow).unwrap_or(here), absent.then_some(false))
         }
     };
     let stat = looked.as_ref().ok().and_then(|fd| fstat(fd).ok());
@@ -63,10 +62,6 @@ pub(super) fn place(thread: i32, named: &Named) -> Option<Place> {
         (Some(stat), Ok(outside)) => Some(stat.st_dev == outside.dev() && stat.st_ino == outside.ino()),
         _ => None,
     };
-    let exists = match &outside {
-        Ok(_) => Some(true),
-        Err(error) => (error.kind() == std::io::ErrorKind::NotFound).then_some(false),
-    };
     let mount = match &looked {
         Ok(fd) => mount(fd.as_fd()),
         Err(_) => real
@@ -74,19 +69,19 @@ pub(super) fn place(thread: i32, named: &Named) -> Option<Place> {
             .and_then(|parent| look(root.as_fd(), parent, true).ok())
             .and_then(|fd| mount(fd.as_fd()).map(|mount| Mount { top: false, ..mount })),
     };
-    let bits = bits(thread, root.as_fd(), &real, looked.ok().as_ref());
+    let bits = who(thread).and_then(|who| bits(who, root.as_fd(), &real, looked.ok().as_ref()));
     let directory = stat.map(|stat| stat.st_mode & 0o170_000 == 0o040_000);
-    let found = Found { path: real, directory, bits };
-    Some(Place { found, inside, outside: exists, mount, same })
+    let found = Found { path: real, directory, inside: true, bits };
+    Some(Place { found, inside, mount, same })
 }
 
 /// The path from the thread's root, as text.
-fn absolute(thread: i32, named: &Named) -> Option<PathBuf> {
-    let path = Path::new(OsStr::from_bytes(&named.path));
+fn absolute(thread: i32, from: i32, path: &[u8]) -> Option<PathBuf> {
+    let path = Path::new(OsStr::from_bytes(path));
     if path.is_absolute() {
         return Some(path.to_owned());
     }
-    let from = match named.from {
+    let from = match from {
         -100 => fs::read_link(format!("/proc/{thread}/cwd")),
         fd => fs::read_link(format!("/proc/{thread}/fd/{fd}")),
     };
@@ -114,6 +109,12 @@ fn real_parent(root: BorrowedFd<'_>, path: &Path) -> Option<PathBuf> {
     None
 }
 
+/// Where a link at the end of a path leads to outside, which has no name inside.
+fn beyond_a_link(path: &Path, follow: bool) -> Option<PathBuf> {
+    let link = follow && fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    if link { fs::canonicalize(path).ok() } else { None }
+}
+
 fn mount(fd: BorrowedFd<'_>) -> Option<Mount> {
     use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
     let flags = fstatvfs(fd).ok()?.f_flag;
@@ -126,8 +127,19 @@ fn mount(fd: BorrowedFd<'_>) -> Option<Mount> {
     })
 }
 
-fn bits(thread: i32, root: BorrowedFd<'_>, real: &Path, here: Option<&OwnedFd>) -> Option<Bits> {
-    let who = who(thread)?;
+/// The permission bits of a path of this host, without links, for somebody.
+#[must_use]
+pub fn bits_here(path: &Path, who: Who) -> Option<Bits> {
+    let root = open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let here = match look(root.as_fd(), path, false) {
+        Ok(fd) => Some(fd),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => None,
+        Err(_) => return None,
+    };
+    bits(who, root.as_fd(), path, here.as_ref())
+}
+
+fn bits(who: Who, root: BorrowedFd<'_>, real: &Path, here: Option<&OwnedFd>) -> Option<Bits> {
     let mut above: Vec<Node> = Vec::new();
     let ancestors: Vec<&Path> = real.ancestors().skip(1).collect();
     for path in ancestors.into_iter().rev() {

@@ -263,20 +263,26 @@ fn deeds_after_execve_are_done_by_a_new_program() {
 fn a_program_that_may_not_be_executed_is_told() {
     let mut page = Page::new().unwrap();
     let image = Image::new(&page).unwrap();
+    // A filter that lets only execve(2) with the token 77 pass.
+    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
     let deny = [
-        SockFilter { code: 0x20, jt: 0, jf: 0, k: 0 },
-        SockFilter { code: 0x15, jt: 0, jf: 1, k: 322 },
-        SockFilter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | 13 },
-        SockFilter { code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000 },
+        insn(0x20, 0, 0, 0),
+        insn(0x15, 4, 0, 322),
+        insn(0x15, 0, 4, 59),
+        insn(0x20, 0, 0, 40),
+        insn(0x15, 0, 1, 77),
+        insn(0x06, 0, 0, 0x7fff_0000),
+        insn(0x06, 0, 0, 0x0005_0000 | 13),
+        insn(0x06, 0, 0, 0x7fff_0000),
     ];
     let steps = [Step::NoNewPrivs, Step::SeccompFilter { flags: 0, program: &deny }];
     let deeds = [call(Entry::Syscall, GETPID, NO_ARGS)];
-    let script = Script { before: &[], deeds: &deeds, program: Some(&image), token: 0 };
-    let (_, record) = go(&steps, &Attempt::Script(script), &mut page);
-    assert_eq!(
-        (record.executed, record.refused.map(|errno| errno.0), page.answer(0)),
-        (false, Some(13), None)
-    );
+    for (token, executed) in [(0, false), (77, true)] {
+        let script = Script { before: &[], deeds: &deeds, program: Some(&image), token };
+        let (_, record) = go(&steps, &Attempt::Script(script), &mut page);
+        assert_eq!((record.executed, page.answer(0).is_some()), (executed, executed), "token {token}");
+        assert_eq!(record.refused.map(|errno| errno.0), (!executed).then_some(13));
+    }
 }
 
 #[test]

@@ -126,10 +126,11 @@ impl Page {
     pub fn new() -> Result<Self, Errno> {
         let (read_write, shared_32bit) = (3, 0x1 | 0x40);
         let close_on_exec = 1;
-        let descriptor =
-            // SAFETY: the name is a string of its own; the new descriptor is ours.
-            unsafe { syscall!(nr::__NR_memfd_create, c"ringfence-page".as_ptr(), close_on_exec) }
-                .map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })?;
+        // SAFETY: the name is a string of its own; the new descriptor is ours.
+        let descriptor = unsafe {
+            syscall!(nr::__NR_memfd_create, c"ringfence-page".as_ptr(), close_on_exec)
+                .map(|fd| OwnedFd::from_raw_fd(fd as i32))
+        }?;
         let number = descriptor.as_raw_fd();
         // SAFETY: only the size of our own file changes; a new mapping touches nothing that exists.
         let base = unsafe {

@@ -25,6 +25,8 @@ pub(super) struct Act<'a> {
 static ACT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 const SIGCHLD: usize = 17;
+/// `ECANCELED`.
+const CANCELLED: i64 = -125;
 /// Rounds of 50 ms that the second process of a branch may take.
 const MAX_ROUNDS: u32 = 40;
 const SIGNALS: [usize; 6] = [4, 5, 7, 8, 11, 31];
@@ -110,6 +112,8 @@ fn made(view: View, arg: &Arg<'_>, used: &mut usize, deep: bool) -> u64 {
         Arg::Bytes(bytes) => view.copy(used, bytes).unwrap_or(0),
         Arg::Scratch(at) => view.scratch(usize::from(at)),
         Arg::Answer(earlier) => view.answer(usize::from(earlier)),
+        Arg::Loaded(at) => view.loaded(usize::from(at)),
+        Arg::Page => view.descriptor as u64,
         Arg::Words(words) if deep => {
             /// A structure of more words is none that any call here reads.
             const MOST: usize = 32;
@@ -148,7 +152,9 @@ fn perform(act: &Act<'_>, deeds: &[Deed<'_>], first: usize) {
             }
             Deed::Branch(upto) => {
                 let upto = upto.saturating_sub(first).min(stop);
-                let (answer, second) = branch(act);
+                // A process id that is an error would mean every process, kill(2).
+                let failed = (first..number).any(|at| (act.view.answer(at) as i64) < 0);
+                let (answer, second) = if failed { (CANCELLED, false) } else { branch(act) };
                 if answer < 0 {
                     act.view.end(number, answer);
                     break;
@@ -189,8 +195,10 @@ fn call(act: &Act<'_>, deed: &Deed<'_>, frames: &mut [[u64; 6]; MAX_DEEDS], at: 
         return 0;
     };
     for (word, arg) in frame.iter_mut().zip(args) {
-        if let Arg::Answer(earlier) = *arg {
-            *word = act.view.answer(usize::from(earlier));
+        match *arg {
+            Arg::Answer(earlier) => *word = act.view.answer(usize::from(earlier)),
+            Arg::Loaded(at) => *word = act.view.loaded(usize::from(at)),
+            _ => {}
         }
     }
     // SAFETY: this process has memory of its own and is made for nothing else.

@@ -46,6 +46,12 @@ pub enum Arg<'a> {
     /// The address of these words, each made as an argument is, but no further level down: an
     /// answer that is not known yet is 0.
     Words(&'a [Arg<'a>]),
+    /// The 32-bit number at this byte of the scratch area when the call is made: a descriptor that an
+    /// earlier deed put there. Not after execve(2).
+    Loaded(u16),
+    /// The number of the descriptor of the page's memory, whose scratch area begins at
+    /// [`SCRATCH_OFFSET`].
+    Page,
 }
 
 /// One thing that is tried.
@@ -159,5 +165,7 @@ pub(crate) struct End {
 pub const MAX_DEEDS: usize = 32;
 /// How many probes a sweep may have.
 pub const MAX_PROBES: usize = page::ANSWERS;
+/// Where the scratch area begins in the page's memory.
+pub const SCRATCH_OFFSET: u64 = page::SCRATCH_AT as u64;
 /// Size of the scratch area in bytes.
 pub const SCRATCH: usize = page::SCRATCH;

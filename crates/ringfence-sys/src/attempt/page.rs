@@ -21,7 +21,7 @@ const NONE: u64 = 1 << 63;
 const TIMEDOUT: Errno = Errno(110);
 const HEADER: usize = 256;
 const ANSWERS_AT: usize = HEADER;
-const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
+pub(super) const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
 const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
 /// Rows of a program's deeds.
 pub(super) const ROWS_AT: usize = COPIES_AT + COPIES;
@@ -204,7 +204,7 @@ impl Page {
     }
 
     pub(super) fn view(&self) -> View {
-        View { base: self.base }
+        View { base: self.base, descriptor: self.descriptor.as_raw_fd() }
     }
 
     fn read(&self, at: usize) -> u64 {
@@ -227,6 +227,8 @@ impl Drop for Page {
 #[derive(Clone, Copy)]
 pub(super) struct View {
     base: *mut u8,
+    /// Of the page's memory.
+    pub(super) descriptor: i32,
 }
 
 impl View {
@@ -312,6 +314,13 @@ impl View {
     /// Address of a byte of the scratch area.
     pub(super) fn scratch(self, at: usize) -> u64 {
         (self.base as usize + SCRATCH_AT + at.min(SCRATCH - 1)) as u64
+    }
+
+    /// The 32-bit number at a byte of the scratch area.
+    pub(super) fn loaded(self, at: usize) -> u64 {
+        let at = SCRATCH_AT + at.min(SCRATCH - 4);
+        // SAFETY: inside the mapping; any bytes are a number.
+        u64::from(unsafe { self.base.add(at).cast::<u32>().read_unaligned() })
     }
 
     /// Copies bytes to `*used` in the area for copies; `None` where it is full.

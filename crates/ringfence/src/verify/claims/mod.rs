@@ -1,6 +1,7 @@
 //! Claims: what a policy says, one by one, with how each is tried.
 
 mod calls;
+mod channel;
 mod cpu;
 mod credential;
 mod expect;
@@ -53,6 +54,7 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     all.extend(namespace::claims(subject, scene));
     all.extend(file::claims(subject));
     all.extend(network::claims(subject, scene));
+    all.extend(channel::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));

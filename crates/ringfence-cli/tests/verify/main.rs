@@ -1,6 +1,8 @@
 //! `ringfence verify` as a user meets it: what holds, what does not, what is not known, and bad
 //! input. The attempts themselves are tested in `ringfence-sys`, the judge in `ringfence`.
 
+mod formats;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

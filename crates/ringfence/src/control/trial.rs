@@ -115,6 +115,8 @@ pub struct Trial {
     pub reading: Option<Reading>,
     /// Another process.
     pub peer: Option<Peer>,
+    /// Device and inode of what is meant, as the caller sees it: it exists, whoever may open it.
+    pub known: Option<(u64, u64)>,
 }
 
 /// Which numbers tell one object from another.
@@ -197,6 +199,7 @@ impl Trial {
             executed: false,
             reading: None,
             peer: None,
+            known: None,
         }
     }
 
@@ -216,6 +219,12 @@ impl Trial {
     #[must_use]
     pub fn reading(self, reading: Reading) -> Self {
         Self { reading: Some(reading), ..self }
+    }
+
+    /// About an object that the caller sees.
+    #[must_use]
+    pub fn about(self, known: Option<(u64, u64)>) -> Self {
+        Self { known, ..self }
     }
 
     /// With another process.

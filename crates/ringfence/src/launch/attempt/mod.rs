@@ -140,10 +140,8 @@ impl<'p> Site<'p> {
         });
         let program = trial.executed.then(|| bench.image.as_ref().map_err(Clone::clone)).transpose()?;
         let token = self.plan.and_then(|plan| plan.gate.token).unwrap_or(0);
-        let attempt =
-            sys::Script { before: script.before, deeds: script.deeds, program, token };
-        let tried =
-            self.spawn(&mut bench.page, containment, &Attempt::Script(attempt), compat)?;
+        let attempt = sys::Script { before: script.before, deeds: script.deeds, program, token };
+        let tried = self.spawn(&mut bench.page, containment, &Attempt::Script(attempt), compat)?;
         Ok(Seen::of(&bench.page, tried))
     }
 

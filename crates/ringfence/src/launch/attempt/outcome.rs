@@ -27,7 +27,12 @@ impl Seen {
 
     /// `evidence`: the answer of the peer's deed that decides, where there is such a deed and the
     /// peer is another process.
-    pub(super) fn outcome(&self, trial: &Trial, script: &Script<'_>, evidence: Option<Option<i64>>) -> Outcome {
+    pub(super) fn outcome(
+        &self,
+        trial: &Trial,
+        script: &Script<'_>,
+        evidence: Option<Option<i64>>,
+    ) -> Outcome {
         if let Some(why) = self.unmade(trial, script) {
             return why;
         }
@@ -60,9 +65,8 @@ impl Seen {
                 answer = self.read(reading);
             }
         }
-        let object = (!trial.after.is_empty())
-            .then(|| self.object(trial.identity))
-            .filter(|object| *object != (0, 0));
+        let object =
+            (!trial.after.is_empty()).then(|| self.object(trial.identity)).filter(|object| *object != (0, 0));
         Outcome::Answered { deed, answer, object }
     }
 

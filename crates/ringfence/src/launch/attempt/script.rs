@@ -2,8 +2,8 @@
 //! one containment.
 
 use bumpalo::Bump;
-use ringfence_sys::attempt::{self as sys, Arg, MAX_DEEDS};
 use ringfence_bpf::table::Abi;
+use ringfence_sys::attempt::{self as sys, Arg, MAX_DEEDS};
 
 use crate::control::trial::{Deed, Peer, Place, Trial, Word};
 

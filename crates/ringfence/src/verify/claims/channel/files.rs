@@ -135,7 +135,8 @@ fn written(name: &'static str, directory: &'static str, names: &Names) -> Channe
 
 fn piped(name: &'static str, directory: &'static str, names: &Names) -> Channel {
     let fifo = 0o010_000;
-    let open = |flags: u64| of("openat", vec![n(AT_FDCWD), path(directory, names), v(flags | O_NONBLOCK), v(0)]);
+    let open =
+        |flags: u64| of("openat", vec![n(AT_FDCWD), path(directory, names), v(flags | O_NONBLOCK), v(0)]);
     Channel {
         peer: vec![
             of("mknodat", vec![n(AT_FDCWD), path(directory, names), v(fifo | OWN), v(0)]),

@@ -106,10 +106,7 @@ fn inspected() -> Vec<Channel> {
             ..channel("perf", "count events of", "perf_event_open(2)", PID)
         },
         Channel {
-            deeds: vec![of(
-                "prlimit64",
-                vec![Word::PeerProcess, v(rlimit_nofile), v(0), Word::Scratch(512)],
-            )],
+            deeds: vec![of("prlimit64", vec![Word::PeerProcess, v(rlimit_nofile), v(0), Word::Scratch(512)])],
             ..channel("limits", "read the limits of", "prlimit(2)", PID)
         },
         Channel {

@@ -74,10 +74,7 @@ fn connected(
         let receive = vec![Word::Answer(0), Word::Scratch(512), v(8), v(MSG_DONTWAIT), v(0), v(0)];
         Channel {
             peer,
-            deeds: vec![
-                socket(),
-                Deed::of("sendto", vec![Word::Answer(0), byte, v(1), v(0), at(), v(len)]),
-            ],
+            deeds: vec![socket(), Deed::of("sendto", vec![Word::Answer(0), byte, v(1), v(0), at(), v(len)])],
             after: vec![Deed::of("recvfrom", receive)],
             seen: Some(Passes::Answer(1)),
             ..channel(name, "send a datagram to", page, border)

@@ -91,7 +91,7 @@ pub enum Test {
     /// Tried for real.
     Trial {
         /// What is tried.
-        trial: Trial,
+        trial: Box<Trial>,
         /// Rooms that are left out of the containment it is tried in: those that would mask the one
         /// that is meant.
         without: Vec<Control>,

@@ -106,7 +106,7 @@ fn claim(policy: &Policy, law: Option<&Law>, channel: Channel, (place, whom): (P
         None => trial,
     };
     let controls = vec![Reference::Outside, Reference::Namespaces];
-    let test = Test::Trial { trial, without: Vec::new(), controls };
+    let test = Test::Trial { trial: trial.into(), without: Vec::new(), controls };
     let (intent, reason, at) = match closed {
         Some((reason, at)) => (Intent::Deny, reason, Some(at)),
         None => (Intent::Tell, "no key of the policy closes it".to_owned(), None),

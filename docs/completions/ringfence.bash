@@ -1281,7 +1281,7 @@ _ringfence() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json sarif junit tap html" -- "${cur}"))
                     return 0
                     ;;
                 --save)

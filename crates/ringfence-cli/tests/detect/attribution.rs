@@ -219,7 +219,7 @@ fn count(ground: &Ground, source: &str) -> (BTreeMap<String, Count>, Vec<String>
             Grade::Unknown(why) => {
                 count.unknown += 1;
                 if std::env::var_os("RINGFENCE_SHOW_UNKNOWN").is_some() {
-                    eprintln!("unknown: {line}: {why}");
+                    println!("unknown: {line}: {why}");
                 }
             }
             Grade::Wrong(why) => {

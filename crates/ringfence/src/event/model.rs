@@ -168,6 +168,10 @@ pub enum Cause {
     Limit(String),
     /// A program that is traced already cannot be traced again: --explain=ptrace itself.
     Traced,
+    /// AppArmor: what the profile does not allow.
+    Profile(String),
+    /// SELinux: what the policy does not allow the context.
+    Context(String),
 }
 
 /// A line of a policy.

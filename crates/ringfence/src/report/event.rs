@@ -350,6 +350,8 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::NoRoute => "no-route",
         Cause::Limit(_) => "limit",
         Cause::Traced => "traced",
+        Cause::Profile(_) => "profile",
+        Cause::Context(_) => "context",
     }
 }
 
@@ -363,6 +365,7 @@ pub(super) fn cause_words(cause: &Cause) -> String {
         Cause::Network => "the network is restricted",
         Cause::SharedTerminal => "the terminal is shared",
         Cause::NestedUserNamespace => "it could make a user namespace",
+        Cause::Profile(words) | Cause::Context(words) => return words.clone(),
         Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
         Cause::Hidden => "the view does not show it",
         Cause::Covered => "the view covers it",

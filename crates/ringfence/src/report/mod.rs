@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod ecs;
 pub mod event;
+mod fingerprint;
 pub mod gate;
 pub mod host;
 pub mod logged;

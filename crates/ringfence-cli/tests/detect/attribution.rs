@@ -2,6 +2,8 @@
 //! none is attributed wrongly; and `explain` beside each. Writes docs/attribution.md where `UPDATE_EXPECT`
 //! is set, and otherwise holds the table against it.
 //!
+//! With `RINGFENCE_SHOW_UNKNOWN`, an event that says that it does not know is a failure too.
+//!
 //! The source is that of `RINGFENCE_SOURCE`, flags of `run`; without it `--explain=ptrace`, which every user
 //! may use.
 
@@ -219,7 +221,7 @@ fn count(ground: &Ground, source: &str) -> (BTreeMap<String, Count>, Vec<String>
             Grade::Unknown(why) => {
                 count.unknown += 1;
                 if std::env::var_os("RINGFENCE_SHOW_UNKNOWN").is_some() {
-                    println!("unknown: {line}: {why}");
+                    wrong.push(format!("{line}: unknown: {why}"));
                 }
             }
             Grade::Wrong(why) => {

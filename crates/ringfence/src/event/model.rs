@@ -146,10 +146,6 @@ pub enum Cause {
     NestedUserNamespace,
     /// Landlock: no rule grants these rights there.
     MissingRight(String),
-    /// AppArmor: what the profile does not allow.
-    Profile(String),
-    /// SELinux: what the policy does not allow the context.
-    Context(String),
     /// The view does not show it.
     Hidden,
     /// The view covers it: `fs.deny`, or a masked file.
@@ -174,6 +170,10 @@ pub enum Cause {
     Limit(String),
     /// A program that is traced already cannot be traced again: --explain=ptrace itself.
     Traced,
+    /// AppArmor: what the profile does not allow.
+    Profile(String),
+    /// SELinux: what the policy does not allow the context.
+    Context(String),
 }
 
 /// A line of a policy.

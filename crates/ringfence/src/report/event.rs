@@ -339,8 +339,6 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::SharedTerminal => "shared-terminal",
         Cause::NestedUserNamespace => "nested-user-namespace",
         Cause::MissingRight(_) => "missing-right",
-        Cause::Profile(_) => "profile",
-        Cause::Context(_) => "context",
         Cause::Hidden => "hidden",
         Cause::Covered => "covered",
         Cause::ReadOnly => "read-only",
@@ -353,6 +351,8 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::NoRoute => "no-route",
         Cause::Limit(_) => "limit",
         Cause::Traced => "traced",
+        Cause::Profile(_) => "profile",
+        Cause::Context(_) => "context",
     }
 }
 

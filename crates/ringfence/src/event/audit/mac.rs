@@ -112,6 +112,8 @@ impl Labels {
             time_ms,
             process,
             operation,
+            tried: None,
+            outcome: Outcome::Denied,
             control: Known::Observed(Control::Lsm),
             cause: Known::Observed(cause),
             line,

@@ -226,7 +226,7 @@ mod tests {
     fn the_first_class_that_fits_decides() {
         let root = node("/", 0o040_755, 0, 0);
         let who = Who { uid: 7, gid: 8, groups: vec![9], ..Who::default() };
-        let ask = |mode, uid, gid, deed| {
+        let ask = |mode: u32, uid, gid, deed| {
             answer(
                 who.clone(),
                 std::slice::from_ref(&root),

@@ -113,13 +113,11 @@ impl Labels {
             process,
             operation,
             tried: None,
-            outcome: Outcome::Denied,
             control: Known::Observed(Control::Lsm),
             cause: Known::Observed(cause),
             line,
             errno: errno.map_or(Known::Predicted(usual(denial)), Known::Observed),
             remedy,
-            tried: None,
         }
     }
 

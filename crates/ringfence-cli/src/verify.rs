@@ -128,6 +128,7 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        permitted: host.caller().value.permitted,
     })
 }
 

@@ -104,6 +104,7 @@ impl Base {
             descriptor: witnesses.descriptor(),
             port: witnesses.port(),
             abstract_name: witnesses.name().map(str::to_owned),
+            permitted: host.caller().value.permitted,
         };
         let claims = {
             let arena = Bump::new();

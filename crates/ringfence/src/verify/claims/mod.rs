@@ -4,6 +4,7 @@ mod calls;
 mod channel;
 mod cpu;
 mod credential;
+mod exec;
 mod expect;
 mod file;
 mod gate;
@@ -40,6 +41,8 @@ pub struct Scene {
     pub port: Option<u16>,
     /// The name of an abstract Unix socket on which somebody listens outside, without its null byte.
     pub abstract_name: Option<String>,
+    /// Capabilities that the caller has, and could hand on.
+    pub permitted: u64,
 }
 
 /// Every claim of a subject.
@@ -55,6 +58,7 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     all.extend(file::claims(subject));
     all.extend(network::claims(subject, scene));
     all.extend(channel::claims(subject, scene));
+    all.extend(exec::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
@@ -170,6 +174,5 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
             notes.push(format!("limits.{name}: not attempted yet"));
         }
     }
-    notes.push("what changes at execve (labels, file capabilities): not attempted yet".into());
     notes
 }

@@ -1,6 +1,8 @@
 //! Operations that need a capability, each harmless where it succeeds: the last check is made to
 //! fail, or only the attempting process changes. capabilities(7).
 
+pub mod executed;
+
 use ringfence_bpf::table::Abi;
 
 use crate::control::trial::{Deed, Passes, Trial, Word};

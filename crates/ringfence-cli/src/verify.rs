@@ -129,6 +129,7 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
         permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     })
 }
 

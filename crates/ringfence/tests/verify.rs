@@ -34,6 +34,7 @@ fn weakened(flags: &[(&str, &str)], ids: &[&str], weaken: impl FnOnce(&mut Plan<
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
         permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     };
     let request = plan::Request {
         policy: &other,

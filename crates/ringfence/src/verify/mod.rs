@@ -77,6 +77,7 @@ pub enum Part {
     Network,
     Channel,
     Exec,
+    Lsm,
     Limit,
     KnownBug,
 }
@@ -164,7 +165,7 @@ pub struct Report {
 
 impl Part {
     /// Every part, in the order of a report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Expect,
         Self::Cpu,
         Self::Gate,
@@ -174,6 +175,7 @@ impl Part {
         Self::Network,
         Self::Channel,
         Self::Exec,
+        Self::Lsm,
         Self::Limit,
         Self::KnownBug,
     ];
@@ -191,6 +193,7 @@ impl Part {
             Self::Network => "network",
             Self::Channel => "channel",
             Self::Exec => "exec",
+            Self::Lsm => "lsm",
             Self::Limit => "limit",
             Self::KnownBug => "known-bug",
         }

@@ -2,6 +2,7 @@
 //! fail, or only the attempting process changes. capabilities(7).
 
 pub mod executed;
+pub mod file;
 
 use ringfence_bpf::table::Abi;
 

@@ -34,7 +34,7 @@ const SENSITIVE: [&str; 16] = [
 
 /// Entries of proc(5) and sys(5) that act on or tell of the whole host; opened for writing where
 /// writing is what harms.
-const HOST_FILES: [(&str, bool, &str); 32] = [
+const HOST_FILES: [(&str, bool, &str); 35] = [
     ("/proc/interrupts", false, "interrupts of the host"),
     ("/proc/key-users", false, "keyrings of the host"),
     ("/proc/kmsg", false, "messages of the kernel"),
@@ -58,6 +58,9 @@ const HOST_FILES: [(&str, bool, &str); 32] = [
     ("/proc/sys/kernel/panic", true, "reboots"),
     ("/proc/sys/fs/suid_dumpable", true, "memory of privileged programs"),
     ("/proc/sched_debug", false, "processes of the host"),
+    ("/proc/kpagecount", false, "physical memory"),
+    ("/proc/kpageflags", false, "physical memory"),
+    ("/proc/slabinfo", false, "objects of the kernel"),
     ("/proc/mtrr", true, "how the processor caches memory"),
     ("/proc/acpi", false, "devices of the host"),
     ("/sys/firmware", false, "variables of the firmware"),

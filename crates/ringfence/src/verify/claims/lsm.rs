@@ -48,8 +48,14 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if let Some(room) = room(subject, model) {
         let device = scene.permitted >> CAP_MKNOD & 1 == 1;
         let uses = attempt::files(&room, scene.process, device).into_iter();
-        for each in uses.filter(|each| has(each.since) && (each.right != "truncate" || model.handle_truncate))
-        {
+        // Directories of the view may be listed by a rule about its root.
+        let listed = model.paths.iter().any(|rule| rule.access.list && room.starts_with(&rule.path));
+        let kept = |right: &str| match right {
+            "truncate" => model.handle_truncate,
+            "read_dir" => !listed,
+            _ => true,
+        };
+        for each in uses.filter(|each| has(each.since) && kept(each.right)) {
             let operation = format!("{} below {}", each.right, room.display());
             add(format!("fs/{}", each.right), operation, "Landlock alone", each.trial);
         }

@@ -21,25 +21,7 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let kept = |number: u8| process.capabilities.iter().find(|kept| kept.value.0 == number);
     let at = super::origin_of(&process.capabilities).unwrap_or(process.no_new_privs.at);
     let mut all = Vec::new();
-    for number in 0..=LAST {
-        let name = Capability(number).name();
-        let Some(trial) = attempt::permitted(number) else { continue };
-        let (intent, at, reason) = match kept(number) {
-            Some(kept) => (Intent::Allow, kept.at, "process.capabilities keeps it"),
-            None => (Intent::Deny, at, "process.capabilities does not keep it"),
-        };
-        let id = format!("permitted/{name}");
-        // A filter may refuse capset(2) itself, which would say nothing about the set.
-        let test = unmasked(trial, &[Control::Seccomp]);
-        let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
-        all.push(
-            claim
-                .route("capset(2) to it alone, without the filter")
-                .at(at)
-                .because(reason)
-                .see(&["capabilities(7)", PROTECTION]),
-        );
-    }
+    permitted(subject, at, &mut all);
     let mut needs = attempt::needs();
     needs.extend(attempt::file::others());
     // A private directory, which both sides can write.
@@ -92,6 +74,31 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         );
     }
     all
+}
+
+/// Every capability, in the permitted set or not.
+fn permitted(subject: &Subject<'_>, at: Origin, all: &mut Vec<Claim>) {
+    let process = &subject.policy.process;
+    let kept = |number: u8| process.capabilities.iter().find(|kept| kept.value.0 == number);
+    for number in 0..=LAST {
+        let name = Capability(number).name();
+        let Some(trial) = attempt::permitted(number) else { continue };
+        let (intent, at, reason) = match kept(number) {
+            Some(kept) => (Intent::Allow, kept.at, "process.capabilities keeps it"),
+            None => (Intent::Deny, at, "process.capabilities does not keep it"),
+        };
+        let id = format!("permitted/{name}");
+        // A filter may refuse capset(2) itself, which would say nothing about the set.
+        let test = unmasked(trial, &[Control::Seccomp]);
+        let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
+        all.push(
+            claim
+                .route("capset(2) to it alone, without the filter")
+                .at(at)
+                .because(reason)
+                .see(&["capabilities(7)", PROTECTION]),
+        );
+    }
 }
 
 /// `/tmp` where it is private.

@@ -152,7 +152,7 @@ fn set_id(subject: &Subject<'_>) -> Option<Claim> {
         .map(|found| found.real)
         .collect();
     let program = places.iter().find_map(|place| {
-        [place.clone(), place.join("bin")].into_iter().find_map(|path| executed::set_id_program(&path))
+        [place.clone(), place.join("bin")].into_iter().find_map(|path| attempt::set_id_program(&path))
     })?;
     let trial = executed::gains_by(&program);
     let test = Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::Outside] };

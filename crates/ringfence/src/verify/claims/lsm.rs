@@ -1,7 +1,7 @@
 //! Landlock alone: each right, port and scope, with every other control left out that would deny the
 //! operation before. Labels are claimed where execve attaches them.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::path::PathBuf;
 
 use super::{Claim, PROTECTION, Scene, Test};

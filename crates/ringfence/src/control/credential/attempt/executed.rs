@@ -2,7 +2,7 @@
 //! prctl(2), execve(2).
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ringfence_sys::attempt::SCRATCH_OFFSET;
 
@@ -94,24 +94,6 @@ pub fn leaked_directory() -> Trial {
 fn open_root() -> Deed {
     let o_directory = 0o200_000;
     Deed::of("openat", vec![Word::number(-100), Word::text(b"/"), Word::Value(o_directory), Word::Value(0)])
-}
-
-/// Set-user-ID and set-group-ID programs of Debian and others that print how they are called, and do
-/// nothing else then.
-const HARMLESS: [&str; 9] = ["chage", "expiry", "su", "passwd", "gpasswd", "chsh", "chfn", "mount", "umount"];
-
-/// One of them in a directory, which would change the caller's ids.
-#[must_use]
-pub fn set_id_program(directory: &Path) -> Option<PathBuf> {
-    use std::os::unix::fs::MetadataExt;
-    // proc(5): the directory belongs to the effective ids of the process.
-    let own = std::fs::metadata("/proc/self").ok()?;
-    HARMLESS.into_iter().map(|name| directory.join(name)).find(|path| {
-        std::fs::symlink_metadata(path).is_ok_and(|found| {
-            let (user, group) = (found.mode() & 0o4001 == 0o4001, found.mode() & 0o2011 == 0o2011);
-            found.is_file() && (user && found.uid() != own.uid() || group && found.gid() != own.gid())
-        })
-    })
 }
 
 /// Whether a set-user-ID program runs with another id: execve(2) tells it so (`AT_SECURE`, getauxval(3)),

@@ -15,6 +15,7 @@ pub mod namespace;
 pub mod path;
 pub mod process;
 pub mod seccomp;
+pub mod selinux;
 pub mod sysctl;
 pub mod user;
 
@@ -132,6 +133,9 @@ facts! {
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
     /// AppArmor.
     apparmor, with_apparmor: Reading<AppArmor> = apparmor::read, apparmor::synthetic;
+    /// The version of apparmor_parser(8). Reading it starts that program.
+    apparmor_parser, with_apparmor_parser: Reading<(u32, u32)>
+        = apparmor::parser, apparmor::synthetic_parser;
     /// What the lockdown LSM forbids even to root.
     lockdown, with_lockdown: Reading<Lockdown> = lsm::lockdown, lsm::synthetic_lockdown;
     /// Landlock.

@@ -566,7 +566,7 @@ _ringfence() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -W "bpf c asm oci minijail systemd ringfence apparmor cil" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence apparmor cil" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -3,6 +3,7 @@
 //! Each fact is read when it is first asked for, so that `run` pays only for what its plan needs.
 
 pub mod apparmor;
+pub mod asked;
 pub mod audit;
 pub mod caller;
 pub mod cgroup;

@@ -115,7 +115,10 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     let notes = claims::notes(&subject, &scene);
     match ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
     {
-        Ok(report) => finish(&report, &host, &policy, wishes, before.as_ref()),
+        Ok(mut report) => {
+            report.lsms = host.lsms().value.known().cloned().unwrap_or_default();
+            finish(&report, &host, &policy, wishes, before.as_ref())
+        }
         Err(error) => give_up(&error.to_string()),
     }
 }

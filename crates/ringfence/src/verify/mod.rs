@@ -4,6 +4,7 @@
 //! A claim is held, broken, or unverifiable with a reason; unverifiable never counts as held.
 
 mod ask;
+pub mod asked;
 pub mod baseline;
 pub mod claims;
 mod containment;
@@ -161,6 +162,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Wall time in milliseconds.
     pub milliseconds: u64,
+    /// The active LSMs of the host, in the order in which they are asked; empty where not known.
+    pub lsms: Vec<String>,
 }
 
 impl Part {

@@ -81,7 +81,11 @@ fn start<'w, 's>(
     let options = Options { dedicated: true };
     let outcome = match job.events.asked {
         true => {
-            launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, &host, sink)))
+            let watcher = watcher.insert(Watcher::new(&plan, &policy, &host, sink));
+            if job.events.arguments {
+                watcher.tell_arguments();
+            }
+            launch::start_observed(&plan, options, watcher)
         }
         false => launch::start(&plan, options),
     };

@@ -9,11 +9,11 @@ use ringfence::event::way::{self, Model};
 use ringfence::event::{Event, Known, Remedy, Setting, Summary};
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
-use ringfence::launch::witness::{self, Witnesses};
+use ringfence::launch::witness::Witnesses;
 use ringfence::operation;
 use ringfence::policy::model::PathSpec;
 use ringfence::policy::{Flag, Policy};
-use ringfence::verify::claims::{self, Scene};
+use ringfence::verify::claims;
 use ringfence::verify::{Options, Part, Subject, Verdict};
 use ringfence::{plan, report};
 use ringfence_sys::thread::SingleThreaded;
@@ -169,14 +169,7 @@ fn verdict(job: &Job, policy: &Policy, tried: &str) -> Result<Tried, String> {
     let request = plan::Request { terminal: 0, ..run::request(job, policy, &environment, &surroundings) };
     let Ok(plan) = plan::compile(&request, &host, &arena) else { return Ok(Tried::Denied) };
     let witnesses = Witnesses::put_up().map_err(|error| error.to_string())?;
-    let scene = Scene {
-        entries: witness::entries().map_err(|error| error.to_string())?,
-        process: std::process::id(),
-        umip: false,
-        descriptor: witnesses.descriptor(),
-        port: witnesses.port(),
-        abstract_name: witnesses.name().map(str::to_owned),
-    };
+    let scene = crate::verify::scene(&host, &witnesses).map_err(|error| error.to_string())?;
     let subject = Subject { policy, plan: &plan, surroundings: &surroundings };
     let mut claims = claims::claims(&subject, &scene).map_err(|_| "the operation has no claim".to_owned())?;
     claims.retain(|claim| claim.part == Part::Expect && claim.operation == tried);

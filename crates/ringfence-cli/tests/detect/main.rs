@@ -7,6 +7,8 @@ mod harness;
 mod attribution;
 mod bad;
 mod corpus;
+mod followed;
 mod landlock;
 mod lossless;
 mod predicted;
+mod told;

@@ -32,6 +32,7 @@ pub struct Notify {
     listener: Option<OwnedFd>,
     gate: Gate,
     account: Account,
+    arguments: bool,
 }
 
 impl Notify {
@@ -44,7 +45,7 @@ impl Notify {
             account.unsure =
                 Some("calls for which the policy kills or traps are not seen this way".to_owned());
         }
-        Self { listener: None, gate, account }
+        Self { listener: None, gate, account, arguments: false }
     }
 
     /// The same where somebody else sees what is killed or trapped.
@@ -52,6 +53,11 @@ impl Notify {
     pub fn beside_a_tracer(mut self) -> Self {
         self.account.unsure = None;
         self
+    }
+
+    /// Arguments and environment of programs are told as well.
+    pub fn tell_arguments(&mut self) {
+        self.arguments = true;
     }
 
     /// From now on this listener's calls are answered.
@@ -78,7 +84,7 @@ impl Notify {
     }
 
     fn event(&self, waiting: &Notification, data: &SeccompData) -> Event {
-        let operation = call::decode(data, &Of(waiting.thread));
+        let operation = call::decode(data, &Of { thread: waiting.thread, arguments: self.arguments });
         let judgement = self.gate.judge(data);
         Event {
             source: SourceKind::Notify,
@@ -126,7 +132,12 @@ impl Source for Notify {
 }
 
 /// The memory of a thread.
-pub(super) struct Of(pub(super) u32);
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    pub(super) thread: u32,
+    /// Arguments and environment of programs are looked at.
+    pub(super) arguments: bool,
+}
 
 impl Memory for Of {
     fn read(&self, address: u64, room: &mut [u8]) -> Result<usize, String> {
@@ -136,7 +147,11 @@ impl Memory for Of {
             Errno(14) => "nothing is there".to_owned(),
             Errno(other) => std::io::Error::from_raw_os_error(other.into()).to_string(),
         };
-        memory::read(self.0, address, room).map_err(words)
+        memory::read(self.thread, address, room).map_err(words)
+    }
+
+    fn tells_arguments(&self) -> bool {
+        self.arguments
     }
 }
 

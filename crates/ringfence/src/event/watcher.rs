@@ -156,6 +156,16 @@ impl<'s> Watcher<'s> {
         Self { notify, audit: None, trace: Some(trace), ebpf: None, blind: Vec::new(), init: None, told }
     }
 
+    /// Arguments and environment of programs, which may hold secrets, are told as well.
+    pub fn tell_arguments(&mut self) {
+        if let Some(notify) = &mut self.notify {
+            notify.tell_arguments();
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.tell_arguments();
+        }
+    }
+
     /// What was seen and what may be missing, once the command has ended. Waits for the last
     /// records, two seconds at most.
     #[must_use]

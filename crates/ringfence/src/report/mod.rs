@@ -6,6 +6,7 @@ pub mod event;
 mod fingerprint;
 pub mod gate;
 pub mod host;
+pub mod inspect;
 pub mod logged;
 pub mod ocsf;
 pub mod plan;

@@ -50,6 +50,7 @@ pub struct Trace {
     listened: bool,
     /// Whether what passes is told as well.
     all: bool,
+    arguments: bool,
     threads: BTreeMap<i32, Thread>,
     account: Account,
 }
@@ -75,9 +76,19 @@ impl Trace {
             model,
             listened,
             all,
+            arguments: false,
             threads: BTreeMap::new(),
             account: Account::new(SourceKind::Trace, covers),
         }
+    }
+
+    /// Arguments and environment of programs are told as well.
+    pub fn tell_arguments(&mut self) {
+        self.arguments = true;
+    }
+
+    fn memory(&self, thread: i32) -> Of {
+        Of { thread: thread.unsigned_abs(), arguments: self.arguments }
     }
 
     /// Follows a thread that shares this process's memory, from its next execve(2) on.
@@ -167,7 +178,7 @@ impl Trace {
             Some(judgement) if ends(judgement.action) => return,
             _ => {}
         }
-        let memory = Of(thread.unsigned_abs());
+        let memory = self.memory(thread);
         let what = || tried(&data, &memory);
         if !attribute::may_be_denial(errno, what) {
             return self.passed(thread, &data, Some(errno), give);
@@ -278,7 +289,7 @@ impl Trace {
             source: SourceKind::Trace,
             time_ms: now(),
             process: process(number),
-            operation: call::decode(data, &Of(number)),
+            operation: call::decode(data, &self.memory(thread)),
             tried: None,
             outcome: Outcome::Passed,
             control: Known::Unknown(none()),

@@ -98,7 +98,7 @@ fn is_string(call: &str, parameter: &Parameter) -> bool {
 }
 
 /// Arguments that are names, by their places from 0: what [`decode`] reads as strings.
-pub(crate) fn strings(prototype: &Prototype) -> impl Iterator<Item = usize> {
+pub(crate) fn names(prototype: &Prototype) -> impl Iterator<Item = usize> {
     let places = prototype.args.iter().enumerate();
     places.filter(|(_, parameter)| is_string(prototype.name, parameter)).map(|(place, _)| place)
 }

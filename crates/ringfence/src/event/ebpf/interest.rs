@@ -34,7 +34,7 @@ pub(super) fn calls() -> Vec<u32> {
 }
 
 fn shape(prototype: &Prototype) -> Shape {
-    let mut strings = call::strings(prototype).map(|place| place as u32 + 1);
+    let mut strings = call::names(prototype).map(|place| place as u32 + 1);
     let (first, second) = (strings.next().unwrap_or(0), strings.next().unwrap_or(0));
     let peer = call::sized(prototype).map_or(0, |place| place as u32 + 1);
     let mut kinds = kind::EVERY;

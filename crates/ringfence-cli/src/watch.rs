@@ -6,6 +6,7 @@ use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use ringfence::event::rendezvous::{self, Desk, Heard, Peer};
+use ringfence::report;
 use ringfence::report::watch::{Filter, Kind, Message};
 use ringfence_sys::signal::{self, Blocked};
 
@@ -58,6 +59,7 @@ pub(crate) fn watch(wishes: &Wishes, format: Format) -> i32 {
             watch.dirty = true;
         }
         desk.hear(AT_ONCE, &mut |heard| watch.hear(heard));
+        watch.not_heard(desk.refused());
         watch.draw(&desk);
         if watch.over {
             watch.end();
@@ -76,6 +78,7 @@ struct Watch<'w> {
     controls: BTreeMap<String, u64>,
     seen: u64,
     lost: u64,
+    refused: u64,
     dirty: bool,
     drawn: Option<Instant>,
     over: bool,
@@ -92,6 +95,7 @@ impl<'w> Watch<'w> {
             controls: BTreeMap::new(),
             seen: 0,
             lost: 0,
+            refused: 0,
             dirty: true,
             drawn: None,
             over: false,
@@ -135,6 +139,20 @@ impl<'w> Watch<'w> {
                 let Some(message) = Message::read(peer, &bytes) else { return };
                 self.take(&message);
             }
+        }
+    }
+
+    /// Connections of whoever was gone before it could be asked about, or is inside a containment.
+    fn not_heard(&mut self, refused: u64) {
+        if refused == self.refused {
+            return;
+        }
+        self.refused = refused;
+        self.dirty = true;
+        match (self.format, self.screen) {
+            (Format::Json, _) => self.print(&report::watch::refused(refused)),
+            (Format::Human, false) => self.print(&format!("{refused} connections were not heard\n")),
+            (Format::Human, true) => {}
         }
     }
 

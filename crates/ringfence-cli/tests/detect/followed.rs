@@ -1,7 +1,6 @@
 //! Programs that are followed by ptrace: they see what they would see otherwise, and end.
 
 use crate::harness::both;
-use crate::harness::ground::Ground;
 
 /// What programs do with threads, signals, jobs and execve; each prints what it saw.
 const SCRIPTS: [&str; 6] = [

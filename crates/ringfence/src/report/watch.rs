@@ -23,6 +23,12 @@ pub fn hello(policies: &[String], command: &[u8]) -> String {
     hello.to_string() + "\n"
 }
 
+/// A line of JSON about connections that were not heard.
+#[must_use]
+pub fn refused(connections: u64) -> String {
+    json!({ "version": 1, "kind": "ringfence.refused", "connections": connections }).to_string() + "\n"
+}
+
 /// A message, as far as it is understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod dist;
+mod ebpf;
 mod layout;
 mod matrix;
 mod mutants;
@@ -13,6 +14,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   dist                     build the small static binary: target/dist/ringfence
+  ebpf [--check]           compile the eBPF programs to the objects that are committed
   layout                   find out what a launch executes, for dist to put it together
   bench launch             start-up times of ringfence, the kernel's floor and its peers
   bench calls              system calls that ringfence makes and the floor does not
@@ -31,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+        Some("ebpf") => ebpf::run(args),
         Some("layout") => layout::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),

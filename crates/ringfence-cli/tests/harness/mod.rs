@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod audit;
 pub(crate) mod ground;
 pub(crate) mod leftover;
 pub(crate) mod pty;

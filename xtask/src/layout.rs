@@ -1,7 +1,8 @@
 //! `cargo xtask layout`: which functions a launch executes, found by running it one instruction at a
-//! time, becomes `dist.ld`, by which `cargo xtask dist` puts them together. Names are written without
-//! what a compiler adds to tell builds apart, so that the list outlives small changes; a name that
-//! matches nothing does no harm, and a function that is missing costs a page fault.
+//! time, becomes `dist.ld`, by which `cargo xtask dist` puts them together. Names are written twice:
+//! as they are, and behind those without what a compiler adds to tell builds apart, so that the list
+//! outlives changes. A name that matches nothing does no harm, and a function that is missing costs
+//! a page fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -100,11 +101,14 @@ fn script(names: &BTreeSet<String>, members: &BTreeMap<String, String>) -> Strin
     let patterns: BTreeSet<String> = names.iter().map(|name| pattern(name)).collect();
     let files: BTreeSet<&String> = names.iter().filter_map(|name| members.get(name)).collect();
     let mut text = HEAD.to_owned();
-    for pattern in patterns {
-        let _ = writeln!(text, "    *(.text.{pattern} .text.unlikely.{pattern})");
-    }
     for file in files {
         let _ = writeln!(text, "    *libc.a:{file}(.text .text.*)");
+    }
+    for name in names.iter().filter(|name| name.starts_with('_')) {
+        let _ = writeln!(text, "    *(.text.{name})");
+    }
+    for pattern in patterns {
+        let _ = writeln!(text, "    *(.text.{pattern} .text.unlikely.{pattern})");
     }
     text + FOOT
 }

@@ -125,9 +125,12 @@ pub(crate) fn request<'r>(
     }
 }
 
+/// More than most policies have, in bytes: they are read by two calls.
+const USUAL: usize = 2048;
+
 fn read_policy(name: &str) -> io::Result<String> {
     use io::Read as _;
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL);
     std::fs::File::open(name)?.take(policy::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -100,6 +100,9 @@ pub enum Test {
         /// Where it must be let through for a denial to count.
         controls: Vec<Reference>,
     },
+    /// What takes several steps, each of which can be taken in several ways: denied where one step is
+    /// denied in all its ways.
+    Chain(Vec<Vec<Test>>),
     /// It cannot be tried; why.
     Not(String),
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bumpalo::Bump;
 
-use super::ask::{Answers, Unasked};
+use super::ask::{Answers, Unasked, probes_of};
 use super::containment::{self, Ablation, ablated, questioned};
 use super::{Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth};
 use crate::control::Control;
@@ -34,6 +34,9 @@ pub(super) struct Ground<'g> {
     pub(super) answers: Answers,
     law: Option<Law>,
 }
+
+/// What the gate said to one question.
+pub(super) type Answer = std::result::Result<Gate, Unasked>;
 
 /// What one claim came to.
 struct Result {
@@ -160,15 +163,56 @@ impl Ground<'_> {
     }
 
     fn tried(&self, bench: &mut Bench, number: usize, claim: &Claim) -> Result {
-        let (verdict, attempts) = match &claim.test {
-            Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
-            Test::Gate(question) => self.gate(number, question),
-            Test::Calls(cases) => self.calls(bench, number, claim.intent, cases),
-            Test::Trial { trial, without, controls } => {
-                self.trial(bench, claim.intent, trial, without, controls)
-            }
-        };
+        let gates: Vec<Answer> = self.answers.of(number).collect();
+        let (verdict, attempts) = self.tested(bench, claim.intent, &claim.test, &gates);
         Result { verdict, holding: None, attempts }
+    }
+
+    fn tested(&self, bench: &mut Bench, intent: Intent, test: &Test, gates: &[Answer]) -> (Verdict, usize) {
+        match test {
+            Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
+            Test::Gate(question) => self.gate(question, gates),
+            Test::Calls(cases) => self.calls(bench, intent, cases, gates),
+            Test::Chain(steps) => self.chain(bench, intent, steps, gates),
+            Test::Trial { trial, without, controls } => self.trial(bench, intent, trial, without, controls),
+        }
+    }
+
+    /// Denied where one step is denied in all its ways; known where each step is.
+    fn chain(
+        &self,
+        bench: &mut Bench,
+        intent: Intent,
+        steps: &[Vec<Test>],
+        gates: &[Answer],
+    ) -> (Verdict, usize) {
+        let (mut attempts, mut rest) = (0, gates);
+        let (mut open, mut unknown) = (None, None);
+        for ways in steps {
+            let mut step = Some(Verdict::Held);
+            for test in ways {
+                let (own, others) = rest.split_at(probes_of(test).len().min(rest.len()));
+                rest = others;
+                let (verdict, more) = self.tested(bench, intent, test, own);
+                attempts += more;
+                step = match (step, verdict) {
+                    (Some(Verdict::Held), verdict) => Some(verdict),
+                    (Some(Verdict::Unverifiable(_)), Verdict::Reachable(why)) => {
+                        Some(Verdict::Reachable(why))
+                    }
+                    (Some(Verdict::Unverifiable(_)), Verdict::Broken(why)) => Some(Verdict::Broken(why)),
+                    (step, _) => step,
+                };
+            }
+            match step {
+                Some(Verdict::Held) if !ways.is_empty() => return (Verdict::Held, attempts),
+                Some(Verdict::Unverifiable(why)) => unknown = Some(why),
+                Some(verdict) => open = Some(verdict),
+                None => {}
+            }
+        }
+        let nothing = || Verdict::Unverifiable("nothing was tried".into());
+        (unknown.map(Verdict::Unverifiable).or(open).unwrap_or_else(nothing), attempts)
     }
 
     fn trial(
@@ -207,30 +251,37 @@ impl Ground<'_> {
         }
     }
 
-    fn gate(&self, number: usize, question: &Question) -> (Verdict, usize) {
+    fn gate(&self, question: &Question, gates: &[Answer]) -> (Verdict, usize) {
         let Some(law) = &self.law else {
             return (Verdict::Unverifiable("syscalls.mode is off: there is no filter".into()), 0);
         };
         let attempts = 2 * question.probes.len();
+        if gates.len() != question.probes.len() || gates.is_empty() {
+            return (Verdict::Unverifiable("the gate was not asked everything".into()), attempts);
+        }
         let mut unknown = None;
-        for (probe, said) in question.probes.iter().zip(self.answers.of(number)) {
+        for (probe, said) in question.probes.iter().zip(gates) {
             match said {
                 Ok(gate) => {
-                    if let Err(why) = agrees(law.says(probe), gate) {
+                    if let Err(why) = agrees(law.says(probe), *gate) {
                         return (Verdict::Broken(format!("with {}: {why}", arguments(probe))), attempts);
                     }
                 }
-                Err(why) => unknown = Some(why.words()),
+                Err(why) => unknown = Some(why.clone().words()),
             }
         }
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
     }
 
-    fn calls(&self, bench: &mut Bench, number: usize, intent: Intent, cases: &[Case]) -> (Verdict, usize) {
+    fn calls(&self, bench: &mut Bench, intent: Intent, cases: &[Case], gates: &[Answer]) -> (Verdict, usize) {
         let mut attempts = 2 * cases.len();
         let mut unknown = None;
-        for (case, gate) in cases.iter().zip(self.answers.of(number)) {
-            let verdict = match (&gate, intent) {
+        // Where no entry leads to any of the calls, nothing has been denied.
+        if gates.len() != cases.len() || gates.iter().all(|gate| *gate == Err(Unasked::NoEntry)) {
+            return (Verdict::Unverifiable(Unasked::NoEntry.words()), attempts);
+        }
+        for (case, gate) in cases.iter().zip(gates) {
+            let verdict = match (gate, intent) {
                 (Ok(gate), Intent::Deny | Intent::Tell) if *gate != Gate::Through => Verdict::Held,
                 (Ok(gate), Intent::Allow) if *gate != Gate::Through => Verdict::Broken(gate.words()),
                 (Err(Unasked::NoEntry), _) => continue,

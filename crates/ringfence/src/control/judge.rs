@@ -60,6 +60,7 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
                 Verdict::Broken(format!("let through inside: {shown}"))
             }
         }
+        (Intent::Deny | Intent::Tell, Some(_)) if trial.limited => by_limit(inside),
         (Intent::Deny | Intent::Tell, Some(_)) => {
             by_machine(inside).or_else(|| by_accident(trial, inside)).unwrap_or(Verdict::Held)
         }
@@ -79,6 +80,22 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
 fn asked(trial: &Trial, inside: &Outcome) -> bool {
     let answered = matches!(inside, Outcome::Answered { answer, .. } if errno(*answer).is_none());
     answered && matches!(trial.passes, Passes::Answer(_))
+}
+
+/// EAGAIN of clone(2), ENOMEM, EMFILE, EFBIG; SIGKILL, SIGXCPU and SIGXFSZ: what a limit answers. Without
+/// the limits the same was let through.
+fn by_limit(inside: &Outcome) -> Verdict {
+    const ERRORS: [u16; 4] = [11, 12, 24, 27];
+    let limit = match inside {
+        Outcome::Answered { answer, .. } => errno(*answer).is_some_and(|errno| ERRORS.contains(&errno.0)),
+        Outcome::Ended { status, .. } => [9, 24, 25].contains(&(status - 128)),
+        _ => false,
+    };
+    if limit {
+        Verdict::Held
+    } else {
+        Verdict::Unverifiable(format!("{} is no answer of a limit", words(inside)))
+    }
 }
 
 fn by_machine(inside: &Outcome) -> Option<Verdict> {

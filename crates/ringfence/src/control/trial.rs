@@ -117,6 +117,8 @@ pub struct Trial {
     pub peer: Option<Peer>,
     /// Device and inode of what is meant, as the caller sees it: it exists, whoever may open it.
     pub known: Option<(u64, u64)>,
+    /// About an amount: what else says that the machine has no more is the limit's own answer here.
+    pub limited: bool,
 }
 
 /// Which numbers tell one object from another.
@@ -200,6 +202,7 @@ impl Trial {
             reading: None,
             peer: None,
             known: None,
+            limited: false,
         }
     }
 
@@ -225,6 +228,12 @@ impl Trial {
     #[must_use]
     pub fn about(self, known: Option<(u64, u64)>) -> Self {
         Self { known, ..self }
+    }
+
+    /// About an amount.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        Self { limited: true, ..self }
     }
 
     /// With another process.

@@ -127,6 +127,10 @@ pub enum Reference {
     PlainInstruction,
     /// In the namespaces of the plan alone, with every capability over them.
     Namespaces,
+    /// In the plan without Landlock, whose init stays dumpable.
+    DumpableInit,
+    /// In the plan without its limits.
+    Unlimited,
 }
 
 /// A claim and what was found.

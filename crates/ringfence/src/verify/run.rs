@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bumpalo::Bump;
+use ringfence_sys::step::Step;
 
 use super::ask::{Answers, Unasked, probes_of};
 use super::containment::{self, Ablation, ablated, questioned};
@@ -27,6 +28,8 @@ pub(super) struct Ground<'g> {
     pub(super) subject: Subject<'g>,
     pub(super) inside: Site<'g>,
     pub(super) nowhere: Site<'g>,
+    /// The plan's, without its cgroups.
+    unlimited: Site<'g>,
     pub(super) whole: Containment<'g>,
     pub(super) outside: Containment<'g>,
     namespaces: Containment<'g>,
@@ -74,6 +77,7 @@ pub fn verify(
         subject,
         inside,
         nowhere: Site::prepare(None)?,
+        unlimited: Site::prepare_unlimited(subject.plan)?,
         answers,
         whole,
         outside: containment::outside(),
@@ -244,6 +248,16 @@ impl Ground<'_> {
             Reference::Outside => self.nowhere.attempt(bench, &self.outside, trial),
             Reference::PlainUser => self.nowhere.attempt(bench, &self.plain_user, trial),
             Reference::Namespaces => self.inside.attempt(bench, &self.namespaces, trial),
+            Reference::DumpableInit => {
+                // Landlock keeps the processes of a domain off those outside of it as well.
+                let mut plan = ablated(self.subject.plan, Ablation::Without(&[Control::Landlock]));
+                plan.steps.retain(|step| !matches!(step, Step::Dumpable(false)));
+                self.inside.attempt(bench, &plan, trial)
+            }
+            Reference::Unlimited => {
+                let plan = ablated(self.subject.plan, Ablation::Without(&[Control::Limit]));
+                self.unlimited.attempt(bench, &plan, trial)
+            }
             Reference::PlainInstruction => {
                 let plain = Trial::of(vec![Deed::Instruction(Instruction::Nop)]);
                 self.inside.attempt(bench, &self.whole, &plain)

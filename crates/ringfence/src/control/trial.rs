@@ -47,6 +47,8 @@ pub enum Deed {
     },
     /// The deed before once more, at most this often, until it fails.
     Again(u32),
+    /// fork(2): the first process ends, the second goes on. Only in a program.
+    Leave,
     /// A privileged instruction.
     Instruction(Instruction),
 }

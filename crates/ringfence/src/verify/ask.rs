@@ -102,7 +102,7 @@ pub(super) fn probes_of(test: &Test) -> Vec<Probe> {
         Test::Chain(steps) => steps.iter().flatten().flat_map(probes_of).collect(),
         Test::Gate(question) => question.probes.clone(),
         Test::Calls(cases) => cases.iter().map(|case| case.probe).collect(),
-        Test::Trial { .. } | Test::Not(_) => Vec::new(),
+        Test::Trial { .. } | Test::Run { .. } | Test::Not(_) => Vec::new(),
     }
 }
 

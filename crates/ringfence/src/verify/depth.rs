@@ -44,7 +44,7 @@ fn of_test(
     gates: &[Answer],
 ) -> (Option<Vec<Control>>, usize) {
     match test {
-        Test::Not(_) => (None, 0),
+        Test::Not(_) | Test::Run { .. } => (None, 0),
         // A question to the gate is about the filter alone.
         Test::Gate(_) => (Some(vec![Control::Seccomp]), 0),
         Test::Chain(steps) => of_chain(ground, bench, steps, gates),

@@ -3,6 +3,7 @@
 
 mod outcome;
 mod script;
+pub mod supervised;
 
 use std::time::Duration;
 

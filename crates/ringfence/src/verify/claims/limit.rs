@@ -5,8 +5,10 @@ use ringfence_bpf::table::Abi;
 use super::{Claim, PROTECTION, unmasked};
 use crate::control::Control;
 use crate::control::trial::{Deed, Passes, Trial, Word};
+use crate::plan::Mode;
 use crate::policy::At;
-use crate::verify::{Intent, Part, Reference, Subject, Test};
+use crate::policy::model::Namespace;
+use crate::verify::{Habit, Intent, Part, Reference, Subject, Test};
 
 pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
     let limits = &subject.policy.limits;
@@ -24,6 +26,46 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
     all.extend(limits.pids.as_ref().and_then(tasks));
     all.extend(limits.memory.as_ref().and_then(memory));
     all.extend(limits.file_size.as_ref().and_then(|limit| file(subject, limit)));
+    all.extend(supervised(subject));
+    all
+}
+
+/// Programs that misbehave in a run. Each ends by itself after some seconds, where nothing ends it.
+fn supervised(subject: &Subject<'_>) -> Vec<Claim> {
+    let policy = subject.policy;
+    let has_init = policy.namespaces.unshare.contains(&Namespace::Pid);
+    if !has_init || !matches!(subject.plan.mode, Mode::Supervised { .. }) {
+        return Vec::new();
+    }
+    let wait = |seconds| {
+        let time = Word::Words(vec![Word::Value(seconds), Word::Value(0)]);
+        Deed::of("ppoll", vec![Word::Value(0), Word::Value(0), time, Word::Value(0), Word::Value(8)])
+    };
+    let every = Word::Words(vec![Word::Value(u64::MAX)]);
+    let block = Deed::of("rt_sigprocmask", vec![Word::Value(0), every, Word::Value(0), Word::Value(8)]);
+    let page = Word::Bytes(vec![b'x'; 4096]);
+    let write = Deed::of("write", vec![Word::Value(1), page, Word::Value(4096)]);
+    let claim = |id: &str, operation: &str, deeds, habit, at, reason: &str| {
+        Claim::new(Part::Limit, Intent::Deny, id, operation, Test::Run { deeds, habit })
+            .route("a run of the policy")
+            .at(at)
+            .because(reason)
+            .see(&["CWE-400", PROTECTION])
+    };
+    let at = policy.namespaces.unshare_at;
+    let daemon = vec![Deed::Leave, Deed::of("setsid", Vec::new()), wait(3)];
+    let reason = "whatever is left in a pid namespace ends with its init";
+    let mut all =
+        vec![claim("supervision/orphan", "leave a daemon behind", daemon, Habit::Orphan, at, reason)];
+    if let Some(limit) = &policy.limits.wall_ms {
+        let reason = format!("limits.wall = {} ms; tried with 300 ms", limit.value);
+        let deaf = vec![block, wait(6)];
+        let operation = "outlive the wall limit with every signal blocked";
+        all.push(claim("supervision/deaf", operation, deaf, Habit::Deaf, limit.at, &reason));
+        let flood = vec![write, Deed::Again(10_000), wait(6)];
+        let operation = "outlive the wall limit while writing without end";
+        all.push(claim("supervision/flood", operation, flood, Habit::Flood, limit.at, &reason));
+    }
     all
 }
 

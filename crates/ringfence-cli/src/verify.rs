@@ -123,7 +123,8 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     }
 }
 
-fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
+/// What attempts need to know of this machine.
+pub(crate) fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
     Ok(Scene {
         entries: witness::entries()?,
         process: std::process::id(),

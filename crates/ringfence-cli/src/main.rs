@@ -17,6 +17,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use args::Invocation;
+use ringfence::launch::foreign;
 use ringfence_sys::entry::Arguments;
 use ringfence_sys::heap::Heap;
 
@@ -32,6 +33,9 @@ static HEAP: Heap = Heap::new();
 fn main(arguments: Arguments) -> i32 {
     let word = |word: &CStr| OsStr::from_bytes(word.to_bytes()).to_owned();
     let args: Vec<OsString> = arguments.skip(1).map(word).collect();
+    if let Some(status) = hidden(&args) {
+        return status;
+    }
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
         Invocation::Run(job) => return run::run(&job),
@@ -54,4 +58,14 @@ fn main(arguments: Arguments) -> i32 {
     };
     let _ = io::stdout().lock().flush();
     status
+}
+
+/// What `verify --via` starts itself with.
+fn hidden(args: &[OsString]) -> Option<i32> {
+    let (first, rest) = args.split_first()?;
+    if first == foreign::PROBE {
+        let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return Some(foreign::probe(&words));
+    }
+    (first == foreign::KEEP).then(|| foreign::keep(rest))
 }

@@ -17,9 +17,15 @@ pub(super) const COPIES: usize = 40 * 1024;
 
 const HEADER: usize = 256;
 const ANSWERS_AT: usize = HEADER;
+/// The last word of the header: how the gate could be asked; 0: not known yet.
+const ASKING_AT: usize = HEADER - 8;
 const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
 const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
 const LEN: usize = (COPIES_AT + COPIES).next_multiple_of(4096);
+
+const LISTENING: u8 = 1;
+const TRACING: u8 = 2;
+const REFUSED: u8 = 3;
 
 /// What the child knows about its own progress. Every field is one word, written alone.
 #[repr(C)]
@@ -134,6 +140,23 @@ impl Page {
         }
     }
 
+    /// How the gate could be asked: by a listener, or without one.
+    pub(super) fn asking(&self) -> Option<Result<bool, Errno>> {
+        let word = self.read(ASKING_AT);
+        match (word & 0xff) as u8 {
+            LISTENING => Some(Ok(true)),
+            TRACING => Some(Ok(false)),
+            REFUSED => Some(Err(Errno((word >> 8) as u16))),
+            _ => None,
+        }
+    }
+
+    /// The listener's descriptor, where there is one.
+    pub(super) fn listener(&self) -> Option<i32> {
+        let word = self.read(ASKING_AT);
+        (word & 0xff == u64::from(LISTENING)).then_some((word >> 8) as i32)
+    }
+
     pub(super) fn view(&self) -> View {
         View { base: self.base }
     }
@@ -189,6 +212,20 @@ impl View {
         self.write(core::mem::offset_of!(Header, step), failure.step as u64);
         self.write(core::mem::offset_of!(Header, errno), u64::from(failure.errno.0));
         self.write(core::mem::offset_of!(Header, failed), 1);
+    }
+
+    pub(super) fn listening(self, fd: i32) {
+        self.write(ASKING_AT, u64::from(LISTENING) | (fd as u64) << 8);
+    }
+
+    pub(super) fn asking(self, done: Result<(), Errno>) {
+        self.write(
+            ASKING_AT,
+            match done {
+                Ok(()) => u64::from(TRACING),
+                Err(errno) => u64::from(REFUSED) | u64::from(errno.0) << 8,
+            },
+        );
     }
 
     /// Address of a byte of the scratch area.

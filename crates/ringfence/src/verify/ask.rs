@@ -105,7 +105,7 @@ fn probes_of(claim: &Claim) -> Vec<Probe> {
 }
 
 /// What the filter said, where the same question without it was let through.
-fn gate(said: Said, control: Said) -> Result<Gate, Unasked> {
+pub(super) fn gate(said: Said, control: Said) -> Result<Gate, Unasked> {
     match control {
         Said::Answer(answer) if is_magic(answer) => {}
         Said::Faulted(_) => return Err(Unasked::NoEntry),

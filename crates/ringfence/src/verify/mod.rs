@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod claims;
 mod containment;
 mod depth;
+pub mod outside;
 mod run;
 
 use crate::control::Control;

@@ -3,9 +3,9 @@
 //! says so or is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -16,9 +16,27 @@ use rustix::process::{
 
 /// How long the end of everything may take.
 const MOST: Duration = Duration::from_secs(5);
+/// How long a launcher may take to end by itself when the prober is done, as an engine that removes
+/// its container; and what it started, when it has ended.
+const GRACE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3));
+/// How long it has to tidy up when it is told to end.
+const TERM: Duration = Duration::from_secs(2);
 
-/// Runs `command` until standard input, a socket of the verifier, is closed; then ends everything.
-/// The status is of no interest.
+/// What the verifier says when everything was heard.
+pub(super) const DONE: u8 = b'd';
+/// What it says when it has had enough.
+pub(super) const ENOUGH: u8 = b'e';
+
+/// A launcher that runs, and what is known of its end.
+struct Kept {
+    child: Child,
+    pidfd: Option<OwnedFd>,
+    ended: bool,
+}
+
+/// Runs `command` until standard input, a socket of the verifier, says that it is over or is closed;
+/// then ends everything. The status is of no interest.
+#[must_use]
 pub fn keep(command: &[std::ffi::OsString]) -> i32 {
     // A verifier blocks all of them while it makes attempts.
     ringfence_sys::signal::unblock_all();
@@ -26,32 +44,89 @@ pub fn keep(command: &[std::ffi::OsString]) -> i32 {
     // No terminal: a launcher finds none to ask on, and none to write to.
     let _ = setsid();
     let Some((program, args)) = command.split_first() else { return 2 };
-    let mut tell = Teller;
     match Command::new(program).args(args).stdin(Stdio::null()).spawn() {
-        Err(error) => tell.line(&format!("ended {}: {error}", program.to_string_lossy())),
-        Ok(mut launcher) => {
-            let pidfd =
-                Pid::from_raw(launcher.id() as i32).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        Err(error) => tell(&format!("ended {}: {error}", program.to_string_lossy())),
+        Ok(child) => {
+            let pidfd = pid(&child).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
             close_output();
-            let mut ended = false;
-            while !gone(pidfd.as_ref().filter(|_| !ended)) {
-                if let Ok(Some(status)) = launcher.try_wait()
-                    && !ended
-                {
-                    tell.line(&format!("ended {}", words(status)));
-                    ended = true;
-                }
-            }
-            if let (false, Ok(Some(status))) = (ended, launcher.try_wait()) {
-                tell.line(&format!("ended {}", words(status)));
-            }
+            Kept { child, pidfd, ended: false }.attend();
         }
     }
     for process in end_all() {
-        tell.line(&format!("left {process}"));
+        tell(&format!("left {process}"));
     }
-    tell.line("done");
+    tell("done");
     0
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()).ok()?)
+}
+
+impl Kept {
+    /// Until it may be ended with all that it started.
+    fn attend(mut self) {
+        while !self.said() {
+            self.look();
+        }
+        let mut word = [0];
+        let word = if matches!(rustix::io::read(rustix::stdio::stdin(), &mut word), Ok(1)) {
+            word[0]
+        } else {
+            ENOUGH
+        };
+        let grace = match word {
+            DONE => GRACE.0,
+            _ => {
+                if let (false, Some(pid)) = (self.ended, pid(&self.child)) {
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+                TERM
+            }
+        };
+        self.wait(grace, |kept| kept.ended);
+        if word == DONE && self.ended {
+            self.wait(GRACE.1, |_| {
+                reap();
+                descendants().is_empty()
+            });
+        }
+    }
+
+    fn wait(&mut self, most: Duration, over: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        loop {
+            self.look();
+            if over(self) || start.elapsed() > most {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Tells of the launcher's end, once.
+    fn look(&mut self) {
+        if !self.ended
+            && let Ok(Some(status)) = self.child.try_wait()
+        {
+            tell(&format!("ended {}", words(status)));
+            self.ended = true;
+        }
+    }
+
+    /// Waits until the verifier says something or is gone (true), or the launcher has ended (false).
+    fn said(&self) -> bool {
+        let control = rustix::stdio::stdin();
+        let mut polled = vec![PollFd::new(&control, PollFlags::IN)];
+        polled.extend(
+            self.pidfd.as_ref().filter(|_| !self.ended).map(|pidfd| PollFd::new(pidfd, PollFlags::IN)),
+        );
+        match poll(&mut polled, None) {
+            Err(rustix::io::Errno::INTR) => false,
+            Err(_) => true,
+            Ok(_) => !polled[0].revents().is_empty(),
+        }
+    }
 }
 
 /// The keeper's own copies would keep the verifier waiting for more.
@@ -64,27 +139,14 @@ fn close_output() {
     ringfence_sys::inherit::close_high();
 }
 
-struct Teller;
-
-impl Teller {
-    fn line(&mut self, text: &str) {
-        // The socket is standard input. Nobody is there any more where this fails.
-        let _ =
-            rustix::io::write(rustix::stdio::stdin(), format!("{}\n", text.replace('\n', " ")).as_bytes());
-        let _ = std::io::stderr().flush();
-    }
+fn tell(text: &str) {
+    // The socket is standard input. Nobody is there any more where this fails.
+    let _ = rustix::io::write(rustix::stdio::stdin(), format!("{}\n", text.replace('\n', " ")).as_bytes());
 }
 
-/// Waits until the verifier is gone (true) or the launcher has ended (false).
-fn gone(launcher: Option<&std::os::fd::OwnedFd>) -> bool {
-    let control = rustix::stdio::stdin();
-    let mut polled = vec![PollFd::new(&control, PollFlags::IN)];
-    polled.extend(launcher.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    match poll(&mut polled, None) {
-        Err(rustix::io::Errno::INTR) => false,
-        Err(_) => true,
-        Ok(_) => !polled[0].revents().is_empty(),
-    }
+/// What has ended and is nobody's.
+fn reap() {
+    while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
 }
 
 fn words(status: ExitStatus) -> String {
@@ -100,7 +162,7 @@ pub(super) fn end_all() -> Vec<String> {
     let start = Instant::now();
     loop {
         // Whose parent has ended comes to this process, as long as it is a subreaper.
-        while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+        reap();
         let left = descendants();
         if left.is_empty() {
             return Vec::new();

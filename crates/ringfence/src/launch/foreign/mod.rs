@@ -8,7 +8,7 @@ mod stance;
 mod template;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub const PROBE: &str = "__probe";
 /// The process between verifier and launcher.
 pub const KEEP: &str = "__keep";
 /// A launcher that prints more is ended.
-const FLOOD: usize = 64 << 20;
+const FLOOD: usize = 16 << 20;
 
 /// A launcher by its command line.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ impl Via {
             let source = std::io::Error::other("it was removed or replaced while it runs");
             return Err(Error::Around { doing: doing(), source });
         }
+        // Where a launcher ends its keeper, what it has left comes to this process.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         Ok(Self { template, prober: prober.unwrap_or_else(|| own.clone()), own, patience, left: Vec::new() })
     }
 
@@ -112,7 +114,7 @@ impl Via {
         // The writing ends of this process are closed, or the end of the others would not be seen.
         drop(passed);
         let watched = self.watch(key, &mut keeper, File::from(read))?;
-        let said = end(&mut keeper, control);
+        let said = end(&mut keeper, control, watched.listener.whole());
         self.left.extend(said.iter().filter_map(|line| line.strip_prefix("left ")).map(str::to_owned));
         Ok(reply(&watched, &said, self.patience))
     }
@@ -181,9 +183,10 @@ fn ready(streams: &[Option<Box<dyn Stream>>; 3], left: Duration) -> Result<Vec<u
 }
 
 /// Has the keeper end everything; what it said.
-fn end(keeper: &mut Child, mut control: UnixStream) -> Vec<String> {
-    /// A keeper gives up after five seconds by itself.
-    const MOST: Duration = Duration::from_secs(20);
+fn end(keeper: &mut Child, mut control: UnixStream, whole: bool) -> Vec<String> {
+    /// A keeper gives up by itself before.
+    const MOST: Duration = Duration::from_secs(40);
+    let _ = control.write_all(&[if whole { keeper::DONE } else { keeper::ENOUGH }]);
     let _ = control.shutdown(std::net::Shutdown::Write);
     let _ = control.set_read_timeout(Some(MOST));
     let mut text = Vec::new();

@@ -8,6 +8,11 @@ use crate::launch::attempt::Containment;
 /// `CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID`, `NEWNET`, linux/sched.h.
 const ALL: u64 = 0x2_0000 | 0x200_0000 | 0x400_0000 | 0x800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 
+/// What loading a filter needs, which an ordinary user may only then (seccomp(2)).
+pub(super) fn unfiltered<'a>() -> Containment<'a> {
+    Containment { steps: vec![Step::NoNewPrivs], namespaces: 0 }
+}
+
 /// A process without capabilities that cannot gain any.
 pub(super) fn without_privileges<'a>() -> Containment<'a> {
     let steps = vec![Step::NoNewPrivs, Step::Capset { effective: 0, permitted: 0, inheritable: 0 }];

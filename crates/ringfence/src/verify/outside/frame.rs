@@ -168,10 +168,9 @@ impl Listener {
         let before = self.heard.len();
         let mut rest = self.rest.remove(&stream).unwrap_or_default();
         rest.extend_from_slice(bytes);
-        while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = rest.drain(..=at).collect();
-            self.line(&line);
-        }
+        let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        rest[..whole].split(|byte| *byte == b'\n').for_each(|line| self.line(line));
+        rest.drain(..whole);
         if rest.len() > LINE {
             rest.clear();
         }
@@ -180,10 +179,10 @@ impl Listener {
     }
 
     fn line(&mut self, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        let Some(at) = line.find(MARK) else { return };
+        let Some(at) = line.windows(MARK.len()).position(|part| part == MARK.as_bytes()) else { return };
+        let line = String::from_utf8_lossy(&line[at..]);
         let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        let text = &line[at + MARK.len()..];
+        let text = &line[MARK.len()..];
         let text = &text[..text.find(|letter| !letters(letter)).unwrap_or(text.len())];
         match self.message(text) {
             Some((number, message)) => match self.heard.get(&number) {

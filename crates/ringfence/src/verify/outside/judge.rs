@@ -141,6 +141,14 @@ impl Ground<'_> {
         seen: &[Outcome],
     ) -> Verdict {
         let passed = trial.passes.has(inside);
+        if let (Intent::Deny, true, None, Outcome::Answered { object: Some(_), .. }) =
+            (intent, passed, &self.outside, inside)
+        {
+            return Verdict::Unverifiable(
+                "it is let through, and whether it is the host's that is reached cannot be told from here"
+                    .into(),
+            );
+        }
         if intent == Intent::Allow || passed || matches!(inside, Outcome::Unmade(_) | Outcome::Late { .. }) {
             return judge(intent, trial, inside, seen);
         }

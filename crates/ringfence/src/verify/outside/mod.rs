@@ -140,7 +140,9 @@ pub fn verify(
     // In place nothing can be asked without the filters that stand already; each entry is one that
     // has answered.
     sheet.control = match has_outside {
-        true => ground.nowhere.sweep(&mut bench, &questioned(&outside(), &arena), sheet.probes()),
+        true => {
+            ground.nowhere.sweep(&mut bench, &questioned(&containment::unfiltered(), &arena), sheet.probes())
+        }
         false => vec![Said::Answer(-i64::from(MAGIC)); sheet.probes().len()],
     };
     let torn = carried(&mut sheet, claims, launcher, progress);

@@ -563,7 +563,7 @@ _ringfence() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -W "bpf c asm oci minijail systemd ringfence" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence" -- "${cur}"))
                     return 0
                     ;;
                 --output)

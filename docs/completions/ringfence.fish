@@ -379,6 +379,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l to -d 'Th
 c\t''
 asm\t''
 oci\t''
+firecracker\t''
 minijail\t''
 systemd\t''
 ringfence\t''"

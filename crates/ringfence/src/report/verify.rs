@@ -2,6 +2,7 @@
 
 mod html;
 mod junit;
+mod matrix;
 mod sarif;
 mod tap;
 mod xml;
@@ -154,6 +155,7 @@ fn sections(report: &Report, all: bool, text: &mut String) {
             let _ = writeln!(text, "  {}: {}", finding.id, holding(finding));
         }
     }
+    text.push_str(&matrix::matrix(report));
     known_bugs(report, text);
     if !report.notes.is_empty() {
         let _ = writeln!(text, "\nnot covered");

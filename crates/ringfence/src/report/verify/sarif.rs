@@ -126,7 +126,8 @@ fn rule_id(finding: &Finding) -> &'static str {
     }
     ids!(
         Expect "expect", Cpu "cpu", Gate "gate", Credential "credential", Namespace "namespace",
-        File "file", Network "network", Limit "limit", KnownBug "known-bug",
+        File "file", Network "network", Channel "channel", Exec "exec", Limit "limit",
+        KnownBug "known-bug",
     )
 }
 
@@ -139,6 +140,8 @@ fn about(part: Part) -> &'static str {
         Part::Namespace => "objects of the host",
         Part::File => "files",
         Part::Network => "the network",
+        Part::Channel => "channels between processes",
+        Part::Exec => "what holds after execve",
         Part::Limit => "limits",
         Part::KnownBug => "operations that known bugs need",
     }

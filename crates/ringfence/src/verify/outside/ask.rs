@@ -6,7 +6,7 @@ use ringfence_sys::attempt::Probe;
 
 use super::{Answer, Task, plain};
 use crate::control::seccomp::judge::Gate;
-use crate::control::trial::{Deed, Outcome, Trial, Word};
+use crate::control::trial::{self, Deed, Outcome, Trial, Word};
 use crate::launch::attempt::Said;
 use crate::verify::ask::{Unasked, gate};
 use crate::verify::containment::question_filter;
@@ -77,7 +77,7 @@ impl Sheet {
                 }
                 Test::Trial { trial, .. } => {
                     probes.extend(trial.deeds.iter().filter_map(asked));
-                    vec![trial.clone()]
+                    vec![Trial::clone(trial)]
                 }
                 Test::Not(_) => Vec::new(),
             };
@@ -113,8 +113,9 @@ impl Sheet {
 
     /// The trials: of a rule those of the cases that the filter lets through, or about which it could
     /// not be asked.
-    pub(super) fn trials(&self, claims: &[Claim]) -> (Vec<Task>, Vec<Place>) {
+    pub(super) fn trials(&mut self, claims: &[Claim]) -> (Vec<Task>, Vec<Place>) {
         let (mut tasks, mut places) = (vec![Task::Trial(plain())], vec![Place::Plain]);
+        let mut never = Vec::new();
         for (number, claim) in claims.iter().enumerate() {
             for (place, trial) in self.all[number].iter().enumerate() {
                 let denied = matches!(claim.test, Test::Calls(_))
@@ -122,11 +123,16 @@ impl Sheet {
                         .gate(number)
                         .get(place)
                         .is_some_and(|gate| matches!(gate, Ok(gate) if *gate != Gate::Through));
-                if !trial.deeds.is_empty() && !denied {
+                if let Some(why) = elsewhere(trial) {
+                    never.push((number, place, why));
+                } else if !trial.deeds.is_empty() && !denied {
                     tasks.push(Task::Trial(trial.clone()));
                     places.push(Place::Trial(number, place));
                 }
             }
+        }
+        for (claim, place, why) in never {
+            self.trials[claim][place] = Some(Err(why.to_owned()));
         }
         (tasks, places)
     }
@@ -177,6 +183,17 @@ impl Sheet {
             Some(None) | None => Outcome::Unmade("it was not tried".into()),
         }
     }
+}
+
+/// Why a trial cannot be made by a launcher of others.
+fn elsewhere(trial: &Trial) -> Option<&'static str> {
+    if !trial.before.is_empty() {
+        return Some(
+            "it begins outside, before the containment is made, and only ringfence's own lets that be",
+        );
+    }
+    let peer = trial.peer.as_ref().filter(|peer| peer.place != trial::Place::Together);
+    peer.map(|_| "it needs a process outside of this containment that waits for it, and only ringfence's own has one")
 }
 
 /// The question whether the gate lets a deed through. A filter sees no more of a pointer than its

@@ -1,11 +1,14 @@
 //! What is to be tried and what came of it, as bytes: LEB128 numbers, and bytes after their length.
 //! A reader takes any bytes: what is not well-formed is `None`.
 
-use ringfence_sys::attempt::{Entry, Instruction, Probe, Signal};
+mod trial;
+
+use ringfence_sys::attempt::{Entry, Probe, Signal};
 
 use super::{Answer, Stance, Task};
-use crate::control::trial::{Deed, Identity, Outcome, Trial, Word};
+use crate::control::trial::Outcome;
 use crate::launch::attempt::Said;
+use trial::{read_trial, write_trial};
 
 /// More deeds, words or probes than any task has: a reader stops there.
 const MOST: u64 = 8192;
@@ -172,87 +175,6 @@ fn read_probe(reader: &mut Reader<'_>) -> Option<Probe> {
     (kinds == 0).then_some(Probe { entry, number, args })
 }
 
-fn write_trial(writer: &mut Writer, trial: &Trial) {
-    for deeds in [&trial.deeds, &trial.after] {
-        writer.number(deeds.len() as u64);
-        deeds.iter().for_each(|deed| write_deed(writer, deed));
-    }
-    writer.number(u64::from(trial.identity == Identity::Inode));
-}
-
-fn read_trial(reader: &mut Reader<'_>) -> Option<Trial> {
-    let (deeds, after) = (reader.list(read_deed)?, reader.list(read_deed)?);
-    let identity = match reader.number()? {
-        0 => Identity::Object,
-        1 => Identity::Inode,
-        _ => return None,
-    };
-    let mut trial = Trial::of(deeds).by(identity);
-    trial.after = after;
-    Some(trial)
-}
-
-fn write_deed(writer: &mut Writer, deed: &Deed) {
-    match deed {
-        Deed::Call { entry, number, args, splits } => {
-            writer.number(0);
-            write_entry(writer, *entry);
-            writer.number(u64::from(*number));
-            writer.number(u64::from(*splits));
-            writer.number(args.len() as u64);
-            args.iter().for_each(|word| write_word(writer, word));
-        }
-        Deed::Instruction(instruction) => {
-            writer.number(1);
-            let place = INSTRUCTIONS.iter().position(|known| known == instruction);
-            writer.number(place.unwrap_or(INSTRUCTIONS.len()) as u64);
-        }
-    }
-}
-
-fn read_deed(reader: &mut Reader<'_>) -> Option<Deed> {
-    Some(match reader.number()? {
-        0 => {
-            let (entry, number) = (read_entry(reader)?, reader.small()?);
-            let splits = reader.number()? != 0;
-            Deed::Call { entry, number, splits, args: reader.list(read_word)? }
-        }
-        1 => Deed::Instruction(*INSTRUCTIONS.get(reader.small::<usize>()?)?),
-        _ => return None,
-    })
-}
-
-fn write_word(writer: &mut Writer, word: &Word) {
-    match word {
-        Word::Value(value) => {
-            writer.number(0);
-            writer.number(*value);
-        }
-        Word::Bytes(bytes) => {
-            writer.number(1);
-            writer.blob(bytes);
-        }
-        Word::Answer(deed) => {
-            writer.number(2);
-            writer.number(u64::from(*deed));
-        }
-        Word::Scratch(at) => {
-            writer.number(3);
-            writer.number(u64::from(*at));
-        }
-    }
-}
-
-fn read_word(reader: &mut Reader<'_>) -> Option<Word> {
-    Some(match reader.number()? {
-        0 => Word::Value(reader.number()?),
-        1 => Word::Bytes(reader.blob()?.to_vec()),
-        2 => Word::Answer(reader.small()?),
-        3 => Word::Scratch(reader.small()?),
-        _ => return None,
-    })
-}
-
 pub(super) fn write_answer(writer: &mut Writer, answer: &Answer) {
     match answer {
         Answer::Said(all) => {
@@ -389,35 +311,3 @@ pub(super) fn read_stance(reader: &mut Reader<'_>) -> Option<Stance> {
     let pairs = reader.list(|reader| Some((text(reader)?, text(reader)?)))?;
     Some(Stance { facts: pairs.into_iter().collect() })
 }
-
-const INSTRUCTIONS: [Instruction; 29] = [
-    Instruction::Nop,
-    Instruction::Cli,
-    Instruction::Sti,
-    Instruction::Hlt,
-    Instruction::In,
-    Instruction::Out,
-    Instruction::ReadCr0,
-    Instruction::WriteCr0,
-    Instruction::ReadCr3,
-    Instruction::ReadCr4,
-    Instruction::WriteCr4,
-    Instruction::ReadDr7,
-    Instruction::Rdmsr,
-    Instruction::Wrmsr,
-    Instruction::Lgdt,
-    Instruction::Lidt,
-    Instruction::Lldt,
-    Instruction::Ltr,
-    Instruction::Lmsw,
-    Instruction::Clts,
-    Instruction::Invd,
-    Instruction::Wbinvd,
-    Instruction::Invlpg,
-    Instruction::Swapgs,
-    Instruction::Sgdt,
-    Instruction::Sidt,
-    Instruction::Sldt,
-    Instruction::Str,
-    Instruction::Smsw,
-];

@@ -7,6 +7,7 @@ mod dist;
 mod ebpf;
 mod matrix;
 mod mutants;
+mod sides;
 mod tables;
 
 const HELP: &str = "\
@@ -22,6 +23,7 @@ cargo xtask COMMAND
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
   matrix                   the tests and facts on real kernels, booted under QEMU
+  side-by-side             one policy verified in ringfence and in other sandboxes: docs/side-by-side.md
   tables                   generate the system call tables
 
 `cargo xtask bench --help` and `cargo xtask matrix --help` have the options.";
@@ -34,6 +36,7 @@ fn main() -> anyhow::Result<()> {
         Some("ebpf") => ebpf::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
+        Some("side-by-side") => sides::run(args),
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

@@ -1,6 +1,7 @@
 //! What is asked for all claims together, and where its answers are.
 
 use ringfence_bpf::program::code;
+use ringfence_bpf::table::Abi;
 use ringfence_sys::abi::SockFilter;
 use ringfence_sys::attempt::Probe;
 
@@ -10,7 +11,7 @@ use crate::control::trial::{self, Deed, Outcome, Trial, Word};
 use crate::launch::attempt::Said;
 use crate::verify::ask::{Unasked, gate};
 use crate::verify::containment::question_filter;
-use crate::verify::{Claim, Test};
+use crate::verify::{Claim, Intent, Part, Test};
 
 /// Questions of one child.
 const CHUNK: usize = 512;
@@ -77,7 +78,7 @@ impl Sheet {
                 }
                 Test::Trial { trial, .. } => {
                     probes.extend(trial.deeds.iter().filter_map(asked));
-                    vec![Trial::clone(trial)]
+                    vec![with_object(claim, trial)]
                 }
                 Test::Not(_) => Vec::new(),
             };
@@ -114,7 +115,7 @@ impl Sheet {
     /// The trials: of a rule those of the cases that the filter lets through, or about which it could
     /// not be asked.
     pub(super) fn trials(&mut self, claims: &[Claim]) -> (Vec<Task>, Vec<Place>) {
-        let (mut tasks, mut places) = (vec![Task::Trial(plain())], vec![Place::Plain]);
+        let (mut tasks, mut places) = (vec![Task::Trial(Box::new(plain()))], vec![Place::Plain]);
         let mut never = Vec::new();
         for (number, claim) in claims.iter().enumerate() {
             for (place, trial) in self.all[number].iter().enumerate() {
@@ -126,7 +127,7 @@ impl Sheet {
                 if let Some(why) = elsewhere(trial) {
                     never.push((number, place, why));
                 } else if !trial.deeds.is_empty() && !denied {
-                    tasks.push(Task::Trial(trial.clone()));
+                    tasks.push(Task::Trial(Box::new(trial.clone())));
                     places.push(Place::Trial(number, place));
                 }
             }
@@ -183,6 +184,28 @@ impl Sheet {
             Some(None) | None => Outcome::Unmade("it was not tried".into()),
         }
     }
+}
+
+/// A trial about a file that asks afterwards what is there: what another view has in a path's place
+/// is not what the policy names.
+pub(super) fn with_object(claim: &Claim, trial: &Trial) -> Trial {
+    const SYMLINK_NOFOLLOW: u64 = 0x100;
+    let mut trial = trial.clone();
+    // Another node of the same device is as good: what is allowed is the device.
+    if claim.intent == Intent::Allow && claim.id.contains("/dev/") {
+        return trial.anywhere();
+    }
+    let path = trial.deeds.first().and_then(|deed| match deed {
+        Deed::Call { args, .. } => args.iter().find(|word| matches!(word, Word::Bytes(_))).cloned(),
+        _ => None,
+    });
+    // A private place is meant to be another one.
+    let meant = claim.part == Part::File && claim.intent == Intent::Deny;
+    if let (true, true, Some(path)) = (meant, trial.after.is_empty(), path) {
+        let args = vec![Word::number(-100), path, Word::Scratch(0), Word::Value(SYMLINK_NOFOLLOW)];
+        trial.after.extend(Deed::call(Abi::X86_64, "newfstatat", args));
+    }
+    trial
 }
 
 /// Why a trial cannot be made by a launcher of others.

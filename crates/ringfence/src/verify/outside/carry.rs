@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn tasks() -> Vec<Task> {
-        (0..6).map(|_| Task::Trial(Trial::of(Vec::new()))).collect()
+        (0..6).map(|_| Task::Trial(Box::new(Trial::of(Vec::new())))).collect()
     }
 
     fn fake() -> Fake {

@@ -244,7 +244,7 @@ mod tests {
     fn lines_are_found_among_noise_and_in_pieces() {
         let mut speaker = Speaker::new(KEY);
         let text = format!(
-            "noise{}more noise \u{1b}[0m{}\r\nand {}",
+            "noise{} more noise \u{1b}[0m{}\r\nand {}",
             speaker.line(&Message::Begun(4)).trim_end(),
             speaker.line(&done(4, -1)).trim_start(),
             speaker.line(&Message::End)

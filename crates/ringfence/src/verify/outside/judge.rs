@@ -1,7 +1,7 @@
 //! What the answers of a foreign containment mean for a claim.
 
 use super::Ground;
-use super::ask::Sheet;
+use super::ask::{Sheet, with_object};
 use crate::control::Control;
 use crate::control::judge::{Intent, Verdict, judge};
 use crate::control::seccomp::judge::{Expected, Gate, agrees};
@@ -12,6 +12,7 @@ use crate::verify::run::arguments;
 use crate::verify::{Case, Claim, Reference, Test};
 
 const EROFS: u16 = 30;
+const EFAULT: u16 = 14;
 
 impl Ground<'_> {
     /// The verdict, and how many attempts it rests on.
@@ -33,6 +34,7 @@ impl Ground<'_> {
             }
             Test::Calls(cases) => self.calls(bench, sheet, number, claim, cases),
             Test::Trial { trial, without, controls } => {
+                let trial = &with_object(claim, trial);
                 let inside = sheet.outcome(number, 0);
                 let gates = sheet.gate(number);
                 let seen = if decided(trial, &inside, &gates) {
@@ -186,6 +188,11 @@ impl Ground<'_> {
 
     fn compared(&self, intent: Intent, trial: &Trial, inside: &Outcome, seen: &[Outcome]) -> Verdict {
         let verdict = judge(intent, trial, inside, seen);
+        if let (Verdict::Held, Outcome::Answered { answer, .. }) = (&verdict, inside)
+            && errno(*answer).is_some_and(|errno| errno.0 == EFAULT)
+        {
+            return Verdict::Unverifiable("EFAULT is about an argument, not said by any control".into());
+        }
         match (&verdict, self.outside.is_some(), inside) {
             // No object has this error but a read-only mount.
             (Verdict::Unverifiable(_), false, Outcome::Answered { answer, .. })

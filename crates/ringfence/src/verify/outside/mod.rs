@@ -39,7 +39,7 @@ pub enum Task {
     /// Questions to the gate.
     Sweep(Vec<Probe>),
     /// A trial without what comes before its containment.
-    Trial(Trial),
+    Trial(Box<Trial>),
 }
 
 /// What came of a task.

@@ -127,7 +127,7 @@ pub(super) fn read_tasks(reader: &mut Reader<'_>) -> Option<Vec<(u32, Task)>> {
         let number = reader.small()?;
         let task = match reader.number()? {
             0 => Task::Sweep(reader.list(read_probe)?),
-            1 => Task::Trial(read_trial(reader)?),
+            1 => Task::Trial(Box::new(read_trial(reader)?)),
             _ => return None,
         };
         Some((number, task))

@@ -34,6 +34,9 @@ _ringfence() {
             ringfence,import)
                 cmd="ringfence__subcmd__import"
                 ;;
+            ringfence,inspect)
+                cmd="ringfence__subcmd__inspect"
+                ;;
             ringfence,run)
                 cmd="ringfence__subcmd__run"
                 ;;
@@ -68,7 +71,7 @@ _ringfence() {
 
     case "${cmd}" in
         ringfence)
-            opts="-h -V --help --version run check verify explain host surface syscalls diff import export"
+            opts="-h -V --help --version run check verify explain host inspect surface syscalls diff import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +543,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__export)
-            opts="-o -h --from --caps --kernel --include --to --as-read --output --help"
+            opts="-o -h --from --caps --kernel --include --to --as-read --output --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -563,7 +566,7 @@ _ringfence() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence apparmor cil" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -571,6 +574,10 @@ _ringfence() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -628,6 +635,24 @@ _ringfence() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ringfence__subcmd__inspect)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -31,11 +31,12 @@ complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "check" -d 'Show
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "verify" -d 'Attempts every claim of a policy on this kernel, and says what holds'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "explain" -d 'Shows the way of an operation through the controls, without trying it'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "host" -d 'Shows what this kernel offers, and where that was read'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "inspect" -d 'Shows the controls that a live process really has, whoever gave them to it'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "surface" -d 'Shows which system calls a filter leaves reachable, and how accurate the tables are here'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "syscalls" -d 'Says exactly what a seccomp filter permits; checks, proves and shortens filters'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "diff" -d 'Shows the calls and arguments that two filters or policies answer differently'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "import" -d 'Turns a filter of another tool into a policy, proven equal'
-complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "export" -d 'Turns a filter into another language, proven equal'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "export" -d 'Turns a filter into another language, proven equal; a policy into an LSM\'s'
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l process-groups -d 'The supplementary groups, by name or number; absent: those of the caller that the id map names; repeatable' -r
@@ -256,6 +257,9 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -s h -l hel
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand inspect" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
 systemd\t''
@@ -386,7 +390,10 @@ oci\t''
 firecracker\t''
 minijail\t''
 systemd\t''
-ringfence\t''"
+ringfence\t''
+apparmor\t''
+cil\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s o -l output -d 'Where to write' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l name -d 'The profile\'s name, for apparmor and cil (otherwise made from FILE\'s)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l as-read -d 'Compare the bits that the kernel reads only, where the filter compares more'
 complete -c ringfence -n "__fish_ringfence_using_subcommand export" -s h -l help -d 'Print help'

@@ -9,6 +9,7 @@ use ringfence::host::path::{Absent, Resolver, Surroundings};
 use ringfence::operation::{self, Operation};
 use ringfence::policy::model::PathSpec;
 use ringfence::policy::{At, Origin};
+use ringfence::verify::asked;
 use ringfence::{plan, report};
 
 use crate::check::Format;
@@ -46,9 +47,11 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
         Ok(plan) => {
             let model = Model { plan: &plan, policy: &policy, host: &host };
             let ways = way::ways(&model, &operation, &|_: &PathSpec| found.clone());
+            let active = host.lsms().value.known().cloned().unwrap_or_default();
+            let asked = asked::hook(&operation).map(|hook| hook.asked(&active)).unwrap_or_default();
             let text = match format {
-                Format::Human => report::way::human(&ways),
-                Format::Json => report::way::json(text, &ways),
+                Format::Human => report::way::human(&ways, &asked),
+                Format::Json => report::way::json(text, &ways, &asked),
             };
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

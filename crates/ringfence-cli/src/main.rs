@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod gate;
 mod host;
+mod inspect;
 mod run;
 mod surface;
 mod verify;
@@ -44,6 +45,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::HostAudit(format) => host::audit(format).into(),
+        Invocation::Inspect(pid, format) => inspect::inspect(&pid, format),
         Invocation::Surface(job) => surface::run(&job),
         Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {

@@ -117,7 +117,10 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
         Place::Here => outside::here(&policy, &host, &open),
     };
     match found {
-        Ok(report) => finish(&report, &host, &policy, wishes, before.as_ref()),
+        Ok(mut report) => {
+            report.lsms = host.lsms().value.known().cloned().unwrap_or_default();
+            finish(&report, &host, &policy, wishes, before.as_ref())
+        }
         Err(status) => status,
     }
 }
@@ -154,6 +157,8 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     })
 }
 

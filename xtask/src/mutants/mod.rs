@@ -104,6 +104,8 @@ impl Base {
             descriptor: witnesses.descriptor(),
             port: witnesses.port(),
             abstract_name: witnesses.name().map(str::to_owned),
+            permitted: host.caller().value.permitted,
+            landlock: host.landlock().value.abi,
         };
         let claims = {
             let arena = Bump::new();

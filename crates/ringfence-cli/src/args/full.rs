@@ -84,6 +84,15 @@ pub(super) fn host(args: &[OsString]) -> Invocation {
     }
 }
 
+/// `ringfence inspect`.
+pub(super) fn inspect(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let pid = matches.get_one::<String>("pid").cloned().unwrap_or_default();
+        Ok(Invocation::Inspect(pid, format(&matches)))
+    };
+    matches(inspect_command(), args).and_then(read).unwrap_or_else(|error| explain(&error, "inspect", USAGE))
+}
+
 /// `ringfence surface`.
 pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
@@ -127,6 +136,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         Command::new("verify").about(VERIFY),
         Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
+        Command::new("inspect").about(INSPECT),
         Command::new("surface").about(SURFACE),
     ];
     let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
@@ -162,6 +172,7 @@ pub(super) fn whole() -> Command {
             verify_command(),
             explain_command(),
             host_command(),
+            inspect_command(),
             surface_command(),
         ])
         .subcommands(super::gate::whole())
@@ -173,6 +184,7 @@ const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says 
 const EXPLAIN: &str = "Shows the way of an operation through the controls, without trying it";
 const HOST_AUDIT: &str = "Shows which denials leave a record on this host, and why";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
+const INSPECT: &str = "Shows the controls that a live process really has, whoever gave them to it";
 const SURFACE: &str =
     "Shows which system calls a filter leaves reachable, and how accurate the tables are here";
 
@@ -274,6 +286,17 @@ fn explain_command() -> Command {
 fn host_command() -> Command {
     let command = Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag());
     command.after_help("`ringfence host audit` shows which denials leave a record here.")
+}
+
+fn inspect_command() -> Command {
+    let pid = Arg::new("pid").value_name("PID").help("The process, as this pid namespace names it");
+    let command = Command::new("inspect").bin_name("ringfence inspect").about(INSPECT);
+    command.arg(pid.required(true)).arg(format_flag()).after_help(
+        "Namespaces, mounts, credentials, seccomp filters with what they permit (root only), labels of LSMs in the\n\
+         order in which they are asked, rlimits and cgroups. What cannot be read is shown as unknown, with the\n\
+         reason. The process is not changed; it stands still for some microseconds while its filters are read.\n\n\
+         Exit status: 0, or 2 where there is no such process.",
+    )
 }
 
 fn surface_command() -> Command {

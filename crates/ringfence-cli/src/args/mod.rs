@@ -33,6 +33,8 @@ pub(crate) enum Invocation {
     Host(Format),
     /// `host audit`.
     HostAudit(Format),
+    /// `inspect` a process.
+    Inspect(String, Format),
     /// `surface`.
     Surface(surface::Job),
     /// `syscalls`, `diff`, `import`, `export`.
@@ -58,6 +60,7 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         [first, rest @ ..] if first == "explain" => full::explain_operation(rest),
         [first, second, rest @ ..] if first == "host" && second == "audit" => full::host_audit(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
+        [first, rest @ ..] if first == "inspect" => full::inspect(rest),
         [first, rest @ ..] if first == "surface" => full::surface(rest),
         [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {
             gate::parse(&first.to_string_lossy(), rest)

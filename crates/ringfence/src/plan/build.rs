@@ -37,6 +37,24 @@ pub fn compile<'a>(request: &Request<'_>, host: &Host, arena: &'a Bump) -> Resul
     }
 }
 
+/// What of a policy an LSM's rules can hold, whatever the host: for profiles of other hosts.
+///
+/// # Errors
+/// A path does not exist here, or two lines contradict each other.
+pub fn intent(
+    policy: &crate::policy::Policy,
+    host: &Host,
+    surroundings: &crate::host::path::Surroundings,
+) -> Result<lsm::Intent, Failure> {
+    let mut refused = Vec::new();
+    let files = fs::files(policy, host, &mut Resolver::new(surroundings), &mut refused);
+    if !refused.is_empty() {
+        return Err(Failure::Refused(refused));
+    }
+    let intent = labels::intent(policy, &files.rules, files.view.as_ref());
+    intent.map_err(|refusal| Failure::Refused(vec![refusal.into()]))
+}
+
 struct Build<'r, 'a> {
     request: &'r Request<'r>,
     host: &'r Host,
@@ -81,7 +99,7 @@ impl<'a> Build<'_, 'a> {
             Label::Generate => fresh_token().map_err(token_refusal)?,
             Label::Inherit | Label::Named(_) => 0,
         };
-        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique)?;
         let labels = lsm::compile(&labels, host, arena)?;
         let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());

@@ -23,7 +23,7 @@ use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
 
-pub use build::compile;
+pub use build::{compile, intent};
 pub use explain::{Explained, explain};
 pub use print::{control_name, detail, human, namespace_names, place, quoted};
 

@@ -5,6 +5,7 @@ pub mod event;
 mod fingerprint;
 pub mod gate;
 pub mod host;
+pub mod inspect;
 pub mod logged;
 pub mod plan;
 pub mod surface;

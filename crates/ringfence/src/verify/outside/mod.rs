@@ -155,7 +155,7 @@ pub fn verify(
         finding(subject.policy, claim, verdict, attempts)
     });
     let findings = findings.collect();
-    Ok(Report { findings, notes, milliseconds: start.elapsed().as_millis() as u64 })
+    Ok(Report { findings, notes, milliseconds: start.elapsed().as_millis() as u64, lsms: Vec::new() })
 }
 
 /// Has everything done; why nothing of it can be believed.

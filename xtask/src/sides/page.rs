@@ -4,17 +4,25 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use ringfence::verify::Part;
 use serde_json::Value;
 
 use super::Found;
 
-const PARTS: [&str; 9] =
-    ["expect", "cpu", "gate", "credential", "namespace", "file", "network", "channel", "limit"];
 /// Claims that are named for each sandbox.
 const NAMED: usize = 12;
 
 /// Numbers of held, broken and unverifiable claims.
 type Counts = [usize; 3];
+
+/// Parts of which anything is claimed here.
+fn parts(all: &[Found]) -> Vec<&'static str> {
+    let reports = || all.iter().filter_map(|found| found.report.as_ref().ok());
+    let names = Part::ALL.into_iter().map(Part::name);
+    names
+        .filter(|part| reports().any(|report| findings(report).any(|finding| finding["part"] == *part)))
+        .collect()
+}
 
 /// One line for a person who waits.
 pub(super) fn line(report: &Result<Value, String>) -> String {
@@ -49,13 +57,14 @@ pub(super) fn page(all: &[Found]) -> Result<String> {
     );
     let kernel = all.iter().find_map(|found| found.report.as_ref().ok()?["kernel"].as_str());
     let _ = writeln!(text, "Linux {}.\n", kernel.unwrap_or("unknown"));
-    let _ = writeln!(text, "| | {} | all |", PARTS.join(" | "));
-    let _ = writeln!(text, "|---|{}--:|", "--:|".repeat(PARTS.len()));
+    let parts = parts(all);
+    let _ = writeln!(text, "| | {} | all |", parts.join(" | "));
+    let _ = writeln!(text, "|---|{}--:|", "--:|".repeat(parts.len()));
     for found in all {
-        row(found, &mut text);
+        row(found, &parts, &mut text);
     }
     for found in all {
-        section(found, &mut text);
+        section(found, &parts, &mut text);
     }
     text += "\n## What the launchers above use\n\n`{self}` is ringfence's own path, which `verify` puts in. In `{place}`, \
              `cargo xtask side-by-side` makes: `bpf`, by\n`ringfence export --to bpf`; `oci`, the policy's calls by name (what it says of \
@@ -65,17 +74,17 @@ pub(super) fn page(all: &[Found]) -> Result<String> {
     Ok(text)
 }
 
-fn row(found: &Found, text: &mut String) {
+fn row(found: &Found, parts: &[&str], text: &mut String) {
     let _ = write!(text, "| {} |", found.side.name);
     match absent(found) {
         Some(_) => {
-            let _ = writeln!(text, "{} not here |", " |".repeat(PARTS.len()));
+            let _ = writeln!(text, "{} not here |", " |".repeat(parts.len()));
         }
         None => {
             let Ok(report) = &found.report else { return };
             let cell = |counts: Counts| counts.map(|count| count.to_string()).join(" / ");
-            for part in PARTS {
-                let _ = write!(text, " {} |", cell(count(report, |finding| finding["part"] == part)));
+            for part in parts {
+                let _ = write!(text, " {} |", cell(count(report, |finding| finding["part"] == *part)));
             }
             let _ = writeln!(text, " {} |", cell(count(report, |_| true)));
         }
@@ -94,7 +103,7 @@ fn absent(found: &Found) -> Option<String> {
     }
 }
 
-fn section(found: &Found, text: &mut String) {
+fn section(found: &Found, parts: &[&str], text: &mut String) {
     let _ = writeln!(text, "\n## {}\n\n{}\n", found.side.name, found.version.trim());
     let launcher = plain(&found.side.launcher);
     let prober = found.side.prober.map(|path| format!(" --prober {path}")).unwrap_or_default();
@@ -119,8 +128,8 @@ fn section(found: &Found, text: &mut String) {
         return;
     }
     let _ = writeln!(text, "\nBroken, the first of each part:\n");
-    for part in PARTS {
-        let Some(list) = broken.get(part) else { continue };
+    for part in parts {
+        let Some(list) = broken.get(*part) else { continue };
         let _ = writeln!(text, "- {part} ({}): {}", list.len(), named(list));
     }
 }

@@ -66,6 +66,8 @@ pub(super) fn here(policy: &Policy, host: &Host, open: &[(i32, String)]) -> Resu
         // Nobody listens there; the claims are to be listed as what they are.
         port: Some(1),
         abstract_name: Some("ringfence-nobody".to_owned()),
+        permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     };
     let (claims, mut notes) = claimed(policy, &scene)?;
     let listed: Vec<i32> = policy.process.fds.iter().map(|fd| *fd as i32).collect();

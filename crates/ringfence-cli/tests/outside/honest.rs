@@ -38,6 +38,17 @@ both! {
         assert!(held(&there).len() > 1500, "{}", held(&there).len());
     }
 
+    /// Beside a listener nothing is asked: its supervisor might have the calls made.
+    fn a_filter_with_a_supervisor_is_not_asked(ground: &Ground) {
+        let launcher = format!("{} run --explain --fs-exec {{self}} -- {{}}", ground.binary().display());
+        let found = findings(&verify(ground, &["--via", &launcher]).go());
+        let gate: Vec<_> = found.iter().filter(|(id, _)| id.starts_with("gate/")).collect();
+        assert!(gate.len() > 1000);
+        let asked = gate.iter().find(|(_, found)| found.verdict != "unverifiable" || !found.why.contains("EBUSY"));
+        assert!(asked.is_none(), "{asked:?}");
+        assert!(found.values().all(|found| found.verdict != "broken"));
+    }
+
     /// Through a pipe that passes, and through standard output among noise, the same is found.
     fn what_passes_does_not_matter(ground: &Ground) {
         let (_, piped) = via(ground, &script(ground, "exec \"$@\""));

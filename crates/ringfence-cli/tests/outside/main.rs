@@ -106,7 +106,7 @@ fn by_privilege(ground: &Ground, id: &str) -> bool {
     (!root && id.starts_with("credential/"))
         // What a virtual machine or a container around the tests withholds from root as well.
         || (root && (lacks("CAP_SYS_RESOURCE") || id.starts_with("credential/permitted/") && !has(id)))
-        || (!root && id.starts_with("network/family/"))
+        || (!root && (id.starts_with("network/family/") || id.starts_with("exec/")))
         || id.starts_with("limit/")
 }
 

@@ -27,24 +27,22 @@ const POLLIN: i16 = 1;
 /// How the gate could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// Each call that the older filters let through got this errno.
-    Exactly(Errno),
-    /// The kernel takes no listener here: such a call got `ENOSYS`, which a filter may answer too.
-    Roughly,
-    /// No filter can be loaded.
+    /// Each call that the older filters let through got the errno that was asked for.
+    Exactly,
+    /// No such filter can be loaded: seccomp(2) is denied, or (`EBUSY`) a filter with a listener stands
+    /// already, whose supervisor would see to the calls and might have them made.
     Not(Errno),
 }
 
-/// Asks `probes` in a child without any containment of its own. `listening` answers
-/// `SECCOMP_RET_USER_NOTIF` to what comes from the attempts' instructions, `tracing`
-/// `SECCOMP_RET_TRACE`; both allow everything else.
+/// Asks `probes` in a child without any containment of its own. `program` answers
+/// `SECCOMP_RET_USER_NOTIF` to what comes from the attempts' instructions, and allows everything else.
+/// What all older filters let through gets `magic`; no call is made.
 ///
 /// # Errors
 /// The errno of clone(2).
 pub fn ask(
     probes: &[Probe],
-    listening: &[SockFilter],
-    tracing: &[SockFilter],
+    program: &[SockFilter],
     magic: Errno,
     vdso: Option<(usize, usize)>,
     limit: Duration,
@@ -56,7 +54,7 @@ pub fn ask(
     // SAFETY: without CLONE_VM the child goes on in a copy of this memory and never returns from here.
     let pid = unsafe { syscall!(nr::__NR_clone, CLONE_FILES | SIGCHLD) }? as i32;
     if pid == 0 {
-        child(act, listening, tracing, vdso);
+        child(act, program, vdso);
     }
     let start = now();
     let mut listener: Option<OwnedFd> = None;
@@ -68,7 +66,7 @@ pub fn ask(
             listener = Some(fd);
         }
         if let Some(ended) = run::wait_for(pid, false) {
-            return Ok((asked(page, magic), Tried { ended, late: false }));
+            return Ok((asked(page), Tried { ended, late: false }));
         }
         answer(listener.as_ref(), magic);
         if now() - start > limit.as_millis() as i64 {
@@ -78,7 +76,7 @@ pub fn ask(
     // SAFETY: a number; the child has not been reaped, so its id is still its own.
     let _ = unsafe { syscall!(nr::__NR_kill, pid, 9) };
     let ended = run::wait_for(pid, true).unwrap_or(Ended::Signaled(9));
-    Ok((asked(page, magic), Tried { ended, late }))
+    Ok((asked(page), Tried { ended, late }))
 }
 
 /// Answers what waits, for a moment.
@@ -98,10 +96,9 @@ fn answer(listener: Option<&OwnedFd>, magic: Errno) {
     }
 }
 
-fn asked(page: &Page, magic: Errno) -> Asked {
+fn asked(page: &Page) -> Asked {
     match page.asking() {
-        Some(Ok(true)) => Asked::Exactly(magic),
-        Some(Ok(false)) => Asked::Roughly,
+        Some(Ok(())) => Asked::Exactly,
         Some(Err(errno)) => Asked::Not(errno),
         // It was ended before, as by a filter that kills at prctl(2) or seccomp(2).
         None => Asked::Not(Errno::PERM),
@@ -109,7 +106,7 @@ fn asked(page: &Page, magic: Errno) -> Asked {
 }
 
 /// The child's side; the end of the process.
-fn child(act: Act<'_>, listening: &[SockFilter], tracing: &[SockFilter], vdso: Option<(usize, usize)>) -> ! {
+fn child(act: Act<'_>, program: &[SockFilter], vdso: Option<(usize, usize)>) -> ! {
     let mut act = act;
     let one = 1;
     // SAFETY: numbers; this process is made for nothing but attempts.
@@ -120,18 +117,15 @@ fn child(act: Act<'_>, listening: &[SockFilter], tracing: &[SockFilter], vdso: O
     }
     // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
     if let Err(errno) = unsafe { carry::prepare(&raw const act) } {
-        act.view.asking(Err(errno));
+        act.view.not_listening(errno);
         carry::end();
     }
-    match seccomp::listen(0, listening) {
+    match seccomp::listen(0, program) {
         Ok(fd) => act.view.listening(fd),
-        Err(_) => match seccomp::filter(0, tracing) {
-            Ok(()) => act.view.asking(Ok(())),
-            Err(errno) => {
-                act.view.asking(Err(errno));
-                carry::end();
-            }
-        },
+        Err(errno) => {
+            act.view.not_listening(errno);
+            carry::end();
+        }
     }
     carry::carry()
 }

@@ -21,7 +21,7 @@ const NONE: u64 = 1 << 63;
 const TIMEDOUT: Errno = Errno(110);
 const HEADER: usize = 256;
 const ANSWERS_AT: usize = HEADER;
-/// The last word of the header: how the gate could be asked; 0: not known yet.
+/// The last word of the header: whether the gate could be asked; 0: not known yet.
 const ASKING_AT: usize = HEADER - 8;
 pub(super) const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
 const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
@@ -31,8 +31,7 @@ pub(super) const ROW: usize = size_of::<Row>();
 pub(super) const LEN: usize = (ROWS_AT + super::MAX_DEEDS * ROW).next_multiple_of(4096);
 
 const LISTENING: u8 = 1;
-const TRACING: u8 = 2;
-const REFUSED: u8 = 3;
+const REFUSED: u8 = 2;
 
 /// What the child knows about its own progress. Every field is one word, written alone.
 #[repr(C)]
@@ -209,12 +208,11 @@ impl Page {
         }
     }
 
-    /// How the gate could be asked: by a listener, or without one.
-    pub(super) fn asking(&self) -> Option<Result<bool, Errno>> {
+    /// Whether the gate could be asked, by a listener.
+    pub(super) fn asking(&self) -> Option<Result<(), Errno>> {
         let word = self.read(ASKING_AT);
         match (word & 0xff) as u8 {
-            LISTENING => Some(Ok(true)),
-            TRACING => Some(Ok(false)),
+            LISTENING => Some(Ok(())),
             REFUSED => Some(Err(Errno((word >> 8) as u16))),
             _ => None,
         }
@@ -290,14 +288,8 @@ impl View {
         self.write(ASKING_AT, u64::from(LISTENING) | (fd as u64) << 8);
     }
 
-    pub(super) fn asking(self, done: Result<(), Errno>) {
-        self.write(
-            ASKING_AT,
-            match done {
-                Ok(()) => u64::from(TRACING),
-                Err(errno) => u64::from(REFUSED) | u64::from(errno.0) << 8,
-            },
-        );
+    pub(super) fn not_listening(self, errno: Errno) {
+        self.write(ASKING_AT, u64::from(REFUSED) | u64::from(errno.0) << 8);
     }
 
     /// Says that it waits, and waits until it is released. `over`: asked every 50 ms whether that is

@@ -8,21 +8,16 @@ use super::{Bench, LIMIT, Said, Site};
 use crate::control::trial::{Probe, errno_name};
 use crate::launch::around;
 
-/// `ENOSYS`, as a call answers it.
-const NOSYS: i64 = -38;
-
 impl Site<'_> {
     /// Asks the gate that stands already, whatever made it, in one child as long as that lives, then
-    /// in the next: `listening` and `tracing` as [`sys::ask`] takes them. What is let through is
-    /// answered with `magic`.
+    /// in the next: `program` as [`sys::ask`] takes it. What is let through is answered with `magic`.
     ///
     /// # Errors
     /// Why it cannot be asked.
     pub fn ask(
         &self,
         bench: &mut Bench,
-        listening: &[SockFilter],
-        tracing: &[SockFilter],
+        program: &[SockFilter],
         magic: u16,
         probes: &[Probe],
     ) -> Result<Vec<Said>, String> {
@@ -30,24 +25,14 @@ impl Site<'_> {
         while said.len() < probes.len() {
             let rest = &probes[said.len()..];
             let part = &rest[..rest.len().min(sys::MAX_PROBES)];
-            let (asked, tried) =
-                sys::ask(part, listening, tracing, Errno(magic), self.vdso, LIMIT, &mut bench.page)
-                    .map_err(|errno| around("clone", errno).to_string())?;
-            let exact = match asked {
-                sys::Asked::Exactly(_) => true,
-                sys::Asked::Roughly => false,
-                sys::Asked::Not(errno) => {
-                    return Err(format!("a filter cannot be asked: seccomp: {}", errno_name(errno.0)));
-                }
-            };
+            let (asked, tried) = sys::ask(part, program, Errno(magic), self.vdso, LIMIT, &mut bench.page)
+                .map_err(|errno| around("clone", errno).to_string())?;
+            if let sys::Asked::Not(errno) = asked {
+                return Err(format!("a filter cannot be asked: seccomp: {}", errno_name(errno.0)));
+            }
             let record = bench.page.record();
             let done = record.done.min(part.len());
-            said.extend((0..done).map(|at| match bench.page.answer(at) {
-                // The kernel's own answer to a call without a tracer, and perhaps a filter's.
-                Some(answer) if !exact && answer == NOSYS => Said::Silent,
-                Some(answer) => Said::Answer(answer),
-                None => Said::Silent,
-            }));
+            said.extend((0..done).map(|at| bench.page.answer(at).map_or(Said::Silent, Said::Answer)));
             if done < part.len() {
                 said.push(broken_off(&record, tried.late, done));
             }

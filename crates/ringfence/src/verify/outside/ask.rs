@@ -15,18 +15,15 @@ use crate::verify::{Claim, Intent, Part, Test};
 
 /// Questions of one child.
 const CHUNK: usize = 512;
-/// `SECCOMP_RET_USER_NOTIF` and `SECCOMP_RET_TRACE`, linux/seccomp.h.
-pub const LISTENING: u32 = 0x7fc0_0000;
-/// Where the kernel takes no listener.
-pub const TRACING: u32 = 0x7ff0_0000;
+/// `SECCOMP_RET_USER_NOTIF`, linux/seccomp.h.
+const LISTENING: u32 = 0x7fc0_0000;
 
-/// The filter that asks, last of all: `action` for what comes from an attempt's instruction.
-#[must_use]
-pub fn filter(action: u32) -> Vec<SockFilter> {
+/// The filter that asks, last of all, about what comes from an attempt's instruction.
+pub(super) fn filter() -> Vec<SockFilter> {
     let mut program = question_filter();
     for insn in &mut program {
         if insn.code == code::RET && insn.k != 0x7fff_0000 {
-            insn.k = action;
+            insn.k = LISTENING;
         }
     }
     program

@@ -178,20 +178,22 @@ impl Listener {
         self.heard.len() > before
     }
 
+    /// Every mark in a line: a launcher may have taken line breaks out.
     fn line(&mut self, line: &[u8]) {
-        let Some(at) = line.windows(MARK.len()).position(|part| part == MARK.as_bytes()) else { return };
-        let line = String::from_utf8_lossy(&line[at..]);
-        let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        let text = &line[MARK.len()..];
-        let text = &text[..text.find(|letter| !letters(letter)).unwrap_or(text.len())];
-        match self.message(text) {
-            Some((number, message)) => match self.heard.get(&number) {
-                Some(known) if *known != message => self.torn = true,
-                _ => {
-                    self.heard.insert(number, message);
-                }
-            },
-            None => self.forged += 1,
+        let mut rest = line;
+        while let Some(at) = rest.windows(MARK.len()).position(|part| part == MARK.as_bytes()) {
+            rest = &rest[at + MARK.len()..];
+            let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
+            let text = &rest[..rest.iter().position(|byte| !letter(byte)).unwrap_or(rest.len())];
+            match self.message(&String::from_utf8_lossy(text)) {
+                Some((number, message)) => match self.heard.get(&number) {
+                    Some(known) if *known != message => self.torn = true,
+                    _ => {
+                        self.heard.insert(number, message);
+                    }
+                },
+                None => self.forged += 1,
+            }
         }
     }
 

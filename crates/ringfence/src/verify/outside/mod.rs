@@ -30,7 +30,6 @@ use crate::launch::attempt::{Bench, Containment, Said, Site};
 use crate::plan;
 use crate::policy::Policy;
 
-pub use ask::{LISTENING, TRACING, filter as asking_filter};
 pub use here::{InPlace, adapted};
 
 /// One thing for a prober to do. Each is done in a child of its own.

@@ -1,7 +1,7 @@
 //! The prober: does one task after the other and says what came of it. It runs where the claims are
 //! to hold, so everything that it cannot do is told rather than assumed.
 
-use super::ask::{LISTENING, TRACING, filter};
+use super::ask::filter;
 use super::frame::{Job, Message, Speaker};
 use super::{Answer, Stance, Task};
 use crate::launch::Error;
@@ -29,13 +29,10 @@ impl Prober {
                 let nothing = Containment { steps: Vec::new(), namespaces: 0 };
                 Answer::Outcome(self.site.attempt(&mut self.bench, &nothing, trial))
             }
-            Task::Sweep(probes) => {
-                let (listening, tracing) = (filter(LISTENING), filter(TRACING));
-                match self.site.ask(&mut self.bench, &listening, &tracing, MAGIC, probes) {
-                    Ok(said) => Answer::Said(said),
-                    Err(why) => Answer::Unasked(why),
-                }
-            }
+            Task::Sweep(probes) => match self.site.ask(&mut self.bench, &filter(), MAGIC, probes) {
+                Ok(said) => Answer::Said(said),
+                Err(why) => Answer::Unasked(why),
+            },
         }
     }
 }

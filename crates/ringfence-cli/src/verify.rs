@@ -149,7 +149,8 @@ fn own(job: &Job, wishes: &Wishes, policy: &Policy, host: &Host) -> Result<Repor
         .map_err(|error| give_up(&error.to_string()))
 }
 
-fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
+/// What attempts need to know of this machine.
+pub(crate) fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
     Ok(Scene {
         entries: witness::entries()?,
         process: std::process::id(),

@@ -5,6 +5,7 @@
 mod bench;
 mod dist;
 mod ebpf;
+mod layout;
 mod matrix;
 mod mutants;
 mod sides;
@@ -15,6 +16,7 @@ cargo xtask COMMAND
 
   dist                     build the small static binary: target/dist/ringfence
   ebpf [--check]           compile the eBPF programs to the objects that are committed
+  layout                   find out what a launch executes, for dist to put it together
   bench launch             start-up times of ringfence, the kernel's floor and its peers
   bench calls              system calls that ringfence makes and the floor does not
   bench memory             memory of the supervisors while the command sleeps
@@ -35,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
         Some("ebpf") => ebpf::run(args),
+        Some("layout") => layout::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
         Some("side-by-side") => sides::run(args),

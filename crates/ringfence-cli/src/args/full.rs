@@ -24,6 +24,7 @@ use crate::verify::{Format as Reported, Place, Wishes};
 const RUN_FAILED: u8 = FAILED as u8;
 
 /// `ringfence run`.
+#[inline(never)]
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| watched(&matches, job(&matches)?)) {
         Ok(job) => Invocation::Run(job),
@@ -32,6 +33,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence check`.
+#[inline(never)]
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
@@ -40,6 +42,7 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence verify`.
+#[inline(never)]
 pub(super) fn verify(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut job = job(&matches)?;
@@ -78,6 +81,7 @@ fn place(matches: &ArgMatches) -> Result<Place, clap::Error> {
 }
 
 /// `ringfence host`.
+#[inline(never)]
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
@@ -103,6 +107,7 @@ pub(super) fn inspect(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence surface`.
+#[inline(never)]
 pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
         Ok(matches) => Invocation::Surface(surface::Job {
@@ -117,6 +122,7 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence host audit`.
+#[inline(never)]
 pub(super) fn host_audit(args: &[OsString]) -> Invocation {
     let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
     match matches(command, args) {
@@ -126,6 +132,7 @@ pub(super) fn host_audit(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence explain`.
+#[inline(never)]
 pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut words: Vec<String> = matches.get_many("words").into_iter().flatten().cloned().collect();
@@ -138,6 +145,7 @@ pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
 }
 
 /// No command, an unknown one, or a question about ringfence itself.
+#[inline(never)]
 pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
@@ -174,6 +182,7 @@ fn ringfence() -> Command {
 
 /// All of it at once, for the manual.
 #[cfg(test)]
+#[inline(never)]
 pub(super) fn whole() -> Command {
     ringfence()
         .subcommands([
@@ -328,6 +337,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
+#[inline(never)]
 pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
@@ -345,10 +355,12 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
+#[inline(never)]
 pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
+#[inline(never)]
 pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
@@ -382,6 +394,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 
+#[inline(never)]
 pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),

@@ -22,6 +22,7 @@ const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
 const LISTENER: u32 = 4;
+const TRACEABLE: u32 = 5;
 
 /// Which step failed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(crate) struct Machine<'a> {
     command_stack: *mut u8,
     /// What comes after the last step, where that is no execve(2).
     pub(crate) end: Option<End>,
+    /// Descriptors that an attempt needs after execve(2): no step closes them; -1: none.
+    pub(crate) kept: [i32; 2],
 }
 
 struct Rest<'a> {
@@ -74,7 +77,7 @@ struct Message {
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(line: Line<'a>, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None }
+        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None, kept: [-1; 2] }
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -278,7 +281,8 @@ impl<'a> Machine<'a> {
         match *step {
             Step::DieWithParent => self.die_with_parent(),
             Step::Dumpable(on) => number(prctl::PR_SET_DUMPABLE, usize::from(on)),
-            Step::Sync => self.sync(),
+            Step::Sync => self.sync(WAITING),
+            Step::Traced => self.sync(TRACEABLE),
             Step::Setsid => plain(nr::__NR_setsid, [0; 3]),
             Step::ControllingTerminal { fd } => terminal::make_controlling(fd),
             Step::OpenTerminal { ptmx, fds } => self.open_terminal(ptmx, fds),
@@ -334,8 +338,8 @@ impl<'a> Machine<'a> {
         terminal::send_descriptor(self.line.channel, bytes, fd, token)
     }
 
-    fn sync(&self) -> Result<(), Errno> {
-        self.send(&Message { magic: MAGIC, kind: WAITING })?;
+    fn sync(&self, kind: u32) -> Result<(), Errno> {
+        self.send(&Message { magic: MAGIC, kind })?;
         self.hear()
     }
 
@@ -364,7 +368,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Closes what is in the range but for the channel, which closes itself at execve.
+    /// Closes what is in the range but for the channel, which closes itself at execve, and what an
+    /// attempt keeps.
     fn close_range(&self, first: u32, last: u32, on_exec: bool) -> Result<(), Errno> {
         let flags = if on_exec { CLOSE_RANGE_CLOEXEC } else { 0 };
         let part = |first: u32, last: u32| {
@@ -374,14 +379,17 @@ impl<'a> Machine<'a> {
                 plain(nr::__NR_close_range, [first as usize, last as usize, flags])
             }
         };
-        match u32::try_from(self.line.channel) {
-            Ok(channel) if (first..=last).contains(&channel) && !on_exec => {
-                if channel > first {
-                    part(first, channel - 1)?;
-                }
-                part(channel.saturating_add(1), last)
+        let channel = if on_exec { -1 } else { self.line.channel };
+        let kept = [channel, self.kept[0], self.kept[1]];
+        let mut from = first;
+        loop {
+            let next = kept.iter().filter_map(|fd| u32::try_from(*fd).ok());
+            let next = next.filter(|fd| (from..=last).contains(fd)).min();
+            let Some(next) = next else { return part(from, last) };
+            if next > from {
+                part(from, next - 1)?;
             }
-            _ => part(first, last),
+            from = next.saturating_add(1);
         }
     }
 }
@@ -436,6 +444,7 @@ pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
     }
     match (message.kind, fd) {
         (WAITING, _) => Some(Report::Waiting),
+        (TRACEABLE, _) => Some(Report::Traceable),
         (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
         (LISTENER, Some(fd)) => Some(Report::Listener(fd)),
         _ => None,

@@ -3,7 +3,7 @@
 //! A denial counts only where the same trial is let through elsewhere (the control): a failure by
 //! itself proves nothing.
 
-use super::trial::{Outcome, Trial, errno, errno_name};
+use super::trial::{Identity, Outcome, Passes, Trial, errno, errno_name};
 
 /// Whether a claim says that an operation is denied, or that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,13 +61,22 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
             }
         }
         (Intent::Deny | Intent::Tell, Some(_)) => by_machine(inside).unwrap_or(Verdict::Held),
+        // The caller sees the object, and may not open it. Inside there is another one, or none.
+        (Intent::Deny | Intent::Tell, None) if elsewhere(trial, inside, controls) => Verdict::Held,
         // Let through inside and not outside: the trial does not mean what it should.
         (Intent::Deny, None) if passed => {
             Verdict::Broken(format!("let through inside: {shown}, and not outside: {}", seen(controls)))
         }
         (Intent::Tell, None) if passed => Verdict::Reachable(shown),
+        // It could be asked, and the answer is another one: that needs no control.
+        (Intent::Allow, None) if asked(trial, inside) => Verdict::Broken(format!("not so inside: {shown}")),
         (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls))),
     }
+}
+
+fn asked(trial: &Trial, inside: &Outcome) -> bool {
+    let answered = matches!(inside, Outcome::Answered { answer, .. } if errno(*answer).is_none());
+    answered && matches!(trial.passes, Passes::Answer(_))
 }
 
 fn by_machine(inside: &Outcome) -> Option<Verdict> {
@@ -80,6 +89,28 @@ fn by_machine(inside: &Outcome) -> Option<Verdict> {
         _ => return None,
     };
     Some(Verdict::Unverifiable(why))
+}
+
+/// ENOENT and ENOTDIR: the way to the object ends where a name is missing. EROFS: what is there is
+/// mounted read-only. Neither comes of permission bits.
+const NOT_BITS: [u16; 3] = [2, 20, 30];
+
+fn elsewhere(trial: &Trial, inside: &Outcome, controls: &[Outcome]) -> bool {
+    let said = |outcome: &Outcome| match outcome {
+        Outcome::Answered { answer, .. } => errno(*answer),
+        _ => None,
+    };
+    let (Some(known), Outcome::Answered { answer, object, .. }) = (trial.known, inside) else { return false };
+    match (errno(*answer), object) {
+        (Some(errno), _) => {
+            NOT_BITS.contains(&errno.0) && controls.iter().all(|outside| said(outside) != Some(errno))
+        }
+        (None, Some((device, inode))) => match trial.identity {
+            Identity::Object => (*device, *inode) != known,
+            Identity::Inode => *inode != known.1,
+        },
+        (None, None) => false,
+    }
 }
 
 fn other_object(inside: &Outcome, control: &Outcome) -> bool {
@@ -119,7 +150,7 @@ pub fn words(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::trial::{Deed, Instruction, Passes};
+    use crate::control::trial::{Deed, Instruction};
 
     const PERM: i64 = -1;
 
@@ -147,6 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn what_the_caller_sees_and_may_not_open_is_denied_where_it_is_not_there() {
+        let of = |known| trial().about(known);
+        let judge = |known, inside| judge(Intent::Deny, &of(known), &inside, &[answered(-13)]);
+        assert_eq!(judge(Some((1, 1)), answered(-2)), Verdict::Held);
+        assert_eq!(judge(Some((1, 1)), answered(-30)), Verdict::Held);
+        assert_eq!(judge(Some((1, 1)), reached((1, 2))), Verdict::Held);
+        let same = super::judge(Intent::Deny, &of(Some((1, 1))), &answered(-2), &[answered(-2)]);
+        assert!(matches!(same, Verdict::Unverifiable(_)), "it is missing outside as well");
+        assert!(matches!(judge(Some((1, 1)), reached((1, 1))), Verdict::Broken(_)));
+        assert!(matches!(judge(Some((1, 1)), answered(-13)), Verdict::Unverifiable(_)), "bits alone");
+        assert!(matches!(judge(None, answered(-2)), Verdict::Unverifiable(_)), "nothing was there to see");
+        assert!(matches!(judge(Some((1, 1)), answered(0)), Verdict::Broken(_)));
+    }
+
+    #[test]
     fn another_object_is_not_the_one_that_is_denied() {
         let judge = |intent, inside| judge(intent, &trial(), &inside, &[reached((1, 1))]);
         assert_eq!(judge(Intent::Deny, reached((1, 2))), Verdict::Held);
@@ -171,6 +217,15 @@ mod tests {
         assert_eq!(judge(Intent::Deny, &trial(), &killed, &[answered(0)]), Verdict::Held);
         assert_eq!(judge(Intent::Allow, &trial(), &answered(3), &[]), Verdict::Held);
         assert!(matches!(judge(Intent::Tell, &trial(), &answered(0), &[answered(0)]), Verdict::Reachable(_)));
+    }
+
+    #[test]
+    fn a_question_that_has_another_answer_is_broken_and_one_that_is_refused_is_not_known() {
+        let trial = trial().passing(Passes::Answer(1));
+        let judge = |inside| judge(Intent::Allow, &trial, &inside, &[]);
+        assert_eq!(judge(answered(1)), Verdict::Held);
+        assert!(matches!(judge(answered(0)), Verdict::Broken(_)));
+        assert!(matches!(judge(answered(-2)), Verdict::Unverifiable(_)));
     }
 
     #[test]

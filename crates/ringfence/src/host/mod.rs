@@ -3,6 +3,7 @@
 //! Each fact is read when it is first asked for, so that `run` pays only for what its plan needs.
 
 pub mod apparmor;
+pub mod asked;
 pub mod audit;
 pub mod caller;
 pub mod cgroup;
@@ -15,6 +16,7 @@ pub mod namespace;
 pub mod path;
 pub mod process;
 pub mod seccomp;
+pub mod selinux;
 pub mod sysctl;
 pub mod user;
 
@@ -132,6 +134,9 @@ facts! {
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
     /// AppArmor.
     apparmor, with_apparmor: Reading<AppArmor> = apparmor::read, apparmor::synthetic;
+    /// The version of apparmor_parser(8). Reading it starts that program.
+    apparmor_parser, with_apparmor_parser: Reading<(u32, u32)>
+        = apparmor::parser, apparmor::synthetic_parser;
     /// What the lockdown LSM forbids even to root.
     lockdown, with_lockdown: Reading<Lockdown> = lsm::lockdown, lsm::synthetic_lockdown;
     /// Landlock.

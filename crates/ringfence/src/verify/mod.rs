@@ -4,6 +4,7 @@
 //! A claim is held, broken, or unverifiable with a reason; unverifiable never counts as held.
 
 mod ask;
+pub mod asked;
 pub mod baseline;
 pub mod claims;
 mod containment;
@@ -75,6 +76,9 @@ pub enum Part {
     Namespace,
     File,
     Network,
+    Channel,
+    Exec,
+    Lsm,
     Limit,
     KnownBug,
 }
@@ -89,7 +93,7 @@ pub enum Test {
     /// Tried for real.
     Trial {
         /// What is tried.
-        trial: Trial,
+        trial: Box<Trial>,
         /// Rooms that are left out of the containment it is tried in: those that would mask the one
         /// that is meant.
         without: Vec<Control>,
@@ -158,11 +162,13 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Wall time in milliseconds.
     pub milliseconds: u64,
+    /// The active LSMs of the host, in the order in which they are asked; empty where not known.
+    pub lsms: Vec<String>,
 }
 
 impl Part {
     /// Every part, in the order of a report.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Expect,
         Self::Cpu,
         Self::Gate,
@@ -170,6 +176,9 @@ impl Part {
         Self::Namespace,
         Self::File,
         Self::Network,
+        Self::Channel,
+        Self::Exec,
+        Self::Lsm,
         Self::Limit,
         Self::KnownBug,
     ];
@@ -185,6 +194,9 @@ impl Part {
             Self::Namespace => "namespace",
             Self::File => "file",
             Self::Network => "network",
+            Self::Channel => "channel",
+            Self::Exec => "exec",
+            Self::Lsm => "lsm",
             Self::Limit => "limit",
             Self::KnownBug => "known-bug",
         }

@@ -80,7 +80,7 @@ pub fn verify(
     };
     let findings = spread(&ground, claims, options, progress)?;
     let milliseconds = start.elapsed().as_millis() as u64;
-    Ok(Report { findings, notes, milliseconds })
+    Ok(Report { findings, notes, milliseconds, lsms: Vec::new() })
 }
 
 /// Each processor takes the next claim until none is left.

@@ -126,7 +126,8 @@ fn rule_id(finding: &Finding) -> &'static str {
     }
     ids!(
         Expect "expect", Cpu "cpu", Gate "gate", Credential "credential", Namespace "namespace",
-        File "file", Network "network", Limit "limit", KnownBug "known-bug",
+        File "file", Network "network", Channel "channel", Exec "exec", Lsm "lsm", Limit "limit",
+        KnownBug "known-bug",
     )
 }
 
@@ -139,6 +140,9 @@ fn about(part: Part) -> &'static str {
         Part::Namespace => "objects of the host",
         Part::File => "files",
         Part::Network => "the network",
+        Part::Channel => "channels between processes",
+        Part::Exec => "what holds after execve",
+        Part::Lsm => "Landlock alone",
         Part::Limit => "limits",
         Part::KnownBug => "operations that known bugs need",
     }

@@ -1,13 +1,16 @@
 //! Claims: what a policy says, one by one, with how each is tried.
 
 mod calls;
+mod channel;
 mod cpu;
 mod credential;
+mod exec;
 mod expect;
 mod file;
 mod gate;
 mod known;
 mod limit;
+mod lsm;
 mod namespace;
 mod network;
 
@@ -39,6 +42,10 @@ pub struct Scene {
     pub port: Option<u16>,
     /// The name of an abstract Unix socket on which somebody listens outside, without its null byte.
     pub abstract_name: Option<String>,
+    /// Capabilities that the caller has, and could hand on.
+    pub permitted: u64,
+    /// The Landlock ABI of this kernel; 0: none.
+    pub landlock: u32,
 }
 
 /// Every claim of a subject.
@@ -49,10 +56,13 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     let mut all = expect::claims(subject, scene)?;
     all.extend(cpu::claims(scene));
     all.extend(gate::claims(subject, scene));
-    all.extend(credential::claims(subject));
+    all.extend(credential::claims(subject, scene));
     all.extend(namespace::claims(subject, scene));
     all.extend(file::claims(subject));
     all.extend(network::claims(subject, scene));
+    all.extend(channel::claims(subject, scene));
+    all.extend(exec::claims(subject, scene));
+    all.extend(lsm::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
@@ -102,24 +112,28 @@ impl Claim {
 
 /// Tried in the whole containment, with a control outside or in the namespaces alone.
 fn whole(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside, Reference::Namespaces] }
+    Test::Trial {
+        trial: trial.into(),
+        without: Vec::new(),
+        controls: vec![Reference::Outside, Reference::Namespaces],
+    }
 }
 
 /// Tried in the whole containment, with a control outside.
 fn against_outside(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside] }
+    Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::Outside] }
 }
 
 /// Tried in the whole containment, with a control as the same user without capabilities: permission
 /// bits hold outside as well, and are not the policy's.
 fn as_plain_user(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainUser] }
+    Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::PlainUser] }
 }
 
 /// Tried with rooms left out that would mask the one that is meant.
 fn unmasked(trial: Trial, without: &[Control]) -> Test {
     Test::Trial {
-        trial,
+        trial: trial.into(),
         without: without.to_vec(),
         controls: vec![Reference::Outside, Reference::Namespaces],
     }
@@ -164,9 +178,5 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
             notes.push(format!("limits.{name}: not attempted yet"));
         }
     }
-    notes.push(
-        "what changes at execve (labels, file capabilities), and channels between two contained processes: not attempted yet"
-            .into(),
-    );
     notes
 }

@@ -1,4 +1,4 @@
-//! How short a program can be that decides one word after the other by comparisons with constants.
+//! About how short a program can be that decides one word after the other by comparisons with constants.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::diagram::{Diagram, First, Space};
 /// The fewest instructions of a program that decides architecture, number and the words of the
 /// arguments in this order, each function once, by `JEQ`, `JGT` and `JGE`: one load and one comparison
 /// for every two places where the outcome changes (a value apart is two such places, and one `JEQ`),
-/// and one return for each answer. Masks may do with less: a function that is no few ranges counts as
-/// one comparison.
+/// and one return for each answer. A yardstick rather than a bound: masks may do with less, and so may
+/// two functions that share a row of comparisons. A function that is no few ranges counts as one.
 pub fn least(space: &Space, diagram: Diagram) -> usize {
     let mut answers = BTreeSet::new();
     let mut seen = std::collections::HashSet::from([diagram]);

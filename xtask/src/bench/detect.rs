@@ -48,7 +48,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for (name, value) in machine::describe() {
         println!("- {name}: {value}");
     }
-    println!("- open and close of {FILE}: {CALLS} in a row, median of {} such runs, interleaved", bench.runs);
+    println!(
+        "- open and close of {FILE}: processor time, {CALLS} in a row, median of {} such runs, interleaved",
+        bench.runs
+    );
     let users = match &args.who {
         Who::Caller => Who::Both(None).users().or_else(|_| Who::Caller.users())?,
         who => who.users()?,

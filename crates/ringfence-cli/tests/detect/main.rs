@@ -11,4 +11,5 @@ mod followed;
 mod landlock;
 mod lossless;
 mod predicted;
+mod proved;
 mod told;

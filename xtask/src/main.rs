@@ -5,6 +5,7 @@
 mod bench;
 mod dist;
 mod ebpf;
+mod layout;
 mod matrix;
 mod mutants;
 mod tables;
@@ -14,6 +15,7 @@ cargo xtask COMMAND
 
   dist                     build the small static binary: target/dist/ringfence
   ebpf [--check]           compile the eBPF programs to the objects that are committed
+  layout                   find out what a launch executes, for dist to put it together
   bench launch             start-up times of ringfence, the kernel's floor and its peers
   bench calls              system calls that ringfence makes and the floor does not
   bench memory             memory of the supervisors while the command sleeps
@@ -33,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
         Some("ebpf") => ebpf::run(args),
+        Some("layout") => layout::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
         Some("tables") => tables::run(args),

@@ -14,6 +14,7 @@ const UNTRIED: u8 = 3;
 
 /// Prints which denials leave a record here; 0 as [`host`], and where each branch is tried: 1 where one is
 /// not as the tree says, 3 where none could be tried.
+#[inline(never)]
 pub(crate) fn audit(test: bool, format: Format) -> u8 {
     let host = Host::live();
     let proofs = if test { prove::prove(&logged::branches(&host), &host) } else { Vec::new() };
@@ -32,6 +33,7 @@ pub(crate) fn audit(test: bool, format: Format) -> u8 {
 }
 
 /// Prints the facts; 0 always, because a fact that cannot be read is a fact too.
+#[inline(never)]
 pub(crate) fn host(format: Format) -> u8 {
     let host = Host::live();
     let text = match format {

@@ -12,7 +12,7 @@ mod machine;
 mod measure;
 mod memory;
 mod peer;
-mod scene;
+pub(crate) mod scene;
 mod table;
 mod user;
 

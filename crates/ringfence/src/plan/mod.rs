@@ -26,6 +26,7 @@ use crate::policy::{Origin, Policy};
 pub use build::{compile, intent};
 pub use explain::{Explained, explain};
 pub use print::{control_name, detail, human, namespace_names, place, quoted};
+pub use process::passes;
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,7 @@ pub struct Request<'r> {
     pub policy: &'r Policy,
     /// The command and its arguments; empty: the plan ends before execve.
     pub command: &'r [OsString],
-    /// The caller's environment.
+    /// The caller's environment; what does not pass ([`passes`]) may be left out.
     pub environment: &'r [(OsString, OsString)],
     /// The caller's working directory, and what `~` and `$VAR` stand for.
     pub surroundings: &'r Surroundings,

@@ -24,6 +24,7 @@ cargo xtask COMMAND
   bench compile            policy to plan, and rules to filter, in one process
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
+  bench verify             the default policy, with and without its depth
   bench detect             what watching denials costs, and whether a burst is received whole
   matrix                   the tests and facts on real kernels, booted under QEMU
   side-by-side             one policy verified in ringfence and in other sandboxes: docs/side-by-side.md

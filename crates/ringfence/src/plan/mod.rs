@@ -168,6 +168,28 @@ impl Plan<'_> {
         })
     }
 
+    /// The same containment with other steps and another wall limit, and no terminal of its own.
+    #[must_use]
+    pub fn with<'b>(&'b self, steps: Vec<Planned<'b>>, wall: Option<Duration>) -> Plan<'b> {
+        Plan {
+            steps,
+            promises: Vec::new(),
+            degraded: Vec::new(),
+            mode: self.mode,
+            clone_flags: self.clone_flags,
+            id_map: self.id_map.clone(),
+            cgroup: self.cgroup.clone(),
+            wall,
+            terminal: None,
+            placeholders: self.placeholders.clone(),
+            profile: self.profile.clone(),
+            program: None,
+            view: self.view.clone(),
+            landlock: self.landlock.clone(),
+            gate: self.gate.clone(),
+        }
+    }
+
     /// Whether the child waits for the launcher before it makes its view.
     #[must_use]
     pub fn waits(&self) -> bool {

@@ -77,7 +77,7 @@ impl Sheet {
                     probes.extend(trial.deeds.iter().filter_map(asked));
                     vec![with_object(claim, trial)]
                 }
-                Test::Not(_) => Vec::new(),
+                Test::Chain(_) | Test::Run { .. } | Test::Not(_) => Vec::new(),
             };
             all.push(trials);
             starts.push(probes.len());

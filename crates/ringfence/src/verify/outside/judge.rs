@@ -28,6 +28,12 @@ impl Ground<'_> {
         }
         match &claim.test {
             Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
+            Test::Chain(_) => {
+                (Verdict::Unverifiable("several steps in a row are tried in ringfence's own only".into()), 0)
+            }
+            Test::Run { .. } => {
+                (Verdict::Unverifiable("it is about a whole run of ringfence's own".into()), 0)
+            }
             Test::Gate(question) => {
                 let gates = sheet.gate(number);
                 (self.gate(question.probes.iter().zip(gates)), 2 * question.probes.len())
@@ -123,6 +129,8 @@ impl Ground<'_> {
                     seen.push(sheet.plain.clone());
                     continue;
                 }
+                // Plans of ringfence's own with a part left out.
+                (Reference::DumpableInit | Reference::Unlimited, _) => continue,
                 (Reference::Outside | Reference::PlainUser, None) => continue,
             };
             seen.push(self.nowhere.attempt(bench, containment, trial));

@@ -21,6 +21,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use args::Invocation;
+use ringfence::launch::foreign;
 use ringfence_sys::entry::Arguments;
 use ringfence_sys::heap::Heap;
 
@@ -43,6 +44,9 @@ fn main(arguments: Arguments) -> i32 {
              lend rights to its callers\n  help: take them away: chmod ug-s, setcap -r; an ordinary user needs none of them",
             run::FAILED,
         );
+    }
+    if let Some(status) = hidden(&args) {
+        return status;
     }
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
@@ -68,4 +72,14 @@ fn main(arguments: Arguments) -> i32 {
     };
     let _ = io::stdout().lock().flush();
     status
+}
+
+/// What `verify --via` starts itself with.
+fn hidden(args: &[OsString]) -> Option<i32> {
+    let (first, rest) = args.split_first()?;
+    if first == foreign::PROBE {
+        let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return Some(foreign::probe(&words));
+    }
+    (first == foreign::KEEP).then(|| foreign::keep(rest))
 }

@@ -11,6 +11,7 @@
 pub mod attempt;
 mod attend;
 mod cgroup;
+pub mod foreign;
 mod idmap;
 mod janitor;
 pub mod leftover;

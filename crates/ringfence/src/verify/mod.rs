@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod claims;
 mod containment;
 mod depth;
+pub mod outside;
 mod run;
 mod supervision;
 

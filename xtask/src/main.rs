@@ -8,6 +8,7 @@ mod ebpf;
 mod layout;
 mod matrix;
 mod mutants;
+mod sides;
 mod tables;
 
 const HELP: &str = "\
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   bench verify             the default policy, with and without its depth
   bench detect             what watching denials costs, and whether a burst is received whole
   matrix                   the tests and facts on real kernels, booted under QEMU
+  side-by-side             one policy verified in ringfence and in other sandboxes: docs/side-by-side.md
   tables                   generate the system call tables
 
 `cargo xtask bench --help` and `cargo xtask matrix --help` have the options.";
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Some("layout") => layout::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
+        Some("side-by-side") => sides::run(args),
         Some("tables") => tables::run(args),
         Some("--help" | "-h" | "help") | None => {
             println!("{HELP}");

@@ -21,6 +21,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use args::Invocation;
+use ringfence::launch::foreign;
 use ringfence_sys::entry::Arguments;
 use ringfence_sys::heap::Heap;
 
@@ -44,6 +45,9 @@ fn main(arguments: Arguments) -> i32 {
             run::FAILED,
         );
     }
+    if let Some(status) = hidden(&args) {
+        return status;
+    }
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
         Invocation::Run(job) => return run::run(&job, &arguments.environment()),
@@ -51,7 +55,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Verify(job, wishes) => verify::verify(&job, &wishes),
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
-        Invocation::HostAudit(format) => host::audit(format).into(),
+        Invocation::HostAudit(test, format) => host::audit(test, format).into(),
         Invocation::Inspect(pid, format) => inspect::inspect(&pid, format),
         Invocation::Watch(wishes, format) => watch::watch(&wishes, format),
         Invocation::Surface(job) => surface::run(&job),
@@ -68,4 +72,14 @@ fn main(arguments: Arguments) -> i32 {
     };
     let _ = io::stdout().lock().flush();
     status
+}
+
+/// What `verify --via` starts itself with.
+fn hidden(args: &[OsString]) -> Option<i32> {
+    let (first, rest) = args.split_first()?;
+    if first == foreign::PROBE {
+        let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return Some(foreign::probe(&words));
+    }
+    (first == foreign::KEEP).then(|| foreign::keep(rest))
 }

@@ -10,6 +10,7 @@ pub mod attempt;
 mod capability;
 pub mod entry;
 pub mod heap;
+pub mod inherit;
 mod init;
 pub mod janitor;
 mod label;

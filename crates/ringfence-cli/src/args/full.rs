@@ -2,10 +2,12 @@
 //! is built.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use ringfence::launch::foreign::Template;
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
@@ -16,7 +18,7 @@ use crate::check::Format;
 use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
-use crate::verify::{Format as Reported, Wishes};
+use crate::verify::{Format as Reported, Place, Wishes};
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
@@ -55,12 +57,26 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
             save,
             against,
             format: format.map(|(_, format)| format).unwrap_or_default(),
+            place: place(&matches)?,
+            prober: matches.get_one::<PathBuf>("prober").cloned(),
+            patience: matches.get_one::<u64>("patience").copied(),
         };
         Ok((job, wishes))
     };
     match matches(verify_command(), args).and_then(read) {
         Ok((job, wishes)) => Invocation::Verify(job, wishes),
         Err(error) => explain(&error, "verify", USAGE),
+    }
+}
+
+/// Where the claims of `verify` are tried.
+fn place(matches: &ArgMatches) -> Result<Place, clap::Error> {
+    match matches.get_one::<String>("via") {
+        Some(text) => Template::parse(text)
+            .map(Place::Via)
+            .map_err(|why| clap::Error::raw(ErrorKind::InvalidValue, format!("--via {text:?}: {why}\n"))),
+        None if matches.get_flag("here") => Ok(Place::Here),
+        None => Ok(Place::Own),
     }
 }
 
@@ -108,9 +124,14 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
 /// `ringfence host audit`.
 #[inline(never)]
 pub(super) fn host_audit(args: &[OsString]) -> Invocation {
-    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
+    let test = Arg::new("test").long("test").action(ArgAction::SetTrue);
+    let test = test.help("Provoke each denial in a child, and see whether it is recorded; needs root");
+    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT);
+    let command = command.arg(test).arg(format_flag()).after_help(
+        "Exit status: 0; with --test 1 where a branch is not as it is said to be, 3 where none could be tried.",
+    );
     match matches(command, args) {
-        Ok(matches) => Invocation::HostAudit(format(&matches)),
+        Ok(matches) => Invocation::HostAudit(matches.get_flag("test"), format(&matches)),
         Err(error) => explain(&error, "host audit", USAGE),
     }
 }
@@ -225,8 +246,30 @@ fn verify_command() -> Command {
         .arg(path("save", "Write what was found to a file, to be compared with later"))
         .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))
         .arg(switch("all", "Also show what holds, one by one"))
+        .args(places())
         .arg(file)
         .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")
+}
+
+/// Where else claims are tried than in ringfence's own containments.
+fn places() -> [Arg; 4] {
+    let via = Arg::new("via").long("via").value_name("LAUNCHER").allow_hyphen_values(true);
+    let here = Arg::new("here").long("here").action(ArgAction::SetTrue).conflicts_with("via");
+    let prober = Arg::new("prober").long("prober").value_name("PATH").requires("via");
+    let patience = Arg::new("patience").long("patience").value_name("SECONDS").requires("via");
+    [
+        via.help(
+            "Try the claims in another sandbox: its command line, with {} for ours and {self} for our path",
+        ),
+        here.help("Try the claims from where ringfence stands, as in a container"),
+        prober
+            .value_parser(value_parser!(PathBuf))
+            .help("Where ringfence is inside, if not where it is here"),
+        patience
+            .value_parser(value_parser!(u64).range(1..=3600))
+            .help("How long the launcher may say nothing (default: 60)"),
+    ]
+    .map(|arg| arg.help_heading("Another sandbox"))
 }
 
 fn explain_command() -> Command {

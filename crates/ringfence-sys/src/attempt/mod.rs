@@ -5,6 +5,7 @@
 //! [`Page`] that was shared before the containment existed, so that nothing needs to be permitted
 //! for reporting. The child has memory of its own: nothing that it tries can harm its maker.
 
+mod ask;
 mod carry;
 mod gate;
 mod image;
@@ -12,6 +13,7 @@ mod instruction;
 mod page;
 mod spawn;
 
+pub use ask::{Asked, ask};
 pub use gate::{Addresses, addresses};
 pub use image::Image;
 pub use page::{Page, Record, Signal};

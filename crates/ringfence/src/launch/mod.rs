@@ -11,11 +11,13 @@
 pub mod attempt;
 mod attend;
 mod cgroup;
+pub mod foreign;
 mod idmap;
 mod janitor;
 pub mod leftover;
 mod observer;
 mod profile;
+pub mod provoke;
 mod relay;
 pub mod witness;
 

@@ -135,6 +135,29 @@ pub fn gate(policy: &Policy) -> Result<Option<seccomp::Specified>, Refusal> {
     seccomp::specify(&syscalls::seccomp(policy, false, 0))
 }
 
+/// A plan of nothing, for verifying what another launcher contains: only the policy's statements
+/// count there, and this host need not be able to carry it out.
+#[must_use]
+pub fn unplanned(policy: &Policy) -> Plan<'static> {
+    Plan {
+        steps: Vec::new(),
+        promises: Vec::new(),
+        degraded: Vec::new(),
+        mode: Mode::InPlace,
+        clone_flags: 0,
+        id_map: None,
+        cgroup: None,
+        wall: None,
+        terminal: None,
+        placeholders: Vec::new(),
+        profile: None,
+        program: None,
+        view: None,
+        landlock: None,
+        gate: syscalls::seccomp(policy, false, 0),
+    }
+}
+
 impl Plan<'_> {
     /// `CLONE_NEW*` of every namespace that is made, by clone3(2) or by a step.
     #[must_use]

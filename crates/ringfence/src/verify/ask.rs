@@ -107,7 +107,7 @@ pub(super) fn probes_of(test: &Test) -> Vec<Probe> {
 }
 
 /// What the filter said, where the same question without it was let through.
-fn gate(said: Said, control: Said) -> Result<Gate, Unasked> {
+pub(super) fn gate(said: Said, control: Said) -> Result<Gate, Unasked> {
     match control {
         Said::Answer(answer) if is_magic(answer) => {}
         Said::Faulted(_) => return Err(Unasked::NoEntry),

@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod claims;
 mod containment;
 mod depth;
+pub mod outside;
 mod run;
 mod supervision;
 
@@ -114,6 +115,19 @@ pub enum Test {
     },
     /// It cannot be tried; why.
     Not(String),
+}
+
+impl Test {
+    /// The only way of the only step, where it is a chain of one.
+    pub(crate) fn only(&self) -> &Self {
+        match self {
+            Self::Chain(steps) => match steps.as_slice() {
+                [ways] if ways.len() == 1 => &ways[0],
+                _ => self,
+            },
+            _ => self,
+        }
+    }
 }
 
 /// One call of a rule.

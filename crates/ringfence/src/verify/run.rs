@@ -333,7 +333,7 @@ impl Ground<'_> {
     }
 }
 
-fn arguments(probe: &Probe) -> String {
+pub(super) fn arguments(probe: &Probe) -> String {
     let used = probe.args.iter().rposition(|arg| *arg != 0).map_or(1, |last| last + 1);
     let args: Vec<String> = probe.args[..used].iter().map(|arg| format!("{arg:#x}")).collect();
     format!("{:?} {:#x}({})", probe.entry, probe.number, args.join(", "))

@@ -1,6 +1,7 @@
 //! Carries trials out: each in a containment of its own, or in none, with what the launcher does
 //! around a child (id maps, cgroups, placeholders of denied paths).
 
+mod ask;
 mod outcome;
 mod script;
 pub mod supervised;

@@ -61,7 +61,7 @@ impl Sheet {
         let mut starts = vec![0];
         let mut all = Vec::with_capacity(claims.len());
         for claim in claims {
-            let trials = match &claim.test {
+            let trials = match claim.test.only() {
                 Test::Gate(question) => {
                     probes.extend_from_slice(&question.probes);
                     Vec::new()

@@ -136,7 +136,9 @@ impl Trouble {
     fn boot(&self, kernel: &Path, image: &[u8], place: &Path) -> Result<Seen> {
         let words = ["/usr/bin/sh", "-c", self.script].map(str::to_owned).to_vec();
         let environment = suite::environment(true);
-        let job = Job { root: true, limit: self.limit, directory: "/tmp".into(), words, environment };
+        // Longer than the kernel is given, so that it is the kernel that hangs.
+        let limit = if self.hangs { 10 * START } else { self.limit };
+        let job = Job { root: true, limit, directory: "/tmp".into(), words, environment };
         let nonce = guest::nonce()?;
         let initrd = [image, &guest::order(std::slice::from_ref(&job), &nonce)].concat();
         let append = format!("lsm={LSM} {}", self.append);

@@ -17,6 +17,7 @@ mod janitor;
 pub mod leftover;
 mod observer;
 mod profile;
+pub mod provoke;
 mod relay;
 pub mod witness;
 

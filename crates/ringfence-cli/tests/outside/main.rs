@@ -84,13 +84,11 @@ pub(crate) fn held(found: &Findings) -> Vec<&str> {
 pub(crate) fn nothing_known(outcome: &Outcome, found: &Findings, why: &str) {
     let known: Vec<_> = found.iter().filter(|(_, found)| found.verdict != "unverifiable").collect();
     assert!(known.is_empty(), "{:?} of {}\n{outcome}", &known[..known.len().min(5)], found.len());
-    let said = found.values().filter(|found| found.why.contains(why)).count();
-    assert!(
-        said * 10 > found.len() * 9,
-        "{said} of {} say `{why}`: {:?}",
-        found.len(),
-        found.values().next()
-    );
+    // What no launcher of others is asked for has another reason, whatever that launcher does.
+    let asked: Vec<_> = found.values().filter(|found| !found.why.contains("only ringfence's own")).collect();
+    let said = asked.iter().filter(|found| found.why.contains(why)).count();
+    assert!(asked.len() * 4 > found.len() * 3, "only {} of {} are asked for", asked.len(), found.len());
+    assert!(said * 10 > asked.len() * 9, "{said} of {} say `{why}`: {:?}", asked.len(), asked.first());
     outcome.exits(3);
 }
 

@@ -36,7 +36,7 @@ pub struct Failure {
 ///
 /// What earlier steps changed stays changed: the caller reports and exits.
 pub fn in_place(_proof: SingleThreaded, steps: &[Step<'_>]) -> Failure {
-    let mut machine = Machine::new(Line { channel: -1, maker: -1, word: None }, core::ptr::null_mut());
+    let mut machine = Machine::new(Line { channel: -1, maker: -1, word: None, kept: -1 }, core::ptr::null_mut());
     // SAFETY: the process is single-threaded, so its state is the caller's alone.
     unsafe { machine.run(steps, 0) }
 }
@@ -49,6 +49,8 @@ pub(crate) struct Line<'a> {
     pub(crate) maker: i32,
     /// Where a failure is said.
     pub(crate) word: Option<&'a Word>,
+    /// A descriptor that the init keeps open; -1: none.
+    pub(crate) kept: i32,
 }
 
 /// The state of the interpreter: descriptors by slot, and the line to the maker.
@@ -131,7 +133,7 @@ impl<'a> Machine<'a> {
         if let Some(word) = self.line.word {
             word.started();
         }
-        init::attend(pid)
+        init::attend(pid, self.line.kept)
     }
 
     fn send(&self, message: &Message) -> Result<(), Errno> {
@@ -204,6 +206,7 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+            | Step::ShowPlace { .. }
             | Step::OpenDirectory { .. }
             | Step::ExecLabel { .. }
             | Step::SeccompFilter { .. }
@@ -257,6 +260,7 @@ impl<'a> Machine<'a> {
                 self.take(ruleset);
                 Ok(())
             }
+            Step::ShowPlace { path } => mount::show(path),
             Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
             Step::ExecLabel { proc, file, text } => {
                 label::set(self.slot(proc)?, file, text)?;

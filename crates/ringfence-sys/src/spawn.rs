@@ -78,6 +78,9 @@ pub struct Request<'a> {
     pub namespaces: u64,
     /// `CLONE_INTO_CGROUP`: a directory of cgroup v2.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// What the init holds open as long as it lives, and no program that it starts: it must be
+    /// close-on-exec.
+    pub kept: Option<BorrowedFd<'a>>,
 }
 
 /// A child process: what can be done to it by whoever made it.
@@ -116,6 +119,8 @@ struct Start<'a> {
     parents_end: i32,
     /// A pidfd of the maker; -1 where the channel tells whether it is there.
     maker: i32,
+    /// -1: none.
+    kept: i32,
     word: &'a Word,
     command_stack: *mut u8,
 }
@@ -146,6 +151,7 @@ pub fn with_child<R>(
         channel: number(&childs),
         parents_end: number(&ours),
         maker: number(&maker),
+        kept: request.kept.map_or(-1, |fd| fd.as_raw_fd()),
         word: stacks.word(),
         command_stack: stacks.command(),
     };
@@ -282,7 +288,7 @@ extern "C" fn child_main(start: *const c_void) -> ! {
     if start.parents_end >= 0 {
         close(start.parents_end);
     }
-    let line = Line { channel: start.channel, maker: start.maker, word: Some(start.word) };
+    let line = Line { channel: start.channel, maker: start.maker, word: Some(start.word), kept: start.kept };
     let mut machine = Machine::new(line, start.command_stack);
     // SAFETY: this is the fresh child of `with_child`, with a descriptor table of its own.
     let failure = unsafe { machine.run(start.steps, 0) };

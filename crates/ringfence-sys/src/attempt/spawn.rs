@@ -110,7 +110,7 @@ fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel
     }
     // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
     let _ = unsafe { carry::prepare(&raw const act) };
-    let mut machine = Machine::new(Line { channel, maker: -1, word: None }, stack);
+    let mut machine = Machine::new(Line { channel, maker: -1, word: None, kept: -1 }, stack);
     machine.end = Some(End { act: carry::carry, note: carry::note_failure });
     // SAFETY: this is a fresh process made for the steps.
     let failure = unsafe { machine.run(steps, 0) };

@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use ringfence_sys::step::Step;
 
 use crate::control::{
-    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, credential, landlock, limit, lsm, mount,
+    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, bpf_lsm, credential, landlock, limit, lsm, mount,
     namespace, net as network, seccomp,
 };
 use crate::host::path::Resolver;
@@ -13,7 +13,7 @@ use crate::policy::degrade;
 use crate::policy::model::{DevView, Events, Label, Namespace};
 
 use super::{
-    Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
+    Failure, Mode, Plan, Refused, Request, credential as who, fs, guard, lsm as labels, net, order, process,
     syscalls,
 };
 
@@ -83,17 +83,23 @@ impl<'a> Build<'_, 'a> {
         };
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
         let labels = lsm::compile(&labels, host, arena)?;
-        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
+        let held = guard::model(policy, host, &mut resolver, &files.rules, files.view.as_ref());
+        let held = held.map(|model| bpf_lsm::compile(model, host, arena)).transpose()?.unwrap_or_default();
+        let leaves = limits.cgroup.is_some()
+            || !files.placeholders.is_empty()
+            || labels.profile.is_some()
+            || held.guard.is_some();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
         self.parts.push(limits.compiled);
         self.parts.push(labels.compiled);
+        self.parts.push(held.compiled);
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
-        let rules = syscalls::landlock(policy, files.rules, files.view.is_some());
+        let rules = syscalls::landlock(policy, files.rules, files.view.is_some(), held.guard.is_some());
         if let Some(model) = &rules {
             self.parts.push(landlock::compile(model, host, arena)?);
         }
@@ -120,6 +126,7 @@ impl<'a> Build<'_, 'a> {
             terminal,
             placeholders: files.placeholders,
             profile: labels.profile,
+            guard: held.guard,
             program,
             view: files.view,
             landlock: rules,

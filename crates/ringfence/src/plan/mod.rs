@@ -7,6 +7,7 @@ mod build;
 mod credential;
 mod explain;
 mod fs;
+mod guard;
 mod lsm;
 mod net;
 mod order;
@@ -71,6 +72,8 @@ pub struct Plan<'a> {
     pub placeholders: Vec<PathBuf>,
     /// An AppArmor profile that the launcher loads before the child, and unloads after it.
     pub profile: Option<crate::control::lsm::Profile>,
+    /// What a BPF LSM program holds: the launcher loads it before the child.
+    pub guard: Option<crate::control::bpf_lsm::Guard>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
     /// What the view was compiled from; `None` without a mount namespace.

@@ -147,6 +147,7 @@ layer! {
         landlock: Scalar<Landlock>,
         apparmor: Scalar<Label>,
         selinux: Scalar<Label>,
+        bpf: Scalar<bool>,
         memory: Limit,
         pids: Limit,
         cpu: Limit,

@@ -278,6 +278,8 @@ pub struct Lsm {
     pub apparmor: At<Label>,
     /// selinux(8).
     pub selinux: At<Label>,
+    /// Whether a BPF LSM program holds what no other control does.
+    pub bpf: At<bool>,
 }
 
 /// `lsm.landlock`.

@@ -4,6 +4,7 @@
 
 mod bench;
 mod dist;
+mod ebpf;
 mod matrix;
 mod mutants;
 mod tables;
@@ -12,6 +13,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   dist                     build the small static binary: target/dist/ringfence
+  ebpf [--check]           compile the eBPF programs to the objects that are committed
   bench launch             start-up times of ringfence, the kernel's floor and its peers
   bench calls              system calls that ringfence makes and the floor does not
   bench memory             memory of the supervisors while the command sleeps
@@ -29,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     match args.next().as_deref() {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
+        Some("ebpf") => ebpf::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
         Some("tables") => tables::run(args),

@@ -84,7 +84,7 @@ impl SeccompData {
     pub fn word(&self, offset: u32) -> Option<u32> {
         let half = |value: u64, high: bool| if high { (value >> 32) as u32 } else { value as u32 };
         match offset {
-            _ if offset % 4 != 0 => None,
+            _ if !offset.is_multiple_of(4) => None,
             0 => Some(self.nr),
             4 => Some(self.arch),
             8 | 12 => Some(half(self.instruction_pointer, offset == 12)),

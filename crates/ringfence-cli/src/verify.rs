@@ -150,7 +150,7 @@ fn bad(why: &str) -> i32 {
 fn progress(done: usize, all: usize) {
     /// Claims between two updates.
     const STEP: usize = 64;
-    if (done % STEP == 0 || done == all) && io::stderr().is_terminal() {
+    if (done.is_multiple_of(STEP) || done == all) && io::stderr().is_terminal() {
         let _ = write!(io::stderr().lock(), "\r{done}/{all} claims");
     }
 }

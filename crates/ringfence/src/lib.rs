@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod ebpf;
 pub mod event;
 pub mod exchange;
 pub mod host;

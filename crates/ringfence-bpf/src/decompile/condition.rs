@@ -69,7 +69,7 @@ fn blocks(mut from: u64, to: u64) -> Vec<(u64, u64)> {
     let mut blocks = Vec::new();
     while from <= to {
         let mut size = 1_u64;
-        while from % (2 * size) == 0 && to - from >= 2 * size - 1 && size < 1 << 62 {
+        while from.is_multiple_of(2 * size) && to - from >= 2 * size - 1 && size < 1 << 62 {
             size *= 2;
         }
         blocks.push((from, size));

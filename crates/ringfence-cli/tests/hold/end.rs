@@ -196,7 +196,7 @@ both! {
         let before = ground.picture();
         let batch = |runs: usize| {
             let start = |n: usize| {
-                let words = ["run", "--", "/bin/sh", "-c", if n % 2 == 0 { "exit 0" } else { "sleep 100 & exit 0" }];
+                let words = ["run", "--", "/bin/sh", "-c", if n.is_multiple_of(2) { "exit 0" } else { "sleep 100 & exit 0" }];
                 let mut command = ground.command(&ground.binary(), &words).into_command();
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
                 command.spawn().unwrap()

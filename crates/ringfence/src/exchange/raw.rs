@@ -30,7 +30,7 @@ pub(super) fn checked(insns: Vec<Insn>) -> Result<Program, Error> {
 }
 
 fn from_bytes(bytes: &[u8]) -> Result<Vec<Insn>, Error> {
-    if bytes.len() % SIZE != 0 {
+    if !bytes.len().is_multiple_of(SIZE) {
         let message = format!("{} bytes are no whole number of instructions of {SIZE} bytes", bytes.len());
         return Err(Error::new(message).help("the file is cut short, or is no program"));
     }

@@ -173,7 +173,7 @@ pub(super) fn anyhow_on_top(tree: &[Source]) -> Vec<String> {
 pub(super) fn io_by_name(tree: &[Source]) -> Vec<String> {
     let pure = |source: &&Source| {
         let bpf = source.within("ringfence-bpf").is_some();
-        let io = within(source, &["host", "event", "launch"]);
+        let io = within(source, &["ebpf", "host", "event", "launch"]);
         let observe = source.path.ends_with("/observe.rs") || source.path.contains("/observe/");
         let attempt = source.path.ends_with("/attempt.rs");
         bpf || (source.within("ringfence").is_some() && !io && !observe && !attempt)
@@ -184,7 +184,7 @@ pub(super) fn io_by_name(tree: &[Source]) -> Vec<String> {
         let errno = begins(path, &["rustix", "io", "Errno"]);
         let std =
             path[0] == "std" && path.get(1).is_some_and(|module| ["fs", "net", "process"].contains(module));
-        std || (path[0] == "rustix" && !random && !errno)
+        std || path[0] == "aya" || (path[0] == "rustix" && !random && !errno)
     };
     let random_elsewhere = |source: &Source, path: &[&str]| {
         begins(path, &["rustix", "rand"]) && source.within("ringfence") != Some("plan/build.rs")

@@ -22,7 +22,7 @@ const LAWS: &[(&str, Law)] = &[
     ("report sees results only", law::report_last),
     ("serde stands in policy/syntax, exchange and report only", law::serde_at_the_edge),
     ("anyhow stands in ringfence-cli and xtask only", law::anyhow_on_top),
-    ("input and output stand in observe, host, event, launch and the CLI only", law::io_by_name),
+    ("input and output stand in observe, host, ebpf, event, launch and the CLI only", law::io_by_name),
     ("every promise may be let pass by name, or never", promise::named),
     ("every file begins with what it is for", shape::header),
     ("files are at most 500 lines", shape::file_length),

@@ -36,7 +36,8 @@ pub struct Failure {
 ///
 /// What earlier steps changed stays changed: the caller reports and exits.
 pub fn in_place(_proof: SingleThreaded, steps: &[Step<'_>]) -> Failure {
-    let mut machine = Machine::new(Line { channel: -1, maker: -1, word: None, kept: -1 }, core::ptr::null_mut());
+    let mut machine =
+        Machine::new(Line { channel: -1, maker: -1, word: None, kept: -1 }, core::ptr::null_mut());
     // SAFETY: the process is single-threaded, so its state is the caller's alone.
     unsafe { machine.run(steps, 0) }
 }

@@ -147,14 +147,15 @@ fn a_started_child_is_handed_over_and_killed_when_dropped() {
     let exec = Step::Exec { path: c"/bin/sleep", argv, envp, token: 0 };
     let steps = [Step::DieWithParent, Step::Supervise, Step::Setsid, Step::ResetSignals, exec];
     let _blocked = Blocked::all().unwrap();
-    let (started, running) = with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, kept: None }, |child| {
-        let wait = Instant::now();
-        while !child.started().unwrap() && wait.elapsed() < Duration::from_secs(100) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        child.started().unwrap()
-    })
-    .unwrap();
+    let (started, running) =
+        with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, kept: None }, |child| {
+            let wait = Instant::now();
+            while !child.started().unwrap() && wait.elapsed() < Duration::from_secs(100) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            child.started().unwrap()
+        })
+        .unwrap();
     assert!(started);
     let mut running = running.unwrap();
     let pid = running.handle().pid();
@@ -174,14 +175,15 @@ fn a_command_that_cannot_start_ends_by_the_exit_that_its_filter_allows() {
     let missing = Step::Chdir(c"/this/does/not/exist");
     let steps = [Step::Supervise, Step::NoNewPrivs, filter, missing];
     let _blocked = Blocked::all().unwrap();
-    let (ended, _) = with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, kept: None }, |child| {
-        let start = Instant::now();
-        let mut ended = None;
-        while ended.is_none() && start.elapsed() < Duration::from_secs(20) {
-            ended = child.handle().wait(false);
-        }
-        ended
-    })
-    .unwrap();
+    let (ended, _) =
+        with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, kept: None }, |child| {
+            let start = Instant::now();
+            let mut ended = None;
+            while ended.is_none() && start.elapsed() < Duration::from_secs(20) {
+                ended = child.handle().wait(false);
+            }
+            ended
+        })
+        .unwrap();
     assert_eq!(ended, Some(Ended::Exited(125)));
 }

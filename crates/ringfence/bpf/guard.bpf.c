@@ -155,45 +155,46 @@ struct {
 const volatile u8 watched = 0;
 
 struct who {
-	struct containment *in;
 	u32 space;
 	u32 number; /* in the containment's pid namespace */
 };
 
-static __always_inline bool find(struct who *who)
+/* The containment of the current task. Not inlined: what a program answers must be known to the
+ * verifier, and a compiler that has all of it in one function keeps it where that is lost. */
+static __noinline struct containment *find(struct who *who)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	u32 level = BPF_CORE_READ(pid, level);
-	/* No containment is the first pid namespace. */
-	if (!level)
-		return false;
 	const char *numbers = (const char *)__builtin_preserve_access_index(&pid->numbers);
+	/* No containment is the first pid namespace, of level 0. */
 #pragma clang loop unroll(disable)
 	for (u32 i = 1; i <= MAX_PID_NS_LEVEL; i++) {
 		struct upid {
 			int nr;
 			struct pid_namespace *ns;
 		} at = {};
+		struct containment *in;
 		u32 space;
 		if (i > level)
-			return false;
+			return 0;
 		bpf_probe_read_kernel(&at, sizeof(at), numbers + i * sizeof(at));
 		space = BPF_CORE_READ(at.ns, ns.inum);
-		who->in = bpf_map_lookup_elem(&contained, &space);
-		if (who->in) {
+		in = bpf_map_lookup_elem(&contained, &space);
+		if (in) {
 			who->space = space;
 			who->number = at.nr;
-			return true;
+			return in;
 		}
 	}
-	return false;
+	return 0;
 }
 
-/* Whether this is a contained task, and what it does is held. */
-static __always_inline bool held(struct who *who, u32 holding)
+/* The containment of the current task, where what it does is held. */
+static __always_inline struct containment *held(struct who *who, u32 holding)
 {
-	return find(who) && who->number != 1 && (who->in->holdings & holding);
+	struct containment *in = find(who);
+	return in && who->number != 1 && (in->holdings & holding) ? in : 0;
 }
 
 static __always_inline void identify(struct inode *inode, struct place *place)
@@ -204,13 +205,11 @@ static __always_inline void identify(struct inode *inode, struct place *place)
 }
 
 /* Whether a right is granted on the file or on a directory above it. */
-static __always_inline bool granted(struct who *who, struct dentry *at, u32 right)
+static __noinline int walk(u32 space, struct dentry *at, u32 right)
 {
-	if (who->in->shown != who->in->places)
-		return false;
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < DEPTH; i++) {
-		struct place place = { .space = who->space };
+		struct place place = { .space = space };
 		struct dentry *parent;
 		struct inode *inode = BPF_CORE_READ(at, d_inode);
 		if (inode) {
@@ -218,14 +217,20 @@ static __always_inline bool granted(struct who *who, struct dentry *at, u32 righ
 			identify(inode, &place);
 			rights = bpf_map_lookup_elem(&places, &place);
 			if (rights && (*rights & right))
-				return true;
+				return 1;
 		}
 		parent = BPF_CORE_READ(at, d_parent);
 		if (!parent || parent == at)
-			return false;
+			return 0;
 		at = parent;
 	}
-	return false;
+	return 0;
+}
+
+/* Nothing is granted before every place has been shown. */
+static __always_inline bool granted(struct containment *in, struct who *who, struct dentry *at, u32 right)
+{
+	return in->shown == in->places && walk(who->space, at, right);
 }
 
 static __always_inline bool internal(struct dentry *at)
@@ -265,11 +270,11 @@ static __noinline int record(u32 kind, u32 value, struct dentry *at)
 	return 0;
 }
 
-static __always_inline int deny(struct who *who, u32 kind, u32 value, struct dentry *at)
+static __always_inline int deny(struct containment *in, u32 kind, u32 value, struct dentry *at)
 {
-	__sync_fetch_and_add(&who->in->denied, 1);
+	__sync_fetch_and_add(&in->denied, 1);
 	if (watched && record(kind, value, at))
-		__sync_fetch_and_add(&who->in->lost, 1);
+		__sync_fetch_and_add(&in->lost, 1);
 	return -EACCES;
 }
 
@@ -283,10 +288,11 @@ int BPF_PROG(show, struct dentry *dentry)
 	struct place place = {};
 	struct inode *inode;
 	u32 *rights, *before, sum;
-	if (!find(&who) || who.number != 1 || who.in->shown >= who.in->places)
+	struct containment *in = find(&who);
+	if (!in || who.number != 1 || in->shown >= in->places)
 		return 0;
 	want.space = who.space;
-	want.number = who.in->shown;
+	want.number = in->shown;
 	rights = bpf_map_lookup_elem(&wanted, &want);
 	inode = BPF_CORE_READ(dentry, d_inode);
 	if (!rights || !inode)
@@ -299,7 +305,7 @@ int BPF_PROG(show, struct dentry *dentry)
 		sum |= *before;
 	if (bpf_map_update_elem(&places, &place, &sum, 0))
 		return -EACCES;
-	who.in->shown += 1;
+	in->shown += 1;
 	return 0;
 }
 
@@ -309,20 +315,25 @@ int BPF_PROG(execute, struct linux_binprm *bprm)
 {
 	struct who who = {};
 	struct dentry *at;
-	if (!held(&who, HOLD_EXEC))
+	struct containment *in = held(&who, HOLD_EXEC);
+	if (!in)
 		return 0;
 	at = BPF_CORE_READ(bprm, file, f_path.dentry);
-	return granted(&who, at, RIGHT_EXEC) ? 0 : deny(&who, KIND_EXEC, 0, at);
+	return granted(in, &who, at, RIGHT_EXEC) ? 0 : deny(in, KIND_EXEC, 0, at);
 }
 
 static __always_inline int map(struct file *file)
 {
 	struct who who = {};
 	struct dentry *at;
-	if (!file || !held(&who, HOLD_EXEC))
+	struct containment *in;
+	if (!file)
+		return 0;
+	in = held(&who, HOLD_EXEC);
+	if (!in)
 		return 0;
 	at = BPF_CORE_READ(file, f_path.dentry);
-	return granted(&who, at, RIGHT_EXEC) ? 0 : deny(&who, KIND_MAP, 0, at);
+	return granted(in, &who, at, RIGHT_EXEC) ? 0 : deny(in, KIND_MAP, 0, at);
 }
 
 SEC("lsm/mmap_file")
@@ -340,9 +351,10 @@ int BPF_PROG(map_again, struct vm_area_struct *area, unsigned long asked, unsign
 static __always_inline int change(struct dentry *at, u32 kind, u32 value)
 {
 	struct who who = {};
-	if (!held(&who, HOLD_META) || internal(at) || granted(&who, at, RIGHT_WRITE))
+	struct containment *in = held(&who, HOLD_META);
+	if (!in || internal(at) || granted(in, &who, at, RIGHT_WRITE))
 		return 0;
-	return deny(&who, kind, value, at);
+	return deny(in, kind, value, at);
 }
 
 SEC("lsm/path_chmod")
@@ -453,9 +465,13 @@ static __always_inline int control(struct file *file, u32 command)
 	struct who who = {};
 	struct dentry *at = BPF_CORE_READ(file, f_path.dentry);
 	if (is_device(BPF_CORE_READ(file, f_inode))) {
-		if (of_any_file(command) || !held(&who, HOLD_DEVICE) || granted(&who, at, RIGHT_DEVICE))
+		struct containment *in;
+		if (of_any_file(command))
 			return 0;
-		return deny(&who, KIND_IOCTL, command, at);
+		in = held(&who, HOLD_DEVICE);
+		if (!in || granted(in, &who, at, RIGHT_DEVICE))
+			return 0;
+		return deny(in, KIND_IOCTL, command, at);
 	}
 	return sets_flags(command) ? change(at, KIND_FLAGS, command) : 0;
 }
@@ -480,10 +496,13 @@ int BPF_PROG(control_by_ring, struct io_uring_cmd *ring)
 	struct who who = {};
 	struct file *file = BPF_CORE_READ(ring, file);
 	struct dentry *at = BPF_CORE_READ(file, f_path.dentry);
-	if (!is_device(BPF_CORE_READ(file, f_inode)) || !held(&who, HOLD_DEVICE) ||
-	    granted(&who, at, RIGHT_DEVICE))
+	struct containment *in;
+	if (!is_device(BPF_CORE_READ(file, f_inode)))
 		return 0;
-	return deny(&who, KIND_IOCTL, 0, at);
+	in = held(&who, HOLD_DEVICE);
+	if (!in || granted(in, &who, at, RIGHT_DEVICE))
+		return 0;
+	return deny(in, KIND_IOCTL, 0, at);
 }
 
 static __always_inline u64 number_of(struct socket *socket)
@@ -498,12 +517,16 @@ static __always_inline int reach(struct sock *peer)
 	struct who who = {};
 	u64 key = (u64)peer, *known;
 	struct dentry *at = BPF_CORE_READ((struct unix_sock *)peer, path.dentry);
-	if (!at || !held(&who, HOLD_UNIX))
+	struct containment *in;
+	if (!at)
+		return 0;
+	in = held(&who, HOLD_UNIX);
+	if (!in)
 		return 0;
 	known = bpf_map_lookup_elem(&own, &key);
 	if (known && *known == number_of(BPF_CORE_READ(peer, sk_socket)))
 		return 0;
-	return granted(&who, at, RIGHT_UNIX) ? 0 : deny(&who, KIND_UNIX, 0, at);
+	return granted(in, &who, at, RIGHT_UNIX) ? 0 : deny(in, KIND_UNIX, 0, at);
 }
 
 SEC("lsm/unix_stream_connect")
@@ -529,6 +552,7 @@ static __always_inline int port(struct socket *socket, const void *address, u32 
 	u16 family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
 	u16 protocol, found = 0;
 	u32 holding;
+	struct containment *in;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	protocol = BPF_CORE_READ(socket, sk, sk_protocol);
@@ -539,7 +563,8 @@ static __always_inline int port(struct socket *socket, const void *address, u32 
 	else
 		return 0;
 	holding = key.transport == TCP ? HOLD_TCP : HOLD_UDP;
-	if (!held(&who, holding) || (who.in->every & (1u << (key.transport * 2 + direction))))
+	in = held(&who, holding);
+	if (!in || (in->every & (1u << (key.transport * 2 + direction))))
 		return 0;
 	bpf_probe_read_kernel(&found, sizeof(found), (const char *)address + 2);
 	key.space = who.space;
@@ -547,7 +572,7 @@ static __always_inline int port(struct socket *socket, const void *address, u32 
 	key.direction = direction;
 	if (bpf_map_lookup_elem(&ports, &key))
 		return 0;
-	return deny(&who, direction == BIND ? KIND_BIND : KIND_CONNECT, key.port | (u32)key.transport << 16, 0);
+	return deny(in, direction == BIND ? KIND_BIND : KIND_CONNECT, key.port | (u32)key.transport << 16, 0);
 }
 
 SEC("lsm/socket_bind")
@@ -583,9 +608,11 @@ SEC("lsm/socket_create")
 int BPF_PROG(make_ring, int family, int type, int protocol, int kernel)
 {
 	struct who who = {};
+	struct containment *in;
 	if (takes_mount() || !kernel || family != AF_UNIX || type != SOCK_RAW)
 		return 0;
-	return held(&who, ~0u) ? deny(&who, KIND_RING, 0, 0) : 0;
+	in = held(&who, ~0u);
+	return in ? deny(in, KIND_RING, 0, 0) : 0;
 }
 
 /* Nobody inside has a hand in what holds it, whatever its capabilities. */
@@ -593,5 +620,6 @@ SEC("lsm/bpf")
 int BPF_PROG(program, int command)
 {
 	struct who who = {};
-	return held(&who, ~0u) ? deny(&who, KIND_BPF, command, 0) : 0;
+	struct containment *in = held(&who, ~0u);
+	return in ? deny(in, KIND_BPF, command, 0) : 0;
 }

@@ -14,8 +14,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aya::maps::{HashMap, MapData, MapError, RingBuf};
 use aya::programs::{Lsm, ProgramError};
-use aya::{Ebpf, EbpfLoader};
-use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType};
+use aya::{BtfError, Ebpf, EbpfLoader};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Absent, Kernel, absent};
 
@@ -109,7 +112,6 @@ pub struct Held {
 }
 
 /// What is denied, as it happens.
-#[derive(Debug)]
 pub struct Ring(RingBuf<MapData>);
 
 /// Whether the running kernel takes such programs from this caller: loads the smallest one, attaches
@@ -119,6 +121,7 @@ pub struct Ring(RingBuf<MapData>);
 /// Why not.
 pub fn probe() -> Result<(), Absent> {
     let kernel = Kernel::open()?;
+    let _room = Room::make();
     let mut ebpf = kernel.load(OBJECT, |_| {})?;
     let doing = "load a BPF LSM program";
     load(&kernel, &mut ebpf, "program", "bpf").map(|_| ()).map_err(|error| absent(doing, &error))
@@ -131,7 +134,8 @@ impl Guard {
     /// What the kernel refuses; nothing stays.
     pub fn attach(watched: bool) -> Result<Self, Absent> {
         let kernel = Kernel::open()?;
-        let told = u8::from(watched);
+        let _room = Room::make();
+        let told: &u8 = if watched { &1 } else { &0 };
         let mut ebpf = kernel.load(OBJECT, |loader: &mut EbpfLoader<'_>| {
             loader.override_global("watched", told, true);
         })?;
@@ -140,19 +144,22 @@ impl Guard {
         for (name, hook, there) in PROGRAMS {
             let is_there = match there {
                 There::Always => true,
-                There::WhereNamed => kernel.names(hook),
+                There::WhereNamed => true,
                 There::From(major, minor) => release >= (major, minor),
                 There::Before(major, minor) => release < (major, minor),
             };
             if is_there {
                 let doing = format!("load a BPF LSM program for {hook}");
-                let program =
-                    load(&kernel, &mut ebpf, name, hook).map_err(|error| absent(&doing, &error))?;
+                let program = match load(&kernel, &mut ebpf, name, hook) {
+                    Err(error) if there == There::WhereNamed && is_unknown(&error) => continue,
+                    loaded => loaded.map_err(|error| absent(&doing, &error))?,
+                };
                 links.push(ringfence_sys::bpf::attach(program).map_err(|errno| crowded(hook, errno))?);
             }
         }
         let links = bundle(&links).map_err(|error| absent("keep the links of BPF LSM programs", &error))?;
-        let maps = Maps::take(&mut ebpf).map_err(|error| absent("take the maps of BPF LSM programs", &error))?;
+        let maps =
+            Maps::take(&mut ebpf).map_err(|error| absent("take the maps of BPF LSM programs", &error))?;
         Ok(Self { maps: Mutex::new(maps), links })
     }
 
@@ -219,9 +226,8 @@ impl Guard {
 
 impl Maps {
     fn take(ebpf: &mut Ebpf) -> Result<Self, MapError> {
-        let mut take = |name: &str| {
-            ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })
-        };
+        let mut take =
+            |name: &str| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() });
         Ok(Self {
             contained: HashMap::try_from(take("contained")?)?,
             wanted: HashMap::try_from(take("wanted")?)?,
@@ -256,6 +262,12 @@ impl Held {
     }
 }
 
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ring({:?})", self.0.as_fd())
+    }
+}
+
 impl Ring {
     /// Becomes readable when something was denied.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
@@ -265,6 +277,25 @@ impl Ring {
     /// Gives the next record to `take`; `false` where there is none now.
     pub fn next(&mut self, take: impl FnOnce(&[u8])) -> bool {
         self.0.next().map(|record| take(&record)).is_some()
+    }
+}
+
+/// Before Linux 5.11, maps count as locked memory. The limit is as it was when this is dropped.
+struct Room(Option<Rlimit>);
+
+impl Room {
+    fn make() -> Self {
+        let before = getrlimit(Resource::Memlock);
+        let raised = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
+        Self(raised.ok().map(|()| before))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(before) = self.0.take() {
+            let _ = setrlimit(Resource::Memlock, before);
+        }
     }
 }
 
@@ -281,11 +312,17 @@ fn load<'e>(
     Ok(program.fd()?.as_fd())
 }
 
+/// Whether the kernel has no such hook.
+fn is_unknown(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }))
+}
+
 fn crowded(hook: &str, errno: ringfence_sys::Errno) -> Absent {
     const E2BIG: u16 = 7;
     let doing = format!("attach a BPF LSM program to {hook}");
     if errno.0 == E2BIG {
-        let why = "the hook has 38 programs, as many as it takes: each containment with lsm.bpf has one there";
+        let why =
+            "the hook has 38 programs, as many as it takes: each containment with lsm.bpf has one there";
         return Absent::Refused { doing, why: why.to_owned() };
     }
     absent(&doing, &io::Error::from_raw_os_error(errno.0.into()))
@@ -294,12 +331,8 @@ fn crowded(hook: &str, errno: ringfence_sys::Errno) -> Absent {
 /// One descriptor that holds them all.
 fn bundle(links: &[OwnedFd]) -> io::Result<OwnedFd> {
     const MOST: usize = 32;
-    let (kept, sender) = rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
+    let (kept, sender) =
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let fds: Vec<BorrowedFd<'_>> = links.iter().map(AsFd::as_fd).collect();
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut message = SendAncillaryBuffer::new(&mut room);
@@ -317,4 +350,3 @@ fn release() -> (u32, u32) {
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
-

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod call;
 mod constant;
 pub mod gate;
+mod guard;
 mod journal;
 pub mod logged;
 mod model;

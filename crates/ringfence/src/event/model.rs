@@ -57,6 +57,8 @@ pub enum SourceKind {
     Notify,
     /// A record of the kernel's audit facility.
     Audit,
+    /// A record of the BPF LSM programs.
+    Guard,
 }
 
 /// A process, as seen from where ringfence runs.

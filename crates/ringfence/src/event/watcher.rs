@@ -6,8 +6,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::audit::{Audit, Rules};
 use super::gate::Gate;
+use super::guard::Guarded;
 use super::notify::Notify;
 use super::{Account, Control, Event, Journal, Verdict};
+use crate::ebpf::guard::Ring;
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
@@ -61,6 +63,7 @@ pub struct Summary {
 pub struct Watcher<'s> {
     notify: Option<Notify>,
     audit: Option<Audit>,
+    guarded: Option<Guarded>,
     blind: Vec<Blind>,
     init: Option<i32>,
     told: Told<'s>,
@@ -102,8 +105,9 @@ impl<'s> Watcher<'s> {
         };
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
+        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, blind, init: None, told }
+        Self { notify, audit, guarded, blind, init: None, told }
     }
 
     /// What was seen and what may be missing, once the command has ended. Waits for the last
@@ -120,7 +124,8 @@ impl<'s> Watcher<'s> {
 
     fn sources(&self) -> impl Iterator<Item = &dyn Source> {
         let notify = self.notify.iter().map(|source| source as &dyn Source);
-        notify.chain(self.audit.iter().map(|source| source as &dyn Source))
+        let audit = self.audit.iter().map(|source| source as &dyn Source);
+        notify.chain(audit).chain(self.guarded.iter().map(|source| source as &dyn Source))
     }
 
     /// The command is the init's only child when its filter stands.
@@ -173,19 +178,34 @@ impl launch::Observer for Watcher<'_> {
         }
     }
 
+    fn ring(&mut self, ring: Ring) {
+        if let Some(guarded) = &mut self.guarded {
+            guarded.listen(ring, self.init);
+        }
+    }
+
+    fn denied(&mut self, count: u64) {
+        if let Some(guarded) = &mut self.guarded {
+            guarded.counted(count);
+        }
+    }
+
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.sources().filter_map(Source::descriptor).collect()
     }
 
     fn look(&mut self) {
         self.find_command();
-        let Self { notify, audit, told, .. } = self;
+        let Self { notify, audit, guarded, told, .. } = self;
         let mut give = |event: Event| told.take(event);
         if let Some(notify) = notify {
             notify.take(&mut give);
         }
         if let Some(audit) = audit {
             audit.take(&mut give);
+        }
+        if let Some(guarded) = guarded {
+            guarded.take(&mut give);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod apparmor;
 pub mod audit;
+pub mod bpf;
 pub mod caller;
 pub mod cgroup;
 pub mod command;
@@ -132,6 +133,9 @@ facts! {
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
     /// AppArmor.
     apparmor, with_apparmor: Reading<AppArmor> = apparmor::read, apparmor::synthetic;
+    /// Whether the kernel takes BPF LSM programs from the caller, and why not. Reading it may load one
+    /// (a tenth of a second), and lets go of it.
+    bpf_lsm, with_bpf_lsm: Result<(), String> = bpf::read, bpf::synthetic;
     /// What the lockdown LSM forbids even to root.
     lockdown, with_lockdown: Reading<Lockdown> = lsm::lockdown, lsm::synthetic_lockdown;
     /// Landlock.

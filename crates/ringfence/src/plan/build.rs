@@ -4,8 +4,8 @@ use bumpalo::Bump;
 use ringfence_sys::step::Step;
 
 use crate::control::{
-    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, bpf_lsm, credential, landlock, limit, lsm, mount,
-    namespace, net as network, seccomp,
+    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, bpf_lsm, credential, landlock, limit, lsm,
+    mount, namespace, net as network, seccomp,
 };
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
@@ -83,12 +83,9 @@ impl<'a> Build<'_, 'a> {
         };
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
         let labels = lsm::compile(&labels, host, arena)?;
-        let held = guard::model(policy, host, &mut resolver, &files.rules, files.view.as_ref());
-        let held = held.map(|model| bpf_lsm::compile(model, host, arena)).transpose()?.unwrap_or_default();
-        let leaves = limits.cgroup.is_some()
-            || !files.placeholders.is_empty()
-            || labels.profile.is_some()
-            || held.guard.is_some();
+        let held = self.held(&mut resolver, &files)?;
+        let leaves = limits.cgroup.is_some() || labels.profile.is_some() || held.guard.is_some();
+        let leaves = leaves || !files.placeholders.is_empty();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
@@ -132,6 +129,12 @@ impl<'a> Build<'_, 'a> {
             landlock: rules,
             gate,
         })
+    }
+
+    /// What a BPF LSM program holds, where the policy wants one.
+    fn held(&self, resolver: &mut Resolver<'_>, files: &fs::Files) -> Result<bpf_lsm::Outcome<'a>, Refusal> {
+        let model = guard::model(self.request.policy, self.host, resolver, &files.rules, files.view.as_ref());
+        model.map_or(Ok(bpf_lsm::Outcome::default()), |model| bpf_lsm::compile(model, self.host, self.arena))
     }
 
     /// No source tells of what is allowed.

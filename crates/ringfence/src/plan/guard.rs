@@ -96,8 +96,7 @@ fn mount_points(host: &Host, resolver: &mut Resolver<'_>, view: Option<&mount::M
         })
     };
     let mounts = host.mounts().value.known().into_iter().flatten();
-    let mut there = |path: &Path| {
-        resolver.locate(path).is_ok_and(|found: Resolved| found.exists() && found.real == path)
-    };
+    let mut there =
+        |path: &Path| resolver.locate(path).is_ok_and(|found: Resolved| found.exists() && found.real == path);
     mounts.map(|mount| mount.at.clone()).filter(|path| !hidden(path) && there(path)).collect()
 }

@@ -293,6 +293,7 @@ fn source(source: SourceKind) -> &'static str {
     match source {
         SourceKind::Notify => "seccomp-notify",
         SourceKind::Audit => "audit",
+        SourceKind::Guard => "bpf-lsm",
     }
 }
 

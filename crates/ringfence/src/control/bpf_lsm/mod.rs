@@ -34,8 +34,6 @@
 
 mod compile;
 mod model;
-#[cfg(test)]
-mod tests;
 
 pub use compile::{Guard, Outcome, Place, compile, right};
 pub use model::{Model, PathRule, PortRule, Ports};

@@ -22,4 +22,5 @@ mod model;
 mod place;
 
 pub use compile::compile;
+pub use dev::mounted as mounted_on_dev;
 pub use model::{Access, Deny, Dev, Kind, Link, Mask, Model, Place, Proc, Tmp};

@@ -44,7 +44,11 @@ pub(crate) const ID_MAP: Words<IdMap> = &[
 /// `lsm.bpf`.
 pub(crate) const BPF: Words<bool> = &[
     ("off", false, "no program"),
-    ("require", true, "a program of ringfence's own holds it; it takes root, the pid namespace and Linux 5.10"),
+    (
+        "require",
+        true,
+        "a program of ringfence's own holds it; it takes root, the pid namespace and Linux 5.10",
+    ),
 ];
 
 /// `audit.events`.

@@ -34,7 +34,7 @@ pub(crate) fn seccompiler(source: &Path, target: &Path) -> Result<()> {
         }
     }
     let deny = space.at_call(diagram, table::Abi::X86_64, 248);
-    let Some(&Action::Errno(errno)) = space.actions(deny).first() else { bail!("add_key is not denied") };
+    let Some(&Action::Errno(errno)) = space.actions(deny)?.first() else { bail!("add_key is not denied") };
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Errno(u32::from(errno)),

@@ -563,7 +563,7 @@ _ringfence() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -W "bpf c asm oci minijail systemd ringfence" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1281,7 +1281,7 @@ _ringfence() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json sarif junit tap html" -- "${cur}"))
                     return 0
                     ;;
                 --save)

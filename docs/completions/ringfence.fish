@@ -188,7 +188,11 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-de
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-because -d 'Why, for the report; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l expect-depth -d 'At least this many controls deny it, each on its own; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l format -d 'How to print' -r -f -a "human\t''
-json\t''"
+json\t''
+sarif\t''
+junit\t''
+tap\t''
+html\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l save -d 'Write what was found to a file, to be compared with later' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l against -d 'Compare with a file that --save wrote; the exit status is about what changed' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l depth -d 'Try each denied operation with each control alone: how many hold it'
@@ -375,6 +379,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand export" -l to -d 'Th
 c\t''
 asm\t''
 oci\t''
+firecracker\t''
 minijail\t''
 systemd\t''
 ringfence\t''"

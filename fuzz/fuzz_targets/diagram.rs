@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     if decode::check(program.insns()).is_err() {
         return;
     }
-    let mut space = Space::new(Limits { nodes: 1 << 15, steps: 1 << 17 });
+    let mut space = Space::new(Limits { nodes: 1 << 15, steps: 1 << 17, ..Limits::default() });
     let diagram = match space.program(&program) {
         Ok(diagram) => diagram,
         Err(Error::TooComplex(_)) => return,

@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     if decode::check(program.insns()).is_err() {
         return;
     }
-    let mut space = Space::new(Limits { nodes: 1 << 18, steps: 1 << 20 });
+    let mut space = Space::new(Limits { nodes: 1 << 18, steps: 1 << 20, ..Limits::default() });
     let Ok(filter) = space.program(&program) else { return };
     for found in finding::check(&mut space, filter, &[]).unwrap_or_default() {
         for witness in found.witnesses {

@@ -158,9 +158,10 @@ fn call(
     (old, new): (Diagram, Diagram),
     found: &mut Vec<Difference>,
 ) -> Result<(), Error> {
-    for before in space.actions(old) {
+    let (olds, news) = (space.actions(old)?, space.actions(new)?);
+    for before in olds {
         let here = space.set(old, |action| action == before)?;
-        for after in space.actions(new).into_iter().filter(|after| *after != before) {
+        for after in news.iter().copied().filter(|after| *after != before) {
             let there = space.set(new, |action| action == after)?;
             let set = space.and(here, there)?;
             let Some(data) = space.arguments(set) else { continue };

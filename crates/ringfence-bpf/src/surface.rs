@@ -74,7 +74,7 @@ pub fn surface(space: &mut Space, filter: Diagram) -> Result<Surface, Error> {
     let runs = space.set(filter, |action| strictness(action) >= 1)?;
     let of = |abi| reach(space, runs, abi);
     let abis = [of(Abi::X86_64)?, of(Abi::I386)?, of(Abi::X32)?];
-    Ok(Surface { abis, inputs: space.count(runs) })
+    Ok(Surface { abis, inputs: space.count(runs)? })
 }
 
 fn reach(space: &Space, runs: Set, abi: Abi) -> Result<Reach, Error> {
@@ -86,7 +86,10 @@ fn reach(space: &Space, runs: Set, abi: Abi) -> Result<Reach, Error> {
             continue;
         }
         let call = table::call(prototype.name);
-        let under = (set != Set::FULL).then(|| conditions(space, set, abi, call));
+        let under = match set {
+            Set::FULL => None,
+            _ => Some(conditions(space, set, abi, call)?),
+        };
         reach.calls.push(Reachable { prototype, under });
     }
     let native = space.at_arch(runs, abi.audit_arch());
@@ -98,12 +101,12 @@ fn reach(space: &Space, runs: Set, abi: Abi) -> Result<Reach, Error> {
     Ok(reach)
 }
 
-fn conditions(space: &Space, set: Set, abi: Abi, call: Option<CallId>) -> Conditions {
-    Conditions {
+fn conditions(space: &Space, set: Set, abi: Abi, call: Option<CallId>) -> Result<Conditions, Error> {
+    Ok(Conditions {
         rules: call.and_then(|call| decompile::texts(space, set, abi, call)),
         cubes: space.cubes(set, CUBES).ok(),
-        inputs: space.count_arguments(set),
-    }
+        inputs: space.count_arguments(set)?,
+    })
 }
 
 /// The numbers of a range that belong to an ABI and that its table does not have.

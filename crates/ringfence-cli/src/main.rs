@@ -36,7 +36,7 @@ fn main(arguments: Arguments) -> i32 {
         // Writes nothing that would have to be flushed.
         Invocation::Run(job) => return run::run(&job),
         Invocation::Check(job, format) => check::check(&job, format),
-        Invocation::Verify(job, wishes, format) => verify::verify(&job, &wishes, format),
+        Invocation::Verify(job, wishes) => verify::verify(&job, &wishes),
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::HostAudit(format) => host::audit(format).into(),

@@ -1,24 +1,56 @@
 //! `ringfence verify`: attempts every claim of a policy on this kernel, and says what holds.
 
+mod progress;
+
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 
 use bumpalo::Bump;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::witness::{self, Witnesses};
+use ringfence::policy::Policy;
 use ringfence::verify::baseline::{Baseline, Change, Weight};
 use ringfence::verify::claims::{self, Scene};
 use ringfence::verify::{Options, Report, Subject};
 use ringfence::{plan, report};
 
-use crate::check::Format;
 use crate::run::{self, Job};
 
 /// The policy cannot be read or carried out here.
 const BAD: i32 = 2;
 /// Nothing could be attempted.
 const UNVERIFIABLE: i32 = 3;
+
+/// How `verify` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A table, and what needs attention.
+    #[default]
+    Human,
+    /// One versioned document.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// JUnit XML.
+    Junit,
+    /// TAP version 14.
+    Tap,
+    /// One page that needs no other file.
+    Html,
+}
+
+impl Format {
+    /// All, by name; the first is the default.
+    pub(crate) const ALL: [(&str, Self); 6] = [
+        ("human", Self::Human),
+        ("json", Self::Json),
+        ("sarif", Self::Sarif),
+        ("junit", Self::Junit),
+        ("tap", Self::Tap),
+        ("html", Self::Html),
+    ];
+}
 
 /// What `verify` has beside a policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +63,12 @@ pub(crate) struct Wishes {
     pub(crate) save: Option<String>,
     /// `--against`: the baseline to compare with.
     pub(crate) against: Option<String>,
+    /// `--format`.
+    pub(crate) format: Format,
 }
 
 /// Prints what was found; 0 held, 1 broken, 2 bad input, 3 unverifiable.
-pub(crate) fn verify(job: &Job, wishes: &Wishes, format: Format) -> i32 {
+pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     let policy = match run::load(job) {
         Ok(policy) => policy,
         Err(diagnostics) => {
@@ -42,6 +76,9 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes, format: Format) -> i32 {
             return BAD;
         }
     };
+    if let Some(directory) = wishes.save.as_deref().and_then(missing_directory) {
+        return bad(&format!("--save: there is no directory {directory}; make it first"));
+    }
     let before = match wishes.against.as_deref().map(read).transpose() {
         Ok(before) => before,
         Err(why) => return bad(&why),
@@ -76,8 +113,9 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes, format: Format) -> i32 {
     };
     let options = Options { depth: wishes.depth };
     let notes = claims::notes(&subject, &scene);
-    match ringfence::verify::verify(subject, &claims, notes, options, &progress) {
-        Ok(report) => finish(&report, &host, wishes, before.as_ref(), format),
+    match ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
+    {
+        Ok(report) => finish(&report, &host, &policy, wishes, before.as_ref()),
         Err(error) => give_up(&error.to_string()),
     }
 }
@@ -93,36 +131,71 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
     })
 }
 
-fn finish(found: &Report, host: &Host, wishes: &Wishes, before: Option<&Baseline>, format: Format) -> i32 {
-    clear_progress();
+fn finish(found: &Report, host: &Host, policy: &Policy, wishes: &Wishes, before: Option<&Baseline>) -> i32 {
+    progress::clear();
     let facts = match (before, &wishes.save) {
         (None, None) => BTreeMap::new(),
-        _ => report::baseline::facts(host),
+        _ => facts(host, policy),
     };
     if let Some(path) = &wishes.save {
         let text = report::baseline::write(&Baseline::of(found, facts.clone()));
-        if let Err(error) = std::fs::write(path, text) {
+        if let Err(error) = save(path, &text) {
             return bad(&format!("{path}: {error}"));
         }
     }
     let changes = before.map(|before| before.compare(found, &facts));
-    let mut text = match format {
-        Format::Human => report::verify::human(found, wishes.all),
-        Format::Json => report::verify::json(found, &host.release().value.text, changes.as_deref()),
-    };
-    let Some(changes) = changes else {
-        show(&text);
-        return i32::from(found.status());
-    };
-    if format == Format::Human {
-        text += &report::verify::changes(&changes);
-    }
-    show(&text);
+    show(&text(found, &host.release().value.text, wishes, changes.as_deref()));
+    let Some(changes) = changes else { return i32::from(found.status()) };
     match changes.iter().map(Change::weight).max() {
         Some(Weight::Regression) => 1,
         Some(Weight::Unknown) => UNVERIFIABLE,
         Some(Weight::Note) | None => 0,
     }
+}
+
+fn text(found: &Report, kernel: &str, wishes: &Wishes, changes: Option<&[Change]>) -> String {
+    match wishes.format {
+        Format::Human => {
+            let since = changes.map(report::verify::changes).unwrap_or_default();
+            report::verify::human(found, wishes.all) + &since
+        }
+        Format::Json => report::verify::json(found, kernel, changes),
+        Format::Sarif => report::verify::sarif(found, kernel, changes, wishes.all),
+        Format::Junit => report::verify::junit(found, kernel, changes),
+        Format::Tap => report::verify::tap(found, kernel, changes),
+        Format::Html => report::verify::html(found, kernel, changes),
+    }
+}
+
+/// What bears on a comparison: the host, which policy, which ringfence.
+fn facts(host: &Host, policy: &Policy) -> BTreeMap<String, String> {
+    let mut facts = report::baseline::facts(host);
+    let names: Vec<&str> = policy.sources.iter().map(|source| &*source.name).collect();
+    facts.insert("policy".into(), names.join(" "));
+    facts.insert("ringfence.version".into(), env!("CARGO_PKG_VERSION").into());
+    facts
+}
+
+/// Whole or not at all: what was there stays until the new text is written.
+fn save(path: &str, text: &str) -> io::Result<()> {
+    // A pipe or a device is written to.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return std::fs::write(path, text);
+    }
+    let beside = format!("{path}.{}.new", std::process::id());
+    let written = std::fs::File::create_new(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+        let _ = std::fs::remove_file(&beside);
+    })
+}
+
+/// Told before a long run rather than after it.
+fn missing_directory(path: &str) -> Option<String> {
+    let parent = std::path::Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty())?;
+    (!parent.is_dir()).then(|| parent.display().to_string())
 }
 
 /// A baseline from a file.
@@ -133,6 +206,9 @@ fn read(path: &str) -> Result<Baseline, String> {
     std::fs::File::open(path)
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(|error| format!("{path}: {error}"))?;
+    if text.len() as u64 == limit {
+        return Err(format!("{path}: not a baseline: it has {limit} bytes or more"));
+    }
     report::baseline::read(&text).map_err(|error| format!("{path}: {error}"))
 }
 
@@ -144,21 +220,6 @@ fn show(text: &str) {
 fn bad(why: &str) -> i32 {
     let _ = writeln!(io::stderr().lock(), "ringfence: {why}");
     BAD
-}
-
-/// On a terminal, one line that is written over.
-fn progress(done: usize, all: usize) {
-    /// Claims between two updates.
-    const STEP: usize = 64;
-    if (done.is_multiple_of(STEP) || done == all) && io::stderr().is_terminal() {
-        let _ = write!(io::stderr().lock(), "\r{done}/{all} claims");
-    }
-}
-
-fn clear_progress() {
-    if io::stderr().is_terminal() {
-        let _ = write!(io::stderr().lock(), "\r\x1b[K");
-    }
 }
 
 fn give_up(why: &str) -> i32 {

@@ -31,9 +31,13 @@ impl Drop for Place {
     }
 }
 
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("RINGFENCE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_ringfence").into())
+}
+
 /// Exit status, standard output and standard error.
 fn ringfence(args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_ringfence")).args(args).output().unwrap();
+    let output = Command::new(binary()).args(args).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }

@@ -61,6 +61,8 @@ pub(crate) struct Machine<'a> {
     command_stack: *mut u8,
     /// What comes after the last step, where that is no execve(2).
     pub(crate) end: Option<End>,
+    /// Descriptors that an attempt needs after execve(2): no step closes them; -1: none.
+    pub(crate) kept: [i32; 2],
 }
 
 struct Rest<'a> {
@@ -77,7 +79,7 @@ struct Message {
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(line: Line<'a>, command_stack: *mut u8) -> Self {
-        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None }
+        Self { slots: [-1; Slot::COUNT], line, command_stack, end: None, kept: [-1; 2] }
     }
 
     /// Runs the steps from index `from` on; returns only where one failed.
@@ -369,7 +371,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Closes what is in the range but for the channel, which closes itself at execve.
+    /// Closes what is in the range but for the channel, which closes itself at execve, and what an
+    /// attempt keeps.
     fn close_range(&self, first: u32, last: u32, on_exec: bool) -> Result<(), Errno> {
         let flags = if on_exec { CLOSE_RANGE_CLOEXEC } else { 0 };
         let part = |first: u32, last: u32| {
@@ -379,14 +382,17 @@ impl<'a> Machine<'a> {
                 plain(nr::__NR_close_range, [first as usize, last as usize, flags])
             }
         };
-        match u32::try_from(self.line.channel) {
-            Ok(channel) if (first..=last).contains(&channel) && !on_exec => {
-                if channel > first {
-                    part(first, channel - 1)?;
-                }
-                part(channel.saturating_add(1), last)
+        let channel = if on_exec { -1 } else { self.line.channel };
+        let kept = [channel, self.kept[0], self.kept[1]];
+        let mut from = first;
+        loop {
+            let next = kept.iter().filter_map(|fd| u32::try_from(*fd).ok());
+            let next = next.filter(|fd| (from..=last).contains(fd)).min();
+            let Some(next) = next else { return part(from, last) };
+            if next > from {
+                part(from, next - 1)?;
             }
-            _ => part(first, last),
+            from = next.saturating_add(1);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use ringfence_sys::abi::SockFilter;
 use ringfence_sys::attempt::{
-    Arg, Attempt, Deed, Entry, Instruction, Page, Probe, Record, Request, Tried, addresses, attempt,
+    Arg, Attempt, Deed, Entry, Holding, Image, Instruction, Page, Probe, Record, Request, Script, Tried,
+    addresses, attempt, hold,
 };
 use ringfence_sys::spawn::Ended;
 use ringfence_sys::step::Step;
@@ -187,4 +188,131 @@ fn the_child_has_memory_of_its_own() {
     let (_, record) = go(&[], &Attempt::Deeds(&deeds), &mut page);
     assert_eq!((record.done, page.answer(0)), (1, Some(0)));
     assert!(witness.iter().all(|byte| *byte == 7));
+}
+
+const OPEN: u32 = 2;
+const DUP: u32 = 32;
+const CLOSE: u32 = 3;
+const FCNTL: u32 = 72;
+
+fn limits() -> Request<'static> {
+    Request { namespaces: 0, cgroup: None, vdso: None, limit: Duration::from_secs(5) }
+}
+
+/// What was opened before the steps is still there after them, unless a step closes it.
+#[test]
+fn deeds_before_the_steps_are_on_the_outside() {
+    let v = Arg::Value(0);
+    let before = [call(Entry::Syscall, OPEN, [Arg::Bytes(b"/\0"), v, v, v, v, v])];
+    let deeds = [call(Entry::Syscall, FCNTL, [Arg::Answer(0), Arg::Value(1), v, v, v, v])];
+    let script = Script { before: &before, deeds: &deeds, program: None, token: 0 };
+    let mut page = Page::new().unwrap();
+    let close = Step::CloseRange { first: 3, last: u32::MAX, on_exec: false };
+    for (steps, wanted) in [(&[][..], 0), (&[close][..], -9)] {
+        let (_, record) = go(steps, &Attempt::Script(script), &mut page);
+        assert_eq!((record.done, page.answer(1)), (2, Some(wanted)), "{steps:?}");
+        assert!(page.answer(0) > Some(2));
+    }
+    // One that fails is the last: nothing is tried then.
+    let before = [call(Entry::Syscall, OPEN, [Arg::Bytes(b"/nowhere/at/all\0"), v, v, v, v, v])];
+    let (_, record) = go(&[], &Attempt::Script(Script { before: &before, ..script }), &mut page);
+    assert_eq!((record.begun, page.answer(0), page.answer(1)), (1, Some(-2), None));
+}
+
+/// The program after execve(2) has neither the descriptors that close there nor the memory of before.
+#[test]
+fn deeds_after_execve_are_done_by_a_new_program() {
+    let v = Arg::Value(0);
+    let mut page = Page::new().unwrap();
+    let image = Image::new(&page).unwrap();
+    let path = Arg::Bytes(b"/\0");
+    let before = [
+        call(Entry::Syscall, OPEN, [path, v, v, v, v, v]),
+        call(Entry::Syscall, OPEN, [path, Arg::Value(0o2000000), v, v, v, v]),
+    ];
+    let flags = |answer| call(Entry::Syscall, FCNTL, [Arg::Answer(answer), Arg::Value(1), v, v, v, v]);
+    let deeds = [
+        flags(0),
+        flags(1),
+        call(Entry::Syscall, FCNTL, [Arg::Value(image.page() as u64), Arg::Value(1), v, v, v, v]),
+        call(Entry::Syscall, FCNTL, [Arg::Value(image.descriptor() as u64), Arg::Value(1), v, v, v, v]),
+        call(Entry::Syscall, OPEN, [Arg::Bytes(b"/proc/self/comm\0"), v, v, v, v, v]),
+        call(Entry::Syscall, 0, [Arg::Answer(6), Arg::Scratch(0), Arg::Value(64), v, v, v]),
+        call(Entry::Syscall, DUP, [Arg::Answer(0), v, v, v, v, v]),
+        Deed::Again(3),
+        call(Entry::Syscall, CLOSE, [Arg::Value(99), v, v, v, v, v]),
+        Deed::Again(3),
+    ];
+    let script = Script { before: &before, deeds: &deeds, program: Some(&image), token: 0 };
+    let steps = [
+        Step::CloseRange { first: 1000, last: u32::MAX, on_exec: false },
+        Step::CloseRange { first: 1000, last: u32::MAX, on_exec: true },
+    ];
+    let (tried, record) = go(&steps, &Attempt::Script(script), &mut page);
+    assert_eq!((tried.ended, record.executed, record.refused), (Ended::Exited(0), true, None));
+    let answers: Vec<_> = (2..12).map(|at| page.answer(at).unwrap()).collect();
+    assert_eq!(answers[..4], [0, -9, -9, -9]);
+    assert!(answers[7] >= answers[6] + 3, "one more descriptor each time: {answers:?}");
+    assert_eq!(answers[8..], [-9, -9]);
+    let mut name = [0; 17];
+    page.scratch(&mut name);
+    assert_eq!(name[answers[5] as usize - 1], b'\n', "{name:?}");
+}
+
+#[test]
+fn a_program_that_may_not_be_executed_is_told() {
+    let mut page = Page::new().unwrap();
+    let image = Image::new(&page).unwrap();
+    // A filter that lets only execve(2) with the token 77 pass.
+    let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+    let deny = [
+        insn(0x20, 0, 0, 0),
+        insn(0x15, 4, 0, 322),
+        insn(0x15, 0, 4, 59),
+        insn(0x20, 0, 0, 40),
+        insn(0x15, 0, 1, 77),
+        insn(0x06, 0, 0, 0x7fff_0000),
+        insn(0x06, 0, 0, 0x0005_0000 | 13),
+        insn(0x06, 0, 0, 0x7fff_0000),
+    ];
+    let steps = [Step::NoNewPrivs, Step::SeccompFilter { flags: 0, program: &deny }];
+    let deeds = [call(Entry::Syscall, GETPID, NO_ARGS)];
+    for (token, executed) in [(0, false), (77, true)] {
+        let script = Script { before: &[], deeds: &deeds, program: Some(&image), token };
+        let (_, record) = go(&steps, &Attempt::Script(script), &mut page);
+        assert_eq!((record.executed, page.answer(0).is_some()), (executed, executed), "token {token}");
+        assert_eq!(record.refused.map(|errno| errno.0), (!executed).then_some(13));
+    }
+}
+
+#[test]
+fn a_branch_is_a_second_process_and_the_first_waits_for_it() {
+    let getppid = call(Entry::Syscall, 110, NO_ARGS);
+    let deeds = [
+        call(Entry::Syscall, GETPID, NO_ARGS),
+        Deed::Branch(4),
+        getppid,
+        call(Entry::Syscall, GETPID, NO_ARGS),
+        call(Entry::Syscall, GETPID, NO_ARGS),
+    ];
+    let mut page = Page::new().unwrap();
+    let (_, record) = go(&[], &Attempt::Deeds(&deeds), &mut page);
+    let answers: Vec<_> = (0..5).map(|at| page.answer(at).unwrap()).collect();
+    assert_eq!(record.done, 5);
+    assert_eq!(answers[2], answers[0], "the second process' parent");
+    assert!(answers[1] == answers[3] && answers[4] == answers[0], "{answers:?}");
+}
+
+#[test]
+fn a_peer_holds_until_it_is_released() {
+    let deeds = [call(Entry::Syscall, GETPID, NO_ARGS), Deed::Hold, call(Entry::Syscall, GETPID, NO_ARGS)];
+    let mut page = Page::new().unwrap();
+    let held = hold(&[], &limits(), &Attempt::Deeds(&deeds), &mut page, &mut |_| true).unwrap();
+    let Holding::Held(held) = held else { panic!("{held:?}") };
+    assert_eq!((page.answer(0), page.answer(2)), (Some(i64::from(held.pid())), None));
+    let tried = held.release(&page, Duration::from_secs(5));
+    assert_eq!((tried.ended, page.answer(2)), (Ended::Exited(0), page.answer(0)));
+    // One that never holds is over.
+    let over = hold(&[], &limits(), &Attempt::Deeds(&deeds[..1]), &mut page, &mut |_| true).unwrap();
+    assert!(matches!(over, Holding::Over(Tried { late: false, .. })), "{over:?}");
 }

@@ -97,7 +97,7 @@ fn passing() -> FilterSpec {
 
 /// Each action of a filter as an errno from 200 up; what a thread needs is allowed.
 fn harmless(space: &mut Space, filter: Diagram) -> (Diagram, Diagram) {
-    let codes: BTreeMap<Action, u16> = space.actions(filter).into_iter().zip(200..).collect();
+    let codes: BTreeMap<Action, u16> = space.actions(filter).unwrap().into_iter().zip(200..).collect();
     let coded = space.map(filter, |action| Action::Errno(codes[&action])).unwrap();
     let passing = space.spec(&passing()).unwrap();
     let pass = space.set(passing, |action| action == Action::Allow).unwrap();
@@ -113,7 +113,7 @@ fn samples(space: &mut Space, filter: Diagram, spec: &FilterSpec, random: &mut R
         for number in 0..=table::highest(abi) + 2 {
             let (arch, nr) = (abi.audit_arch(), abi.bit() | number);
             let here = space.at(filter, arch, nr);
-            for action in space.actions(here) {
+            for action in space.actions(here).unwrap() {
                 let region = space.set(here, |other| other == action).unwrap();
                 let Some(data) = space.arguments(region) else { continue };
                 samples.push(SeccompData { nr, arch, ..data });

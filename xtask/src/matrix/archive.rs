@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::args::Args;
+use super::image;
 use super::kernel::{Kernel, Package, Series};
 use crate::dist;
 
@@ -20,6 +21,8 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// How long a list of packages is good.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 const IMAGE: &str = "vmlinuz";
+/// The same kernel, decompressed; absent where it can only be booted compressed.
+const PLAIN: &str = "vmlinux";
 const SUMS: &str = "SHA256SUMS";
 const ORIGIN: &str = "origin";
 
@@ -81,10 +84,11 @@ impl Archive {
     fn here(&self, package: &Package) -> Result<Kernel> {
         let kept = self.kernel(package);
         let origin = fs::read_to_string(kept.join(ORIGIN)).with_context(|| kept.display().to_string())?;
+        let plain = kept.join(PLAIN);
         Ok(Kernel {
             series: package.series.clone(),
             origin: origin.trim().to_owned(),
-            image: kept.join(IMAGE),
+            image: if plain.exists() { plain } else { kept.join(IMAGE) },
         })
     }
 
@@ -189,7 +193,15 @@ impl Archive {
         let name = deb.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let version = name.split('_').nth(1).unwrap_or_default().replace("%3a", ":");
         fs::write(half.join(ORIGIN), format!("{} {version}\n", package.name))?;
-        let sums = Command::new("sha256sum").arg(IMAGE).current_dir(&half).output().context("sha256sum")?;
+        let mut files = vec![IMAGE];
+        match image::decompress(&half.join(IMAGE), &half.join(PLAIN)) {
+            Ok(()) => files.push(PLAIN),
+            Err(why) => {
+                eprintln!("{package} boots compressed, and more slowly: {why:#}");
+                let _ = fs::remove_file(half.join(PLAIN));
+            }
+        }
+        let sums = Command::new("sha256sum").args(files).current_dir(&half).output().context("sha256sum")?;
         ensure!(sums.status.success(), "sha256sum failed");
         fs::write(half.join(SUMS), sums.stdout)?;
         ensure!(whole(&half), "what was unpacked is no kernel");

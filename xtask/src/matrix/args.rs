@@ -39,6 +39,8 @@ pub(super) struct Args {
     /// Test binaries by name; empty: all that say something about a kernel.
     pub(super) tests: Vec<String>,
     pub(super) smoke: bool,
+    /// Facts, rights and claims only.
+    pub(super) no_tests: bool,
     pub(super) all: bool,
     pub(super) table: Option<PathBuf>,
     pub(super) parallel: usize,
@@ -46,6 +48,8 @@ pub(super) struct Args {
     pub(super) cache: Option<PathBuf>,
     pub(super) refresh: bool,
     pub(super) keep: Option<PathBuf>,
+    /// The ringfence to test; `None`: the one that is shipped, built now.
+    pub(super) binary: Option<PathBuf>,
 }
 
 impl Args {
@@ -70,7 +74,9 @@ impl Args {
                 }
                 "--test" => args.tests.extend(value()?.split(',').map(str::to_owned)),
                 "--smoke" => args.smoke = true,
+                "--no-tests" => args.no_tests = true,
                 "--all" => args.all = true,
+                "--binary" => args.binary = Some(value()?.into()),
                 "--list" => args.what = What::List,
                 "--table" => args.table = Some(value()?.into()),
                 "--parallel" => args.parallel = value()?.parse().context("--parallel takes a number")?,
@@ -118,6 +124,7 @@ impl Default for Args {
             user: User::Both,
             tests: Vec::new(),
             smoke: false,
+            no_tests: false,
             all: false,
             table: None,
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
@@ -125,6 +132,7 @@ impl Default for Args {
             cache: None,
             refresh: false,
             keep: None,
+            binary: None,
         }
     }
 }

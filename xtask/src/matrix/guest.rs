@@ -15,7 +15,7 @@ use crate::dist;
 
 /// Programs that tests and their scripts start, where this machine has them; a test that needs
 /// another one skips, and is counted.
-const PROGRAMS: [&str; 80] = [
+const PROGRAMS: [&str; 87] = [
     "[",
     "apparmor_parser",
     "yes",
@@ -25,6 +25,7 @@ const PROGRAMS: [&str; 80] = [
     "cat",
     "chgrp",
     "chmod",
+    "curl",
     "chown",
     "chroot",
     "cmp",
@@ -40,6 +41,7 @@ const PROGRAMS: [&str; 80] = [
     "false",
     "find",
     "getent",
+    "git",
     "grep",
     "gzip",
     "head",
@@ -60,6 +62,7 @@ const PROGRAMS: [&str; 80] = [
     "mv",
     "newgidmap",
     "newuidmap",
+    "nginx",
     "nproc",
     "nsenter",
     "od",
@@ -69,6 +72,8 @@ const PROGRAMS: [&str; 80] = [
     "pwd",
     "readlink",
     "realpath",
+    "redis-cli",
+    "redis-server",
     "rm",
     "rmdir",
     "sed",
@@ -79,11 +84,13 @@ const PROGRAMS: [&str; 80] = [
     "sh",
     "sleep",
     "sort",
+    "sqlite3",
     "stat",
     "stty",
     "su",
     "sync",
     "tail",
+    "tar",
     "tee",
     "test",
     "timeout",
@@ -162,6 +169,17 @@ pub(super) fn place(tree: &mut Tree, from: &Path, to: &str) -> Result<()> {
     tree.put(to, Entry::File(0o755, read(from)?));
     for library in libraries(from)? {
         copy(tree, &library)?;
+    }
+    Ok(())
+}
+
+/// The policies that the matrix asks about.
+pub(super) fn policies(tree: &mut Tree) -> Result<()> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../matrix/policy");
+    for entry in fs::read_dir(&directory).with_context(|| directory.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).context("a name of plain text")?;
+        tree.put(&format!("guest/policy/{name}"), Entry::File(0o644, read(&path)?));
     }
     Ok(())
 }

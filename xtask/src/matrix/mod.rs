@@ -3,9 +3,14 @@
 mod archive;
 mod args;
 mod boot;
+mod claims;
 mod cpio;
 mod guest;
+mod image;
 mod kernel;
+mod page;
+mod rights;
+mod rows;
 mod runner;
 mod suite;
 mod table;
@@ -34,15 +39,18 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --append WORDS        more words for the kernel's command line
   --user root|ordinary|both
                         who runs the tests (default: both)
-  --test NAME,…         of spawn, ringfence, label, bad_input and hold (default: all of them)
-  --smoke               one short boot of each kernel, no test binaries
+  --test NAME,…         of label, spawn, ringfence, verify, gate, bad_input, programs and hold
+                        (default: all of them)
+  --no-tests            facts, rights and claims, no test binaries
+  --smoke               one short boot of each kernel: every builtin checked and run
   --all                 every kernel, every row of the table, every test
-  --table FILE          write the table, as Markdown
+  --table DIR           write kernels.md and kernels.claims there, and the summary in README.md above
   --parallel N          boots at a time (default: one a core)
   --mirror URI          a Debian archive (default: the one that apt uses here)
   --cache DIR           where kernels are kept (default: `matrix` in the target directory)
   --refresh             look for newer kernels even where the list is younger than a day
   --keep DIR            keep each boot's console, results and disk image there
+  --binary FILE         the ringfence to test (default: that of `cargo xtask dist`, built now)
   --list                which kernels the archive offers, and which are here";
 
 /// Runs the command with the arguments after `matrix`.
@@ -80,7 +88,7 @@ fn whole(archive: &Archive, args: &Args) -> Result<()> {
     boot::require()?;
     let (kernels, missing) = kernels(archive, args)?;
     let image = suite::image(args)?;
-    let rows = suite::rows(args, &kernels);
+    let rows = rows::rows(args, &kernels);
     ensure!(!rows.is_empty(), "no kernel is left to boot");
     let jobs = suite::jobs(args);
     let place = Place::new(args.keep.clone())?;
@@ -102,9 +110,8 @@ fn whole(archive: &Archive, args: &Args) -> Result<()> {
     results.sort_by_key(|(number, _, _)| *number);
     let results: Vec<_> = results.into_iter().map(|(_, row, seen)| (row, seen)).collect();
     println!("{}", table::human(&results, &missing));
-    if let Some(file) = &args.table {
-        std::fs::write(file, table::markdown(&results, &missing))
-            .with_context(|| file.display().to_string())?;
+    if let Some(directory) = &args.table {
+        page::write(directory, &results, &missing)?;
     }
     println!("{} boots in {:.1} s", results.len(), started.elapsed().as_secs_f64());
     println!("{}", table::total(&results));

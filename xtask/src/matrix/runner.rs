@@ -12,7 +12,7 @@ use super::archive::Archive;
 use super::args::{Args, User};
 use super::cpio::{Entry, Tree};
 use super::verdict::{Seen, Verdict};
-use super::{Place, boot, guest, kernels, suite, verdict};
+use super::{Place, boot, guest, kernels, rows, suite, verdict};
 use crate::dist;
 
 /// What makes this program a runner.
@@ -30,10 +30,10 @@ pub(super) fn cargo(archive: &Archive, args: &Args, command: &[String]) -> Resul
     // Built here: what the runner starts must not wait for the lock of the cargo that started it.
     let place = Place::new(args.keep.clone())?;
     let image = place.path.join("base");
-    std::fs::write(&image, base()?.write())?;
+    std::fs::write(&image, base(args)?.write())?;
     let me = std::env::current_exe()?;
     let mut failed = Vec::new();
-    for row in suite::rows(args, &kernels) {
+    for row in rows::rows(args, &kernels) {
         for user in users(args.user) {
             let name = format!("{} lsm={} {} as {user}", row.kernel.series, row.lsm, row.append);
             println!("== {name}");
@@ -67,11 +67,12 @@ fn users(user: User) -> &'static [&'static str] {
 }
 
 /// What every guest has, ringfence, the attacks, and the tree: some tests read it.
-fn base() -> Result<Tree> {
+fn base(args: &Args) -> Result<Tree> {
     let mut tree = guest::base()?;
-    guest::place(&mut tree, &dist::build()?, "/guest/ringfence")?;
-    if let Some(attack) = suite::attack()? {
-        guest::place(&mut tree, &attack, "/guest/attack")?;
+    guest::place(&mut tree, &args.binary.clone().map_or_else(dist::build, Ok)?, "/guest/ringfence")?;
+    guest::policies(&mut tree)?;
+    for (attack, place) in suite::attacks()? {
+        guest::place(&mut tree, &attack, place)?;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let output = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(&root).output();

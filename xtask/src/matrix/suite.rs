@@ -8,26 +8,19 @@ use anyhow::{Context, Result, ensure};
 use ringfence_matrix::frame::End;
 use ringfence_matrix::job::{Job, USER};
 
-use super::args::{Args, LSM, User};
+use super::args::{Args, User};
 use super::boot::Boot;
+use super::claims::{self, Claims};
 use super::guest;
-use super::kernel::Kernel;
-use super::verdict::{self, Count, Seen, Verdict};
+use super::rights::{self, Rights};
+use super::rows::Row;
+use super::verdict::{self, Count, JobSeen, Seen, Verdict};
 use crate::dist;
-
-/// A kernel with a command line: a row of the table.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) kernel: Kernel,
-    pub(super) lsm: String,
-    /// More of the command line, as it is shown.
-    pub(super) append: String,
-}
 
 /// From this release on the default policy holds: Landlock, and before it mount_setattr(2) in 5.12.
 /// `check` and `run` of every builtin are asked on older kernels too, and must be refused there.
-const HOLDS: [u32; 2] = [5, 13];
-const NEED_THE_DEFAULT: [&str; 2] = ["bad_input", "hold"];
+pub(super) const HOLDS: [u32; 2] = [5, 13];
+const NEED_THE_DEFAULT: [&str; 3] = ["bad_input", "hold", "programs"];
 
 /// What a job is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +31,10 @@ pub(super) enum Purpose {
     Check(&'static str),
     /// `ringfence run` of a builtin.
     Run(&'static str),
+    /// `ringfence verify` of the default policy, or of the next that is not refused.
+    Claims,
+    /// `ringfence check` of a policy that asks for every right.
+    Rights,
     /// A test binary.
     Test(String),
 }
@@ -49,16 +46,22 @@ pub(super) struct Task {
     pub(super) job: Job,
 }
 
+/// Root, and the ordinary user.
+pub(super) const USERS: [bool; 2] = [true, false];
 /// The builtin policies.
 pub(super) const BUILTINS: [&str; 5] = ["compute", "offline", "build", "service", "container"];
 /// A test binary that says something about a kernel: its package, its name, and what is run of it.
-/// The last two need a kernel that holds the default policy: [`HOLDS`].
-const TESTS: [(&str, &str, &[&str]); 5] = [
-    ("ringfence-sys", "spawn", &[]),
+/// Some need a kernel that holds the default policy: [`HOLDS`].
+const TESTS: [(&str, &str, &[&str]); 9] = [
     ("ringfence-cli", "label", &[]),
-    ("ringfence", "ringfence", &["host::", "launch::"]),
+    ("ringfence-cli", "guard", &[]),
+    ("ringfence-sys", "spawn", &[]),
+    ("ringfence", "ringfence", &["host::", "launch::", "control::", "verify::", "plan::"]),
+    ("ringfence-cli", "verify", &[]),
+    ("ringfence-cli", "gate", &[]),
     // How fast a machine is decides what is killed at which moment: nothing about a kernel.
     ("ringfence-cli", "bad_input", &["--skip", "kill::"]),
+    ("ringfence-cli", "programs", &[]),
     // Endurance: minutes under emulation.
     ("ringfence-cli", "hold", &["--skip", "five_hundred_runs"]),
 ];
@@ -66,71 +69,27 @@ const RINGFENCE: &str = "/guest/ringfence";
 /// A command under emulation: some hundred times what it takes elsewhere.
 const COMMAND: Duration = Duration::from_secs(20);
 /// A test binary under emulation.
-const TEST: Duration = Duration::from_secs(600);
+const TEST: Duration = Duration::from_secs(1200);
+/// Some ten thousand attempts under emulation.
+const VERIFY: Duration = Duration::from_secs(900);
 /// A kernel's start, with a machine that does other things too.
 const START: Duration = Duration::from_secs(60);
 
 /// The file system that all boots share, as an archive.
 pub(super) fn image(args: &Args) -> Result<Vec<u8>> {
     let mut tree = guest::base()?;
-    guest::place(&mut tree, &dist::build()?, RINGFENCE)?;
-    if !args.smoke {
+    let binary = args.binary.clone().map_or_else(dist::build, Ok)?;
+    guest::place(&mut tree, &binary, RINGFENCE)?;
+    guest::policies(&mut tree)?;
+    if !args.smoke && !args.no_tests {
         for (name, path) in test_binaries()? {
             guest::place(&mut tree, &stripped(&path)?, &format!("/guest/test/{name}"))?;
         }
-        if let Some(attack) = attack()? {
-            guest::place(&mut tree, &attack, "/guest/attack")?;
+        for (attack, place) in attacks()? {
+            guest::place(&mut tree, &attack, place)?;
         }
     }
     Ok(tree.write())
-}
-
-/// Which kernels are booted with which command lines.
-pub(super) fn rows(args: &Args, kernels: &[Kernel]) -> Vec<Row> {
-    let row = |kernel: &Kernel, lsm: &str| Row {
-        kernel: kernel.clone(),
-        lsm: lsm.to_owned(),
-        append: args.append.clone(),
-    };
-    let plain = kernels.iter().filter(|kernel| !args.all || !kernel.series.is_generic());
-    let mut rows: Vec<Row> =
-        plain.flat_map(|kernel| args.lsms.iter().map(move |lsm| row(kernel, lsm))).collect();
-    if args.all {
-        rows.extend(particular(kernels));
-    }
-    rows
-}
-
-/// What a kernel's command line changes: each on the newest kernel, but x32, which only generic 5.10
-/// has and leaves off. Settings of sysctl(8) are `sysctl.` parameters.
-const PARTICULAR: [(&str, &str); 11] = [
-    ("landlock,lockdown,yama,selinux,bpf", ""),
-    ("landlock,lockdown,yama,tomoyo,apparmor,bpf", ""),
-    ("lockdown,yama,apparmor,bpf", ""),
-    (LSM, "lockdown=integrity"),
-    (LSM, "lockdown=confidentiality"),
-    (LSM, "sysctl.user.max_user_namespaces=0"),
-    (LSM, "sysctl.kernel.yama.ptrace_scope=1"),
-    (LSM, "sysctl.kernel.yama.ptrace_scope=2"),
-    (LSM, "sysctl.kernel.yama.ptrace_scope=3"),
-    (LSM, "ia32_emulation=0"),
-    (LSM, "cgroup_no_v1=all"),
-];
-const X32: (&str, &str) = ("lockdown,yama,apparmor,bpf", "syscall.x32=y");
-
-fn particular(kernels: &[Kernel]) -> Vec<Row> {
-    let row = |kernel: &Kernel, (lsm, append): (&str, &str)| Row {
-        kernel: kernel.clone(),
-        lsm: lsm.to_owned(),
-        append: append.to_owned(),
-    };
-    let newest = kernels
-        .iter()
-        .filter(|kernel| !kernel.series.is_generic())
-        .max_by_key(|kernel| kernel.series.version());
-    let generic = kernels.iter().filter(|kernel| kernel.series.is_generic());
-    let newest = newest.into_iter().flat_map(|kernel| PARTICULAR.map(|line| row(kernel, line)));
-    newest.chain(generic.map(|kernel| row(kernel, X32))).collect()
 }
 
 /// What is run on each of them.
@@ -145,8 +104,12 @@ pub(super) fn jobs(args: &Args) -> Vec<Task> {
             let run = ["run", "--policy", &policy, "--", "/usr/bin/true"];
             tasks.push(command(root, Purpose::Run(builtin), &run));
         }
+        if !args.smoke {
+            tasks.push(shell(root, Purpose::Rights, rights::script(RINGFENCE)));
+            tasks.push(shell(root, Purpose::Claims, claims::script(RINGFENCE)));
+        }
         // Root's run has each test twice: as root, and as the ordinary user that root becomes.
-        if !args.smoke && (root || args.all || args.user == User::Ordinary) {
+        if !args.smoke && !args.no_tests && (root || args.all || args.user == User::Ordinary) {
             tasks.extend(chosen(args).map(|(_, name, words)| test(root, name, words)));
         }
     }
@@ -186,6 +149,7 @@ pub(super) fn environment(root: bool) -> Vec<(String, String)> {
         ("LANG", "C.UTF-8"),
         ("RINGFENCE_BIN", RINGFENCE),
         ("RINGFENCE_ATTACK", "/guest/attack"),
+        ("RINGFENCE_ATTACKS", "/guest/attacks"),
         ("RINGFENCE_GUEST", "1"),
         ("RUST_BACKTRACE", "0"),
     ];
@@ -195,6 +159,12 @@ pub(super) fn environment(root: bool) -> Vec<(String, String)> {
 fn command(root: bool, purpose: Purpose, words: &[&str]) -> Task {
     let words = [RINGFENCE].iter().chain(words).map(|word| (*word).to_owned()).collect();
     let job = Job { root, limit: COMMAND, directory: "/tmp".into(), words, environment: environment(root) };
+    Task { purpose, job }
+}
+
+fn shell(root: bool, purpose: Purpose, script: String) -> Task {
+    let words = vec!["/usr/bin/sh".to_owned(), "-c".to_owned(), script];
+    let job = Job { root, limit: VERIFY, directory: "/tmp".into(), words, environment: environment(root) };
     Task { purpose, job }
 }
 
@@ -253,6 +223,22 @@ impl RowSeen {
         Some((&job.lines, job.end?))
     }
 
+    fn job(&self, root: bool, purpose: &Purpose) -> Option<&JobSeen> {
+        let seen = self.boot.as_ref().ok()?;
+        let is = |task: &Task| task.job.root == root && task.purpose == *purpose;
+        seen.jobs.get(self.tasks.iter().position(is)?)
+    }
+
+    /// What `verify` found for one user; `None`: it was not asked.
+    pub(super) fn claims(&self, root: bool) -> Option<Result<Claims, String>> {
+        self.job(root, &Purpose::Claims).map(Claims::read)
+    }
+
+    /// What one user is given of what a policy can ask; `None`: it was not asked.
+    pub(super) fn rights(&self, root: bool) -> Option<Result<Rights, String>> {
+        self.job(root, &Purpose::Rights).map(Rights::read)
+    }
+
     /// The sum of all test binaries of one user; an error where one of them cannot be believed.
     /// `None`: none was asked for.
     pub(super) fn count(&self, root: bool) -> Option<Result<Count, String>> {
@@ -285,8 +271,12 @@ impl RowSeen {
 /// The boot is complete, and no test failed.
 pub(super) fn well(seen: &RowSeen) -> bool {
     let complete = seen.boot.as_ref().is_ok_and(|boot| boot.verdict == Verdict::Complete);
-    let tests = [true, false].into_iter().filter_map(|root| seen.count(root));
-    complete && tests.into_iter().all(|count| count.is_ok_and(|count| count.failed == 0))
+    let tests = USERS.into_iter().filter_map(|root| seen.count(root));
+    let believed = USERS.into_iter().all(|root| {
+        seen.claims(root).is_none_or(|claims| claims.is_ok())
+            && seen.rights(root).is_none_or(|rights| rights.is_ok())
+    });
+    complete && believed && tests.into_iter().all(|count| count.is_ok_and(|count| count.failed == 0))
 }
 
 /// Test binaries by name, built now.
@@ -307,8 +297,10 @@ fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
             continue;
         };
         let name = message["target"]["name"].as_str().unwrap_or_default();
+        let source = message["target"]["src_path"].as_str().unwrap_or_default();
         let is_bin = message["target"]["kind"] == serde_json::json!(["bin"]);
-        if !is_bin && TESTS.iter().any(|(_, test, _)| *test == name) {
+        let of = |package: &str| source.contains(&format!("/crates/{package}/"));
+        if !is_bin && TESTS.iter().any(|(package, test, _)| *test == name && of(package)) {
             found.push((name.to_owned(), PathBuf::from(path)));
         }
     }
@@ -316,21 +308,24 @@ fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// The attacks of the tests, compiled here: a guest has no compiler.
-pub(super) fn attack() -> Result<Option<PathBuf>> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests/hold/attack.c");
-    let target = dist::target_directory()?.join("matrix/attack");
-    let compiler = Command::new("gcc").args(["-O1", "-o"]).arg(&target).arg(source).status();
-    match compiler {
-        Ok(status) => {
-            ensure!(status.success(), "gcc could not compile {source}");
-            Ok(Some(target))
-        }
-        Err(_) => {
+/// The attacks of the tests, compiled here, and where they go: a guest has no compiler.
+pub(super) fn attacks() -> Result<Vec<(PathBuf, &'static str)>> {
+    const OF: [(&str, &str); 2] = [("hold", "/guest/attack"), ("guard", "/guest/attacks/guard")];
+    let mut compiled = Vec::new();
+    for (test, place) in OF {
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests");
+        let source = format!("{tests}/{test}/attack.c");
+        let target = dist::target_directory()?.join(format!("matrix/attack-{test}"));
+        let mut compiler = Command::new("gcc");
+        compiler.args(["-O1", "-w", "-o"]).arg(&target).arg(&source).arg("-lpthread");
+        let Ok(status) = compiler.status() else {
             eprintln!("gcc is not installed: attacks are skipped in the guests");
-            Ok(None)
-        }
+            return Ok(Vec::new());
+        };
+        ensure!(status.success(), "gcc could not compile {source}");
+        compiled.push((target, place));
     }
+    Ok(compiled)
 }
 
 /// Without what only a debugger reads: most of a test binary, and all of it is unpacked in a guest.

@@ -1,6 +1,7 @@
-//! The results of a run: a line while it goes on, a table at its end, and the table as Markdown.
+//! The results of a run: a line while it goes on, and a table at its end.
 
-use super::suite::{BUILTINS, Purpose, Row, RowSeen, well};
+use super::rows::Row;
+use super::suite::{BUILTINS, Purpose, RowSeen, USERS, well};
 use super::verdict::{Count, Verdict};
 use ringfence_matrix::frame::End;
 
@@ -15,8 +16,14 @@ pub(super) fn progress(row: &Row, seen: &RowSeen) -> String {
         text += &format!("\n  failed as {failure}");
     }
     for (who, root) in [("root", true), ("user", false)] {
-        if let Some(Err(why)) = seen.count(root) {
+        let counted = seen.count(root).and_then(Result::err);
+        let claimed = seen.claims(root).and_then(Result::err);
+        let given = seen.rights(root).and_then(Result::err);
+        for why in [counted, claimed, given].into_iter().flatten() {
             text += &format!("\n  not believed as {who}: {why}");
+        }
+        if let Some(Ok(claims)) = seen.claims(root) {
+            text += &format!("\n  as {who}, policy {}: {:?}", claims.policy, claims.all());
         }
     }
     text
@@ -36,7 +43,7 @@ pub(super) fn human(results: &[(Row, RowSeen)], missing: &[String]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-const HEAD: [&str; 10] = [
+pub(super) const HEAD: [&str; 10] = [
     "kernel",
     "command line",
     "boot",
@@ -49,7 +56,7 @@ const HEAD: [&str; 10] = [
     "tests, user",
 ];
 
-fn cells(row: &Row, seen: &RowSeen) -> Vec<String> {
+pub(super) fn cells(row: &Row, seen: &RowSeen) -> Vec<String> {
     let verdict = match &seen.boot {
         Ok(boot) if boot.verdict == Verdict::Complete => {
             boot.ready.map_or_else(|| "?".to_owned(), |ready| format!("{:.1} s", ready as f64 / 1000.0))
@@ -72,7 +79,7 @@ fn cells(row: &Row, seen: &RowSeen) -> Vec<String> {
     ]
 }
 
-fn absent(series: &str) -> Vec<String> {
+pub(super) fn absent(series: &str) -> Vec<String> {
     let mut cells = vec![String::new(); HEAD.len()];
     series.clone_into(&mut cells[0]);
     "not offered".clone_into(&mut cells[2]);
@@ -87,7 +94,7 @@ fn fact(seen: &RowSeen, id: &str) -> Option<serde_json::Value> {
     (end == End::Exited(0)).then(|| fact["value"].clone())
 }
 
-fn landlock(seen: &RowSeen) -> String {
+pub(super) fn landlock(seen: &RowSeen) -> String {
     match fact(seen, "landlock.abi").and_then(|abi| abi.as_u64()) {
         Some(0) => "none".to_owned(),
         Some(abi) => abi.to_string(),
@@ -96,7 +103,7 @@ fn landlock(seen: &RowSeen) -> String {
 }
 
 /// The active LSMs, in the order in which they are asked.
-fn active(seen: &RowSeen) -> String {
+pub(super) fn active(seen: &RowSeen) -> String {
     let names = fact(seen, "lsm.active").and_then(|names| {
         let names: Option<Vec<String>> =
             names.as_array()?.iter().map(|name| Some(name.as_str()?.into())).collect();
@@ -149,49 +156,11 @@ fn words(verdict: &Verdict) -> String {
     }
 }
 
-/// What the page says about its columns.
-const PAGE: &str = "\
-# What each kernel holds
-
-Made by `cargo xtask matrix --table docs/kernels.md`, never by hand: each row is one boot under QEMU.
-
-- *boot*: from the kernel's start to the first job, under emulation; or how the boot ended.
-- *LSMs*, *Landlock ABI*, *gate*: what `ringfence host` read and tried inside, the LSMs in the order
-  in which they are asked, the entries of the gate that answered.
-- *policies*: builtins whose plan `check` printed and under which `run` ran a command. In brackets:
-  refused by both, with what this kernel cannot give; nothing was started.
-- *tests*: passed, failed and left out, of the test binaries named below the table.
-
-";
-
-/// The table as a page.
-pub(super) fn markdown(results: &[(Row, RowSeen)], missing: &[String]) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = PAGE.to_owned() + &line(&HEAD.map(str::to_owned));
-    text += &line(&HEAD.map(|_| "---".to_owned()));
-    for (row, seen) in results {
-        text += &line(&cells(row, seen));
-    }
-    for series in missing {
-        text += &line(&absent(series));
-    }
-    let tests = results.iter().flat_map(|(_, seen)| &seen.tasks).filter_map(|task| match &task.purpose {
-        Purpose::Test(name) => Some(name.as_str()),
-        _ => None,
-    });
-    let tests: std::collections::BTreeSet<&str> = tests.collect();
-    let tests: Vec<&str> = tests.into_iter().collect();
-    text += &format!("\nTests: {}.\n", if tests.is_empty() { "none".to_owned() } else { tests.join(", ") });
-    let mut origins: Vec<&str> = results.iter().map(|(row, _)| row.kernel.origin.as_str()).collect();
-    origins.dedup();
-    text + "\nKernels: the packages " + &origins.join(", ") + ".\n"
-}
-
 /// `N passed, N failed, N skipped` over all boots; one that ended badly is a failure.
 pub(super) fn total(results: &[(Row, RowSeen)]) -> String {
     let mut sum = Count::default();
     for (_, seen) in results {
-        for count in [true, false].into_iter().filter_map(|root| seen.count(root)).flatten() {
+        for count in USERS.into_iter().filter_map(|root| seen.count(root)).flatten() {
             sum += count;
         }
         sum += if well(seen) {

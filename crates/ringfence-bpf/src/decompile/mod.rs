@@ -97,12 +97,9 @@ pub fn decompile(space: &mut Space, filter: Diagram) -> Result<Listing, Error> {
     Ok(Listing { abis, foreign, negative, spec })
 }
 
-/// The one answer of a function; `None` where it has several.
+/// The one answer of a function of a filter alone; `None` where it has several.
 fn constant(space: &Space, function: Diagram) -> Option<Action> {
-    match space.actions(function)[..] {
-        [action] => Some(action),
-        _ => None,
-    }
+    space.only_action(function)
 }
 
 /// The numbers of an ABI, as in `seccomp_data.nr`; negative ones of x86_64 are apart.
@@ -120,7 +117,7 @@ fn negative(space: &mut Space, filter: Diagram, native: &Answers) -> Result<Opti
     let mut answers = Vec::new();
     for part in space.numbers(filter, RANGES)? {
         if part.last > i32::MAX as u32 {
-            answers.extend(space.actions(part.rest));
+            answers.extend(space.actions(part.rest)?);
         }
     }
     answers.sort_unstable();
@@ -138,7 +135,7 @@ fn foreign(space: &mut Space, filter: Diagram) -> Result<Option<Action>, Error> 
     for part in space.archs(filter, RANGES)? {
         let only_known = part.first == part.last && known.contains(&part.first);
         if !only_known {
-            answers.extend(space.actions(part.rest));
+            answers.extend(space.actions(part.rest)?);
         }
     }
     answers.sort_unstable();
@@ -156,7 +153,7 @@ fn answers(space: &mut Space, filter: Diagram, abi: Abi) -> Result<Answers, Erro
         if first > last {
             continue;
         }
-        all.extend(space.actions(part.rest));
+        all.extend(space.actions(part.rest)?);
         for (first, last) in gaps(abi, first, last) {
             if let Some(action) = constant(space, part.rest) {
                 *unknown.entry(action).or_default() += u64::from(last - first) + 1;
@@ -282,7 +279,7 @@ fn conditional(
     all_but: bool,
 ) -> Result<Option<(Listed, Listed)>, Error> {
     let (mut deny, mut allow) = (Vec::new(), Vec::new());
-    for action in space.actions(function) {
+    for action in space.actions(function)? {
         let allowed = action == Action::Allow;
         if (allowed && all_but) || (action == on_deny && !all_but) {
             continue;
@@ -313,7 +310,7 @@ pub fn texts(space: &Space, set: Set, abi: Abi, call: CallId) -> Option<Vec<Stri
 /// A function as actions with conditions.
 fn list(space: &mut Space, function: Diagram) -> Result<Vec<Answer>, Error> {
     let mut answers = Vec::new();
-    for action in space.actions(function) {
+    for action in space.actions(function)? {
         let set = space.set(function, |other| other == action)?;
         answers.push(Answer { action, conditions: space.cubes(set, CUBES).ok() });
     }

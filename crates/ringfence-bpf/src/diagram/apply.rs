@@ -234,12 +234,13 @@ impl Store {
     }
 
     /// Nodes reachable from some, and terminals, each once, lower levels after higher ones.
-    pub(super) fn reachable(&self, from: &[Ref]) -> Vec<Ref> {
+    pub(super) fn reachable(&self, from: &[Ref]) -> Result<Vec<Ref>, Error> {
         let mut found = Vec::new();
         let mut seen = std::collections::HashSet::new();
         let mut stack = from.to_vec();
         while let Some(at) = stack.pop() {
             if seen.insert(at) {
+                self.toil(1)?;
                 found.push(at);
                 if !at.is_terminal() {
                     let node = self.node(at);
@@ -248,6 +249,6 @@ impl Store {
             }
         }
         found.sort_by_key(|at| (self.level(*at).min(BITS), Reverse(*at)));
-        found
+        Ok(found)
     }
 }

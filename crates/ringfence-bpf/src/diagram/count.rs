@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::order::{self, BITS};
 use super::store::{Ref, Store};
-use super::{Set, Space};
+use super::{Diagram, Error, Set, Space};
+use crate::filter::Action;
 use crate::program::SeccompData;
 use crate::table::{self, Abi};
 
@@ -82,16 +83,25 @@ impl std::fmt::Debug for Count {
 
 impl Space {
     /// How many of the 2^512 inputs are in a set.
-    pub fn count(&self, set: Set) -> Count {
-        let below = self.store.counts(set.0)[&set.0];
-        below.shifted(self.store.level(set.0).min(BITS))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooComplex`].
+    pub fn count(&self, set: Set) -> Result<Count, Error> {
+        let below = self.store.counts(set.0)?[&set.0];
+        Ok(below.shifted(self.store.level(set.0).min(BITS)))
     }
 
     /// How many combinations of the six arguments and the instruction pointer, of 2^448, are in a set
     /// that depends on nothing else (see [`Space::at_call`]).
-    pub fn count_arguments(&self, set: Set) -> Count {
-        let below = self.store.counts(set.0)[&set.0];
-        below.shifted(self.store.level(set.0).min(BITS) - order::ARGS.min(self.store.level(set.0)))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooComplex`].
+    pub fn count_arguments(&self, set: Set) -> Result<Count, Error> {
+        let below = self.store.counts(set.0)?[&set.0];
+        let level = self.store.level(set.0).min(BITS);
+        Ok(below.shifted(level - order::ARGS.min(level)))
     }
 
     /// An input of a set; `None` where it is empty. Where the set has any, a call of a known ABI with
@@ -126,6 +136,40 @@ impl Space {
         (!set.is_empty()).then(|| self.path(set.0, SeccompData::default()))
     }
 
+    /// An input for each word that a filter returns, found on one way through it; in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooComplex`].
+    pub(crate) fn examples(&self, diagram: Diagram) -> Result<Vec<(Action, SeccompData)>, Error> {
+        let mut from: HashMap<Ref, (Ref, bool)> = HashMap::new();
+        let mut found = Vec::new();
+        let mut stack = vec![diagram.0];
+        while let Some(at) = stack.pop() {
+            self.store.toil(1)?;
+            if at.is_terminal() {
+                let mut data = SeccompData::default();
+                let mut below = at;
+                while let Some((above, high)) = from.get(&below) {
+                    if *high {
+                        order::set(&mut data, self.store.level(*above));
+                    }
+                    below = *above;
+                }
+                found.push((Action::from_value(self.store.value(at)), data));
+                continue;
+            }
+            let node = self.store.node(at);
+            for (next, high) in [(node.low, false), (node.high, true)] {
+                if next != diagram.0 && !from.contains_key(&next) {
+                    from.insert(next, (at, high));
+                    stack.push(next);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Follows a set that is not empty to an input, clear bits first.
     fn path(&self, mut at: Ref, mut data: SeccompData) -> SeccompData {
         while !at.is_terminal() {
@@ -143,9 +187,9 @@ impl Space {
 
 impl Store {
     /// For each function below a set, how many values of the bits from its level on are in it.
-    fn counts(&self, set: Ref) -> HashMap<Ref, Count> {
+    fn counts(&self, set: Ref) -> Result<HashMap<Ref, Count>, Error> {
         let mut counts = HashMap::from([(Ref::FALSE, Count::default()), (Ref::TRUE, Count::power(0))]);
-        for at in self.reachable(&[set]).into_iter().rev().filter(|at| !at.is_terminal()) {
+        for at in self.reachable(&[set])?.into_iter().rev().filter(|at| !at.is_terminal()) {
             let node = self.node(at);
             let way = |next: Ref| {
                 let skipped = self.level(next).min(BITS) - node.level - 1;
@@ -154,6 +198,6 @@ impl Store {
             let count = way(node.low).plus(way(node.high));
             counts.insert(at, count);
         }
-        counts
+        Ok(counts)
     }
 }

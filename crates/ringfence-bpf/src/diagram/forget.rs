@@ -14,13 +14,13 @@ impl Space {
     /// [`Error::TooComplex`].
     pub fn forget(&mut self, set: Set, field: Field, bits: u64) -> Result<Set, Error> {
         self.store.begin();
-        let forgotten = Bits { base: field.base(), width: field.bits(), bits };
+        let forgotten = Bits::of(field, bits);
         self.forget_below(set.0, forgotten, &mut HashMap::new()).map(Set)
     }
 
     fn forget_below(&mut self, at: Ref, bits: Bits, known: &mut HashMap<u32, Ref>) -> Result<Ref, Error> {
         let level = self.store.level(at);
-        if at.is_terminal() || level >= bits.base + bits.width {
+        if at.is_terminal() || bits.before(level) {
             return Ok(at);
         }
         if let Some(known) = known.get(&at.0) {
@@ -41,14 +41,27 @@ impl Space {
 
 /// Bits of one field, by level.
 #[derive(Clone, Copy)]
-struct Bits {
+pub(super) struct Bits {
     base: u32,
     width: u32,
     bits: u64,
 }
 
 impl Bits {
-    fn has(self, level: u32) -> bool {
+    pub(super) fn of(field: Field, bits: u64) -> Self {
+        Self { base: field.base(), width: field.bits(), bits }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+
+    /// Whether a level lies behind the whole field.
+    pub(super) fn before(self, level: u32) -> bool {
+        level >= self.base + self.width
+    }
+
+    pub(super) fn has(self, level: u32) -> bool {
         level >= self.base && self.bits >> (self.width - 1 - (level - self.base)) & 1 == 1
     }
 }

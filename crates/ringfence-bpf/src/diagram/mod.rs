@@ -41,6 +41,7 @@ mod execute;
 mod forget;
 mod order;
 mod part;
+mod read;
 mod specify;
 mod store;
 mod term;
@@ -66,6 +67,9 @@ pub struct Limits {
     pub nodes: usize,
     /// The most steps of one operation: some 50 ns to 1 µs each, by how much memory they touch.
     pub steps: u64,
+    /// The most steps of a space, over all its operations, so that a question that takes thousands of
+    /// them (a list of rules, of differences, of findings) ends as well.
+    pub work: u64,
 }
 
 /// Which bound was hit.
@@ -77,6 +81,9 @@ pub enum Bound {
     /// [`Limits::steps`].
     #[error("more than {0} steps")]
     Steps(u64),
+    /// [`Limits::work`].
+    #[error("more than {0} steps in all")]
+    Work(u64),
     /// Different contents of the registers, over all instructions of a program.
     #[error("more than {0} states of its registers")]
     States(usize),
@@ -118,10 +125,13 @@ pub struct Space {
     store: Store,
 }
 
+/// The steps of a space: forty times what everything about Docker's default profile takes.
+const WORK: u64 = 16 << 20;
+
 impl Default for Limits {
     /// Within 2 seconds and 100 MB; Docker's default profile takes a fortieth of the nodes.
     fn default() -> Self {
-        Self { nodes: 3 << 18, steps: 3 << 20 }
+        Self { nodes: 3 << 18, steps: 3 << 20, work: WORK }
     }
 }
 
@@ -147,6 +157,11 @@ impl Space {
     /// An empty space.
     pub fn new(limits: Limits) -> Self {
         Self { store: Store::new(limits) }
+    }
+
+    /// Steps of all operations so far, see [`Limits::work`].
+    pub fn work(&self) -> u64 {
+        self.store.work()
     }
 
     /// Number of nodes so far.
@@ -306,17 +321,30 @@ impl Space {
     }
 
     /// Every action that some input gets, sorted.
-    pub fn actions(&self, diagram: Diagram) -> Vec<Action> {
-        let reachable = self.store.reachable(&[diagram.0]);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooComplex`].
+    pub fn actions(&self, diagram: Diagram) -> Result<Vec<Action>, Error> {
+        let reachable = self.store.reachable(&[diagram.0])?;
         let terminals = reachable.into_iter().filter(|at| at.is_terminal());
         let mut actions: Vec<Action> = terminals.map(|at| Action::from_value(self.store.value(at))).collect();
         actions.sort_unstable();
         actions.dedup();
-        actions
+        Ok(actions)
+    }
+
+    /// The one action of a filter that has only one, as a filter alone.
+    pub(crate) fn only_action(&self, diagram: Diagram) -> Option<Action> {
+        diagram.0.is_terminal().then(|| Action::from_value(self.store.value(diagram.0)))
     }
 
     /// Number of nodes of one function, its terminals included.
-    pub fn size(&self, diagram: Diagram) -> usize {
-        self.store.reachable(&[diagram.0]).len()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooComplex`].
+    pub fn size(&self, diagram: Diagram) -> Result<usize, Error> {
+        Ok(self.store.reachable(&[diagram.0])?.len())
     }
 }

@@ -1,5 +1,6 @@
 //! The shared nodes: each function is stored once, so that equal functions have one name.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::{Bound, Error, Limits};
@@ -42,6 +43,8 @@ pub(super) struct Store {
     cache: Vec<Entry>,
     limits: Limits,
     steps: u64,
+    /// Steps of all operations together; those that only look count as well.
+    work: Cell<u64>,
     operation: u32,
 }
 
@@ -81,6 +84,7 @@ impl Store {
             cache: vec![Entry::default(); SMALL],
             limits,
             steps: 0,
+            work: Cell::new(0),
             operation: FIRST,
         }
     }
@@ -101,7 +105,22 @@ impl Store {
         if self.steps > self.limits.steps {
             return Err(Error::TooComplex(Bound::Steps(self.limits.steps)));
         }
+        self.toil(steps)
+    }
+
+    /// Counts what an operation looks at, against the bound on all operations together.
+    pub(super) fn toil(&self, steps: u64) -> Result<(), Error> {
+        let work = self.work.get().saturating_add(steps);
+        self.work.set(work);
+        if work > self.limits.work {
+            return Err(Error::TooComplex(Bound::Work(self.limits.work)));
+        }
         Ok(())
+    }
+
+    /// Steps of all operations so far.
+    pub(super) fn work(&self) -> u64 {
+        self.work.get()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -107,7 +107,6 @@ static DANGERS: [Danger; 53] = [
     only("open_tree", 2, 1, "OPEN_TREE_CLONE", Low, "clones mounts, open_tree(2)"),
     any("perf_event_open", Medium, "large and often broken: CVE-2013-2094, CVE-2023-6931"),
     // Without the highest bit: 0xffffffff asks and changes nothing.
-    // Without the highest bit: 0xffffffff asks and changes nothing.
     only(
         "personality",
         0,

@@ -6,7 +6,7 @@
 
 use super::{Finding, Id, Severity};
 use crate::decode::{Operation, decode};
-use crate::diagram::{Bound, Error, Set, Space};
+use crate::diagram::{Bound, Error, Limits, Space};
 use crate::eval;
 use crate::filter::Action;
 use crate::program::{Insn, Program, SeccompData, code};
@@ -39,21 +39,22 @@ fn unreachable(program: &Program) -> Result<Vec<usize>, Error> {
     crate::decode::check(insns)?;
     let mut seen = vec![false; insns.len()];
     see(insns, &SeccompData::default(), &mut seen);
+    let mut limits = Limits::default();
     for _ in 0..ROUNDS {
         if seen.iter().all(|seen| *seen) {
             return Ok(Vec::new());
         }
-        let mut space = Space::default();
+        let mut space = Space::new(limits);
         let filter = space.program(&marked(insns, &seen))?;
         let mut reached = false;
-        for action in space.actions(filter) {
-            let Action::Trace(_) = action else { continue };
-            let inputs = space.set(filter, |other| other == action)?;
-            if let Some(data) = space.witness(inputs).filter(|_| inputs != Set::EMPTY) {
+        for (action, data) in space.examples(filter)? {
+            if matches!(action, Action::Trace(_)) {
                 see(insns, &data, &mut seen);
                 reached = true;
             }
         }
+        // One bound for all rounds together.
+        limits.work = limits.work.saturating_sub(space.work());
         if !reached {
             return Ok((0..insns.len()).filter(|at| !seen[*at]).collect());
         }

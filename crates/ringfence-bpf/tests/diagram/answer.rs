@@ -89,9 +89,9 @@ fn computed_answers() {
     let whole = program(&[load(16), Insn::stmt(0x16, 0)]);
     let mut space = Space::new(Limits::default());
     let (few, all) = (space.program(&errno).unwrap(), space.program(&whole).unwrap());
-    assert_eq!(space.actions(few).len(), 256);
+    assert_eq!(space.actions(few).unwrap().len(), 256);
     // Trap, errno and trace have 16 bits of data each; five other actions have none.
-    assert_eq!(space.actions(all).len(), 3 * 65536 + 5);
+    assert_eq!(space.actions(all).unwrap().len(), 3 * 65536 + 5);
     for word in [0, 1, 38, 0x0005_0026, 0x0003_ffff, 0x7fff_0000, 0x7ffc_0001, 0x8000_0000, 0xffff_ffff] {
         let data = SeccompData { nr: word, args: [u64::from(word), 0, 0, 0, 0, 0], ..SeccompData::default() };
         assert_eq!(space.eval(few, &data), eval::action(errno.insns(), &data).unwrap());

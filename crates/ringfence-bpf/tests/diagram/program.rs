@@ -150,7 +150,7 @@ fn compare(seed: u64, programs: usize, shape: &Shape, limits: Limits) -> (usize,
 }
 
 const ALL: [u32; 16] = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60];
-const SMALL: Limits = Limits { nodes: 1 << 18, steps: 1 << 19 };
+const SMALL: Limits = Limits { nodes: 1 << 18, steps: 1 << 19, work: 1 << 30 };
 
 #[test]
 fn short_programs() {

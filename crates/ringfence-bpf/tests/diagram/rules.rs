@@ -79,7 +79,7 @@ fn the_actions_of_rules() {
     let mut space = Space::new(Limits::default());
     let spec = random_spec(&mut Random(24));
     let diagram = space.spec(&spec).unwrap();
-    let actions = space.actions(diagram);
+    let actions = space.actions(diagram).unwrap();
     assert!(actions.contains(&spec.bad_abi) && actions.is_sorted());
     let allowed = space.set(diagram, |action| action == Action::Allow).unwrap();
     let others = space.not(allowed).unwrap();

@@ -16,7 +16,7 @@ use crate::check::Format;
 use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
-use crate::verify::Wishes;
+use crate::verify::{Format as Reported, Wishes};
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
@@ -44,11 +44,19 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
         job.policies.extend(matches.get_one::<String>("file").cloned());
         let path = |name: &str| matches.get_one::<String>(name).cloned();
         let (save, against) = (path("save"), path("against"));
-        let wishes = Wishes { depth: matches.get_flag("depth"), all: matches.get_flag("all"), save, against };
-        Ok((job, wishes, format(&matches)))
+        let name = matches.get_one::<String>("format").map_or("", String::as_str);
+        let format = Reported::ALL.into_iter().find(|(known, _)| *known == name);
+        let wishes = Wishes {
+            depth: matches.get_flag("depth"),
+            all: matches.get_flag("all"),
+            save,
+            against,
+            format: format.map(|(_, format)| format).unwrap_or_default(),
+        };
+        Ok((job, wishes))
     };
     match matches(verify_command(), args).and_then(read) {
-        Ok((job, wishes, format)) => Invocation::Verify(job, wishes, format),
+        Ok((job, wishes)) => Invocation::Verify(job, wishes),
         Err(error) => explain(&error, "verify", USAGE),
     }
 }
@@ -204,8 +212,10 @@ fn verify_command() -> Command {
     let path =
         |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).value_name("FILE");
     let file = Arg::new("file").value_name("POLICY").help("The policy, as --policy names it");
+    let words = Reported::ALL.map(|(name, _)| name);
+    let format = format_flag().value_parser(words).default_value(words[0]);
     command
-        .arg(format_flag())
+        .arg(format)
         .arg(switch("depth", "Try each denied operation with each control alone: how many hold it"))
         .arg(path("save", "Write what was found to a file, to be compared with later"))
         .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))

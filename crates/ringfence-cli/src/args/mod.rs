@@ -26,7 +26,7 @@ pub(crate) enum Invocation {
     /// `check`; its command may be absent.
     Check(Job, Format),
     /// `verify`.
-    Verify(Job, Wishes, Format),
+    Verify(Job, Wishes),
     /// `explain` an operation.
     Explain(Job, String, Format),
     /// `host`.

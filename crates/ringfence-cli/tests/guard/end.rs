@@ -16,7 +16,9 @@ pub(crate) fn end(mut running: Running) {
 fn children(parent: u32, name: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         let Some((head, tail)) = stat.rsplit_once(')') else { continue };
         let of = tail.split_whitespace().nth(1).and_then(|of| of.parse::<u32>().ok());

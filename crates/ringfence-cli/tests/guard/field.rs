@@ -6,8 +6,8 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::harness::ground::{Ground, Who, find};
@@ -81,8 +81,7 @@ impl Field {
         }
         let datagram = |place: &str| UnixDatagram::bind(ground.root().join(place)).unwrap();
         let datagrams = [datagram("outside/datagram"), datagram("named/datagram")];
-        let (udp, tcp) =
-            (UdpSocket::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (udp, tcp) = (UdpSocket::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         Some(Self { ground, attack, connections, udp, tcp, _datagrams: datagrams, _alone: alone })
     }
 

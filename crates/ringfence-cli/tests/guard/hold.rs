@@ -147,7 +147,10 @@ fn a_file_deeper_than_the_walk_is_denied() {
 fn others_are_let_alone() {
     let Some(field) = Field::new("others_are_let_alone") else { return };
     let policy = field.policy(true, NO_PORTS);
-    let running = field.ground.ringfence(&format!("--policy {policy}"), &[field.attack.to_str().unwrap(), "pause"]).start();
+    let running = field
+        .ground
+        .ringfence(&format!("--policy {policy}"), &[field.attack.to_str().unwrap(), "pause"])
+        .start();
     crate::field::wait("the command runs", || field.runs());
     assert!(!crate::field::programs().is_empty());
     let (udp, _) = field.ports();

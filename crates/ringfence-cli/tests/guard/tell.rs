@@ -43,7 +43,8 @@ fn denials_name_their_line() {
 fn the_plan_shows_it() {
     let Some(field) = Field::new("the_plan_shows_it") else { return };
     let policy = field.policy(true, "");
-    let shown = field.ground.command(&field.ground.binary(), &["check", "--policy", &policy, "--", "true"]).go();
+    let shown =
+        field.ground.command(&field.ground.binary(), &["check", "--policy", &policy, "--", "true"]).go();
     shown.passes().prints("lsm.bpf").prints("fstatfs").prints("a BPF LSM program: given");
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::harness::ground::{Ground, find, is_root};
@@ -13,14 +14,15 @@ const DIRECTORY: &str = "/sys/kernel/security/apparmor";
 const OWN: &str = "/proc/self/attr/apparmor/current";
 
 /// A profile that is loaded as long as this lives.
-struct Profile {
-    name: String,
+pub(crate) struct Profile {
+    pub(crate) name: String,
 }
 
 impl Profile {
     /// Reads everything but what lies below `home`; executes everything. `None`, with a skip, where
     /// it cannot be loaded.
-    fn load(ground: &Ground) -> Option<Self> {
+    /// `deny`: with which words.
+    pub(crate) fn load(ground: &Ground, deny: &str) -> Option<Self> {
         if !is_root() || !Path::new(DIRECTORY).exists() {
             skip(&ground.test, "needs root and an active AppArmor to load a profile");
             return None;
@@ -32,7 +34,7 @@ impl Profile {
         let name = format!("label-{tag}");
         let secret = ground.home();
         let text = format!(
-            "profile \"{name}\" flags=(attach_disconnected) {{\n  file,\n  signal,\n  capability,\n  network,\n  unix,\n  deny \"{}/secret\" r,\n}}\n",
+            "profile \"{name}\" flags=(attach_disconnected) {{\n  file,\n  signal,\n  capability,\n  network,\n  unix,\n  {deny} \"{}/secret\" r,\n}}\n",
             secret.display()
         );
         parser(&["--add"], &text);
@@ -84,7 +86,7 @@ both! {
         if !has_views(ground) {
             return;
         }
-        let Some(profile) = Profile::load(ground) else { return };
+        let Some(profile) = Profile::load(ground, "deny") else { return };
         let secret = ground.file("home/secret", "secret\n");
         let flags = format!("--fs-read {}", ground.home().display());
         let with = format!("{flags} --lsm-apparmor {}", profile.name);
@@ -100,7 +102,7 @@ both! {
     }
 
     fn a_named_profile_holds_without_any_other_control(ground: &Ground) {
-        let Some(profile) = Profile::load(ground) else { return };
+        let Some(profile) = Profile::load(ground, "deny") else { return };
         let secret = ground.file("home/secret", "secret\n");
         let policy = ground.file("home/policy.toml", ONLY_A_PROFILE);
         let flags = format!("--policy {}", policy.display());
@@ -183,7 +185,7 @@ fn the_profile_is_shown_before_it_is_loaded() {
 }
 
 /// A policy that asks nothing of the kernel but a profile: any kernel carries it out.
-const ONLY_A_PROFILE: &str = "version = 1
+pub(crate) const ONLY_A_PROFILE: &str = "version = 1
 [process]
 no_new_privs = true
 [fs]
@@ -206,10 +208,27 @@ unshare = []
 landlock = \"off\"
 ";
 
-/// A ground of root's where profiles can be loaded.
-fn root(test: &str) -> Option<Ground> {
+/// A ground of root's where profiles can be loaded, while no other test has one generated: the list
+/// of profiles is one for all.
+pub(crate) struct Alone {
+    ground: Ground,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+/// `None`, with a skip, where profiles cannot be loaded.
+pub(crate) fn root(test: &str) -> Option<Alone> {
+    static TURN: Mutex<()> = Mutex::new(());
     let ground = Ground::new(crate::harness::ground::Who::Root, &format!("label::apparmor::{test}"))?;
-    (has_views(&ground) && loads(&ground)).then_some(ground)
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (has_views(&ground) && loads(&ground)).then_some(Alone { ground, _turn })
 }
 
 #[track_caller]

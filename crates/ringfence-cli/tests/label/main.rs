@@ -6,4 +6,5 @@
 mod harness;
 
 mod apparmor;
+mod events;
 mod selinux;

@@ -14,7 +14,7 @@ const DIRECTORY: &str = "/sys/fs/selinux";
 const OWN: &str = "/proc/self/attr/current";
 
 /// Loads the tests' policy, once; `false`, with a skip, where that cannot or must not be done.
-fn enforced(ground: &Ground) -> bool {
+pub(crate) fn enforced(ground: &Ground) -> bool {
     static LOADED: OnceLock<bool> = OnceLock::new();
     let loaded = *LOADED.get_or_init(load);
     if !loaded {

@@ -1,6 +1,8 @@
 //! `ringfence verify` as a user meets it: what holds, what does not, what is not known, and bad
 //! input. The attempts themselves are tested in `ringfence-sys`, the judge in `ringfence`.
 
+mod formats;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -9,21 +11,20 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = std::env::current_dir()
-            .unwrap()
-            .join(format!("../../target/verify-{name}-{}", std::process::id()));
+        // In a guest of the matrix there is no tree.
+        let tree = || std::env::current_dir().unwrap().join("../../target");
+        let base = match std::env::var_os("RINGFENCE_GUEST") {
+            Some(_) => std::env::var_os("HOME").map_or_else(tree, PathBuf::from),
+            None => tree(),
+        };
+        let path = base.join(format!("verify-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path.canonicalize().unwrap())
     }
 
     fn verify(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_ringfence"))
-            .arg("verify")
-            .args(args)
-            .current_dir(&self.0)
-            .output()
-            .unwrap()
+        Command::new(binary()).arg("verify").args(args).current_dir(&self.0).output().unwrap()
     }
 
     /// What is in it.
@@ -37,6 +38,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("RINGFENCE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_ringfence").into())
 }
 
 fn text(output: &Output) -> String {

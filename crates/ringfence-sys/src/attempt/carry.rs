@@ -8,8 +8,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use linux_raw_sys::general as nr;
 
-use super::page::{Signal, View};
-use super::{Arg, Attempt, Deed, MAX_DEEDS, gate, instruction};
+use super::page::{Row, Signal, View};
+use super::{Arg, Attempt, Deed, Image, MAX_DEEDS, Script, gate, instruction};
 use crate::raw::{Errno, syscall};
 use crate::run::Failure;
 
@@ -24,6 +24,11 @@ pub(super) struct Act<'a> {
 /// Set in the child only, after it has memory of its own.
 static ACT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
+const SIGCHLD: usize = 17;
+/// `ECANCELED`.
+const CANCELLED: i64 = -125;
+/// Rounds of 50 ms that the second process of a branch may take.
+const MAX_ROUNDS: u32 = 40;
 const SIGNALS: [usize; 6] = [4, 5, 7, 8, 11, 31];
 
 /// `struct kernel_sigaction` of x86-64.
@@ -62,7 +67,11 @@ pub(super) fn carry() -> ! {
     // SAFETY: `prepare` has stored a pointer that lives as long as the process.
     let Some(act) = (unsafe { ACT.load(Ordering::Relaxed).cast::<Act<'_>>().as_ref() }) else { end() };
     match *act.attempt {
-        Attempt::Deeds(deeds) => deeds_of(act, deeds),
+        Attempt::Deeds(deeds) => perform(act, deeds, 0),
+        Attempt::Script(script) => match script.program {
+            None => perform(act, script.deeds, script.before.len()),
+            Some(image) => execute(act, &script, image),
+        },
         Attempt::Sweep(probes) => {
             for (number, probe) in probes.iter().enumerate() {
                 act.view.begin(number);
@@ -74,32 +83,95 @@ pub(super) fn carry() -> ! {
     end()
 }
 
-fn deeds_of(act: &Act<'_>, deeds: &[Deed<'_>]) {
-    let mut used = 0;
-    // Arguments first, so that nothing lies between the calls.
-    let mut frames = [[0u64; 6]; MAX_DEEDS];
-    for (frame, deed) in frames.iter_mut().zip(deeds) {
-        let Deed::Call { args, .. } = deed else { continue };
-        for (word, arg) in frame.iter_mut().zip(args) {
-            *word = match *arg {
-                Arg::Value(value) => value,
-                Arg::Bytes(bytes) => act.view.copy(&mut used, bytes).unwrap_or(0),
-                Arg::Scratch(at) => act.view.scratch(usize::from(at)),
-                Arg::Answer(_) => 0,
-            };
+/// What is done before the first step; whether all of it succeeded.
+pub(super) fn outside(act: &Act<'_>) -> bool {
+    let Attempt::Script(script) = *act.attempt else { return true };
+    perform(act, script.before, 0);
+    (0..script.before.len()).all(|number| (act.view.answer(number) as i64) >= 0)
+}
+
+/// The registers of every deed, made first, so that nothing lies between the calls.
+struct Frames([[u64; 6]; MAX_DEEDS]);
+
+impl Frames {
+    fn of(view: View, deeds: &[Deed<'_>], used: &mut usize) -> Self {
+        let mut frames = [[0u64; 6]; MAX_DEEDS];
+        for (frame, deed) in frames.iter_mut().zip(deeds) {
+            let Deed::Call { args, .. } = deed else { continue };
+            for (word, arg) in frame.iter_mut().zip(args) {
+                *word = made(view, arg, used, true);
+            }
         }
+        Self(frames)
     }
-    for (number, (deed, frame)) in deeds.iter().zip(&mut frames).enumerate() {
+}
+
+fn made(view: View, arg: &Arg<'_>, used: &mut usize, deep: bool) -> u64 {
+    match *arg {
+        Arg::Value(value) => value,
+        Arg::Bytes(bytes) => view.copy(used, bytes).unwrap_or(0),
+        Arg::Scratch(at) => view.scratch(usize::from(at)),
+        Arg::Answer(earlier) => view.answer(usize::from(earlier)),
+        Arg::Loaded(at) => view.loaded(usize::from(at)),
+        Arg::Page => view.descriptor as u64,
+        Arg::Words(words) if deep => {
+            /// A structure of more words is none that any call here reads.
+            const MOST: usize = 32;
+            let mut bytes = [0u8; MOST * 8];
+            for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+                place.copy_from_slice(&made(view, word, used, false).to_le_bytes());
+            }
+            let len = words.len().min(MOST) * 8;
+            view.copy(used, bytes.get(..len).unwrap_or_default()).unwrap_or(0)
+        }
+        Arg::Words(_) => 0,
+    }
+}
+
+/// Does the deeds, the first of which has the number `first`.
+fn perform(act: &Act<'_>, deeds: &[Deed<'_>], first: usize) {
+    // Copies of the deeds before stay where they are: they may be in use.
+    let mut used = if first == 0 { 0 } else { super::page::COPIES / 2 };
+    let mut frames = Frames::of(act.view, deeds, &mut used).0;
+    let (mut at, mut stop) = (0, deeds.len().min(MAX_DEEDS));
+    while at < stop {
+        let (Some(deed), number) = (deeds.get(at), first + at) else { break };
         act.view.begin(number);
         let answer = match *deed {
-            Deed::Call { entry, number, ref args, splits } => {
-                for (word, arg) in frame.iter_mut().zip(args) {
-                    if let Arg::Answer(earlier) = *arg {
-                        *word = act.view.answer(usize::from(earlier));
+            Deed::Call { .. } => call(act, deed, &mut frames, at),
+            Deed::Again(times) => {
+                let (Some(before), mut answer) = (at.checked_sub(1), 0) else { break };
+                for _ in 0..times {
+                    let Some(deed) = deeds.get(before) else { break };
+                    answer = call(act, deed, &mut frames, before);
+                    if (-4095..0).contains(&answer) {
+                        break;
                     }
                 }
-                // SAFETY: this process has memory of its own and is made for nothing else.
-                unsafe { gate::enter(entry, number, frame, splits, act.fast) }
+                answer
+            }
+            Deed::Branch(upto) => {
+                let upto = upto.saturating_sub(first).min(stop);
+                // A process id that is an error would mean every process, kill(2).
+                let failed = (first..number).any(|at| (act.view.answer(at) as i64) < 0);
+                let (answer, second) = if failed { (CANCELLED, false) } else { branch(act) };
+                if answer < 0 {
+                    act.view.end(number, answer);
+                    break;
+                }
+                act.view.end(number, answer);
+                if second {
+                    stop = upto;
+                    at += 1;
+                } else {
+                    at = upto;
+                }
+                continue;
+            }
+            Deed::Hold => {
+                let maker = parent();
+                act.view.hold(|| parent() != maker);
+                0
             }
             Deed::Instruction(instruction) => {
                 let room = core::ptr::with_exposed_provenance_mut(act.view.scratch(0) as usize);
@@ -108,6 +180,105 @@ fn deeds_of(act: &Act<'_>, deeds: &[Deed<'_>]) {
             }
         };
         act.view.end(number, answer);
+        at += 1;
+    }
+    if stop < deeds.len() {
+        // The second process of a branch.
+        act.view.release();
+        end();
+    }
+}
+
+/// One call; answers that are known by now are filled in.
+fn call(act: &Act<'_>, deed: &Deed<'_>, frames: &mut [[u64; 6]; MAX_DEEDS], at: usize) -> i64 {
+    let (Deed::Call { entry, number, ref args, splits }, Some(frame)) = (*deed, frames.get_mut(at)) else {
+        return 0;
+    };
+    for (word, arg) in frame.iter_mut().zip(args) {
+        match *arg {
+            Arg::Answer(earlier) => *word = act.view.answer(usize::from(earlier)),
+            Arg::Loaded(at) => *word = act.view.loaded(usize::from(at)),
+            _ => {}
+        }
+    }
+    // SAFETY: this process has memory of its own and is made for nothing else.
+    unsafe { gate::enter(entry, number, frame, splits, act.fast) }
+}
+
+/// The first process comes back when the second has ended or said that it is done.
+fn branch(act: &Act<'_>) -> (i64, bool) {
+    // SAFETY: fork(2) in a process of one thread; both go on in memory of their own.
+    let pid = match unsafe { syscall!(nr::__NR_clone, SIGCHLD, 0, 0, 0, 0) } {
+        Ok(0) => return (0, true),
+        Ok(pid) => pid,
+        Err(errno) => return (-i64::from(errno.0), false),
+    };
+    let mut rounds = 0;
+    act.view.hold(|| {
+        rounds += 1;
+        // SAFETY: wait4 with WNOHANG (1) writes no status.
+        let gone = unsafe { syscall!(nr::__NR_wait4, pid, 0, 1, 0) };
+        matches!(gone, Ok(gone) if gone != 0) || rounds > MAX_ROUNDS
+    });
+    (pid as i64, false)
+}
+
+fn parent() -> usize {
+    // SAFETY: no arguments.
+    unsafe { syscall!(nr::__NR_getppid) }.unwrap_or(0)
+}
+
+/// Writes the deeds into the page and becomes the program that does them.
+fn execute(act: &Act<'_>, script: &Script<'_>, image: &Image) {
+    let first = script.before.len();
+    let mut used = super::page::COPIES / 2;
+    let frames = Frames::of(act.view, script.deeds, &mut used).0;
+    let mut row = Row { number: 0, times: 0, splits: 0, answers: [0; 8], args: [0; 6] };
+    for (at, (deed, frame)) in script.deeds.iter().zip(&frames).enumerate() {
+        match *deed {
+            Deed::Call { number, ref args, splits, .. } => {
+                row = Row {
+                    number: u64::from(number),
+                    times: 1,
+                    splits: u64::from(splits),
+                    answers: [0; 8],
+                    args: *frame,
+                };
+                for (place, arg) in row.answers.iter_mut().zip(args) {
+                    if let Arg::Answer(earlier) = *arg {
+                        *place = earlier.saturating_add(1);
+                    }
+                }
+            }
+            Deed::Again(times) => row.times = u64::from(times),
+            Deed::Branch(_) | Deed::Hold | Deed::Instruction(_) => return,
+        }
+        act.view.row(first + at, &row);
+    }
+    act.view.program(first, first + script.deeds.len());
+    let argv = [c"ringfence-attempt".as_ptr(), core::ptr::null()];
+    let envp = [core::ptr::null::<core::ffi::c_char>()];
+    let (fd, empty_path) = (image.descriptor(), 0x1000);
+    // Where a filter lets only the launch's own execve(2) pass, it knows it by its token.
+    let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
+    decimal(&mut path[14..], fd);
+    // SAFETY: paths and vectors are null-terminated and live across the call, which ends this program.
+    let done = unsafe {
+        syscall!(nr::__NR_execveat, fd, c"".as_ptr(), argv.as_ptr(), envp.as_ptr(), empty_path)
+            .or_else(|_| syscall!(nr::__NR_execve, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), script.token))
+    };
+    if let Err(errno) = done {
+        act.view.refused(errno);
+    }
+}
+
+/// A number of at most ten digits in decimal.
+fn decimal(place: &mut [u8], number: i32) {
+    let digits = number.max(1).ilog10() as usize + 1;
+    let mut rest = number;
+    for digit in place.iter_mut().take(digits).rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
 }
 

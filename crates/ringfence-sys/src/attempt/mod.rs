@@ -7,13 +7,15 @@
 
 mod carry;
 mod gate;
+mod image;
 mod instruction;
 mod page;
 mod spawn;
 
 pub use gate::{Addresses, addresses};
+pub use image::Image;
 pub use page::{Page, Record, Signal};
-pub use spawn::{Child, Request, Tried, attempt};
+pub use spawn::{Child, Held, Holding, Request, Tried, attempt, hold};
 
 use crate::run::Failure;
 
@@ -41,6 +43,15 @@ pub enum Arg<'a> {
     Answer(u8),
     /// The address of this byte of the scratch area, below 4 GiB.
     Scratch(u16),
+    /// The address of these words, each made as an argument is, but no further level down: an
+    /// answer that is not known yet is 0.
+    Words(&'a [Arg<'a>]),
+    /// The 32-bit number at this byte of the scratch area when the call is made: a descriptor that an
+    /// earlier deed put there. Not after execve(2).
+    Loaded(u16),
+    /// The number of the descriptor of the page's memory, whose scratch area begins at
+    /// [`SCRATCH_OFFSET`].
+    Page,
 }
 
 /// One thing that is tried.
@@ -57,8 +68,29 @@ pub enum Deed<'a> {
         /// The call may return twice: the second process, which sees 0, ends at once.
         splits: bool,
     },
+    /// The deed before once more, at most this often, until it fails.
+    Again(u32),
+    /// fork(2): a second process goes on with the deeds up to this number, and ends; this one waits
+    /// for that, and goes on behind them.
+    Branch(usize),
+    /// Waits until the maker says that it may go on ([`Held::release`]).
+    Hold,
     /// A privileged instruction.
     Instruction(Instruction),
+}
+
+/// Deeds on both sides of a containment and of execve(2). They are numbered through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Script<'a> {
+    /// Done before the first step of the containment. The first one that fails is the last.
+    pub before: &'a [Deed<'a>],
+    /// Done inside.
+    pub deeds: &'a [Deed<'a>],
+    /// They are done by a new program: the last act is an execve(2) of it. Only calls by
+    /// [`Entry::Syscall`], and [`Deed::Again`].
+    pub program: Option<&'a Image>,
+    /// Goes into the fourth argument register of that execve(2), as in [`Step::Exec`](crate::step::Step::Exec).
+    pub token: u64,
 }
 
 /// One question to the gate, for a [`Attempt::Sweep`].
@@ -77,6 +109,8 @@ pub struct Probe {
 pub enum Attempt<'a> {
     /// Each in order, whatever came of the one before.
     Deeds(&'a [Deed<'a>]),
+    /// Also on the outside, or after execve(2).
+    Script(Script<'a>),
     /// Each in order. Only for calls that a filter answers in place of the kernel: there is no
     /// containment between them.
     Sweep(&'a [Probe]),
@@ -131,5 +165,7 @@ pub(crate) struct End {
 pub const MAX_DEEDS: usize = 32;
 /// How many probes a sweep may have.
 pub const MAX_PROBES: usize = page::ANSWERS;
+/// Where the scratch area begins in the page's memory.
+pub const SCRATCH_OFFSET: u64 = page::SCRATCH_AT as u64;
 /// Size of the scratch area in bytes.
 pub const SCRATCH: usize = page::SCRATCH;

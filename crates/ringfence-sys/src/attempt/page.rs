@@ -1,9 +1,10 @@
-//! The page that a child writes and its maker reads: shared anonymous memory, below 4 GiB so that
-//! 32-bit calls can use addresses in it.
+//! The page that a child writes and its maker reads: a memfd_create(2) mapped by both, below 4 GiB so
+//! that 32-bit calls can use addresses in it, and so that a program after execve(2) can map it again.
 
 use core::ptr::{read_volatile, write_volatile};
 
 use linux_raw_sys::general as nr;
+use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::raw::{Errno, syscall};
 use crate::run::Failure;
@@ -14,12 +15,18 @@ pub(super) const ANSWERS: usize = 4096;
 pub(super) const SCRATCH: usize = 8192;
 /// Bytes for copies of arguments.
 pub(super) const COPIES: usize = 40 * 1024;
+/// In place of the answer of a deed that did not come back: no call gives it.
+const NONE: u64 = 1 << 63;
 
+const TIMEDOUT: Errno = Errno(110);
 const HEADER: usize = 256;
 const ANSWERS_AT: usize = HEADER;
-const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
+pub(super) const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
 const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
-const LEN: usize = (COPIES_AT + COPIES).next_multiple_of(4096);
+/// Rows of a program's deeds.
+pub(super) const ROWS_AT: usize = COPIES_AT + COPIES;
+pub(super) const ROW: usize = size_of::<Row>();
+pub(super) const LEN: usize = (ROWS_AT + super::MAX_DEEDS * ROW).next_multiple_of(4096);
 
 /// What the child knows about its own progress. Every field is one word, written alone.
 #[repr(C)]
@@ -35,12 +42,43 @@ struct Header {
     failed: u64,
     step: u64,
     errno: u64,
+    held: u64,
+    released: u64,
+    executed: u64,
+    refused: u64,
+    first: u64,
+    end: u64,
+}
+
+/// Offsets that the program of an [`super::Image`] knows.
+pub(super) mod at {
+    use super::Header;
+    pub(crate) const BEGUN: usize = core::mem::offset_of!(Header, begun);
+    pub(crate) const DONE: usize = core::mem::offset_of!(Header, done);
+    pub(crate) const EXECUTED: usize = core::mem::offset_of!(Header, executed);
+    pub(crate) const FIRST: usize = core::mem::offset_of!(Header, first);
+    pub(crate) const END: usize = core::mem::offset_of!(Header, end);
+    pub(crate) const ANSWERS: usize = super::ANSWERS_AT;
+    pub(crate) const ROWS: usize = super::ROWS_AT;
+}
+
+/// A deed as the program of an [`super::Image`] reads it.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub(super) struct Row {
+    pub(super) number: u64,
+    pub(super) times: u64,
+    pub(super) splits: u64,
+    /// Which earlier answer each argument is, plus 1; 0: none.
+    pub(super) answers: [u8; 8],
+    pub(super) args: [u64; 6],
 }
 
 /// The memory that a child and its maker share.
 #[derive(Debug)]
 pub struct Page {
     base: *mut u8,
+    descriptor: OwnedFd,
 }
 
 // SAFETY: the mapping belongs to the value; nothing else in this process has its address.
@@ -74,6 +112,10 @@ pub struct Record {
     pub signal: Option<Signal>,
     /// The step of the plan that failed before the attempt.
     pub failed: Option<Failure>,
+    /// A program has begun: what came after was done by it.
+    pub executed: bool,
+    /// Why execve(2) failed.
+    pub refused: Option<Errno>,
 }
 
 impl Page {
@@ -82,11 +124,25 @@ impl Page {
     /// # Errors
     /// `ENOMEM`.
     pub fn new() -> Result<Self, Errno> {
-        let (read_write, shared_anonymous_32bit) = (3, 0x1 | 0x20 | 0x40);
-        // SAFETY: a new anonymous mapping touches nothing that exists.
-        let base =
-            unsafe { syscall!(nr::__NR_mmap, 0, LEN, read_write, shared_anonymous_32bit, usize::MAX, 0) }?;
-        Ok(Self { base: core::ptr::with_exposed_provenance_mut(base) })
+        let (read_write, shared_32bit) = (3, 0x1 | 0x40);
+        let close_on_exec = 1;
+        // SAFETY: the name is a string of its own; the new descriptor is ours.
+        let descriptor = unsafe {
+            syscall!(nr::__NR_memfd_create, c"ringfence-page".as_ptr(), close_on_exec)
+                .map(|fd| OwnedFd::from_raw_fd(fd as i32))
+        }?;
+        let number = descriptor.as_raw_fd();
+        // SAFETY: only the size of our own file changes; a new mapping touches nothing that exists.
+        let base = unsafe {
+            syscall!(nr::__NR_ftruncate, number, LEN)?;
+            syscall!(nr::__NR_mmap, 0, LEN, read_write, shared_32bit, number, 0)
+        }?;
+        Ok(Self { base: core::ptr::with_exposed_provenance_mut(base), descriptor })
+    }
+
+    /// The number of the descriptor of its memory.
+    pub(super) fn descriptor(&self) -> i32 {
+        self.descriptor.as_raw_fd()
     }
 
     /// As new.
@@ -94,6 +150,14 @@ impl Page {
         for at in (0..LEN).step_by(8) {
             self.write(at, 0);
         }
+        for number in 0..super::MAX_DEEDS {
+            self.write(ANSWERS_AT + number * 8, NONE);
+        }
+    }
+
+    /// Whether the child waits at [`super::Deed::Hold`].
+    pub(super) fn held(&self) -> bool {
+        self.read(core::mem::offset_of!(Header, held)) != 0
     }
 
     /// What the child wrote. Meaningful when it has ended.
@@ -102,7 +166,10 @@ impl Page {
         let field = |at| self.read(at);
         let signal = field(core::mem::offset_of!(Header, signal));
         let failed = field(core::mem::offset_of!(Header, failed));
+        let refused = field(core::mem::offset_of!(Header, refused));
         Record {
+            executed: field(core::mem::offset_of!(Header, executed)) != 0,
+            refused: (refused != 0).then_some(Errno(refused as u16)),
             begun: field(core::mem::offset_of!(Header, begun)) as usize,
             done: field(core::mem::offset_of!(Header, done)) as usize,
             signal: (signal != 0).then(|| Signal {
@@ -120,10 +187,12 @@ impl Page {
         }
     }
 
-    /// The raw answer of a deed or probe: `-4095..0` is a negative errno.
+    /// The raw answer of a deed or probe: `-4095..0` is a negative errno. `None` where a deed has
+    /// not come back.
     #[must_use]
     pub fn answer(&self, index: usize) -> Option<i64> {
-        (index < ANSWERS).then(|| self.read(ANSWERS_AT + index * 8) as i64)
+        let answer = (index < ANSWERS).then(|| self.read(ANSWERS_AT + index * 8))?;
+        (answer != NONE).then_some(answer as i64)
     }
 
     /// Copies the beginning of the scratch area.
@@ -135,7 +204,7 @@ impl Page {
     }
 
     pub(super) fn view(&self) -> View {
-        View { base: self.base }
+        View { base: self.base, descriptor: self.descriptor.as_raw_fd() }
     }
 
     fn read(&self, at: usize) -> u64 {
@@ -158,6 +227,8 @@ impl Drop for Page {
 #[derive(Clone, Copy)]
 pub(super) struct View {
     base: *mut u8,
+    /// Of the page's memory.
+    pub(super) descriptor: i32,
 }
 
 impl View {
@@ -173,7 +244,8 @@ impl View {
     }
 
     pub(super) fn answer(self, number: usize) -> u64 {
-        if number < ANSWERS { self.read(ANSWERS_AT + number * 8) } else { 0 }
+        let answer = if number < ANSWERS { self.read(ANSWERS_AT + number * 8) } else { NONE };
+        if answer == NONE { 0 } else { answer }
     }
 
     pub(super) fn signal(self, signal: &Signal) {
@@ -191,9 +263,64 @@ impl View {
         self.write(core::mem::offset_of!(Header, failed), 1);
     }
 
+    /// Says that it waits, and waits until it is released. `over`: asked every 50 ms whether that is
+    /// in vain.
+    pub(super) fn hold(self, mut over: impl FnMut() -> bool) {
+        let released = core::mem::offset_of!(Header, released);
+        self.write(core::mem::offset_of!(Header, held), 1);
+        let fifty_milliseconds = [0i64, 50_000_000];
+        while self.read(released) == 0 && !over() {
+            // SAFETY: futex (FUTEX_WAIT) reads a word of the page and one `struct timespec`.
+            let waited = unsafe {
+                let word = self.base.add(released);
+                syscall!(nr::__NR_futex, word, 0, 0, fifty_milliseconds.as_ptr(), 0, 0)
+            };
+            if !matches!(waited, Ok(_) | Err(Errno::AGAIN | Errno::INTR | TIMEDOUT)) {
+                // A filter denies it: nothing else can wait then.
+                core::hint::spin_loop();
+            }
+        }
+    }
+
+    /// Lets whoever holds go on.
+    pub(super) fn release(self) {
+        let released = core::mem::offset_of!(Header, released);
+        self.write(released, 1);
+        // SAFETY: futex (FUTEX_WAKE) uses the address alone.
+        let _ = unsafe { syscall!(nr::__NR_futex, self.base.add(released), 1, 1, 0, 0, 0) };
+    }
+
+    pub(super) fn refused(self, errno: Errno) {
+        self.write(core::mem::offset_of!(Header, refused), u64::from(errno.0));
+    }
+
+    /// What a program is to do: the deeds from `first` to `end`.
+    pub(super) fn program(self, first: usize, end: usize) {
+        self.write(at::FIRST, first as u64);
+        self.write(at::END, end as u64);
+    }
+
+    pub(super) fn row(self, number: usize, row: &Row) {
+        if number < super::MAX_DEEDS {
+            // SAFETY: inside the mapping, aligned to 8.
+            unsafe { self.base.add(ROWS_AT + number * ROW).cast::<Row>().write_volatile(*row) };
+        }
+    }
+
+    pub(super) fn address(self) -> u64 {
+        self.base as u64
+    }
+
     /// Address of a byte of the scratch area.
     pub(super) fn scratch(self, at: usize) -> u64 {
         (self.base as usize + SCRATCH_AT + at.min(SCRATCH - 1)) as u64
+    }
+
+    /// The 32-bit number at a byte of the scratch area.
+    pub(super) fn loaded(self, at: usize) -> u64 {
+        let at = SCRATCH_AT + at.min(SCRATCH - 4);
+        // SAFETY: inside the mapping; any bytes are a number.
+        u64::from(unsafe { self.base.add(at).cast::<u32>().read_unaligned() })
     }
 
     /// Copies bytes to `*used` in the area for copies; `None` where it is full.

@@ -6,7 +6,7 @@ use linux_raw_sys::general as nr;
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::carry::{self, Act};
-use super::{Attempt, End, Page, gate};
+use super::{Attempt, End, Page, Script, gate};
 use crate::raw::{Errno, close, syscall};
 use crate::run::{self, Line, Machine};
 use crate::spawn::{CloneArgs, Ended, Report, Stacks, channel};
@@ -70,6 +70,99 @@ pub fn attempt(
     page: &mut Page,
     waiting: &mut dyn FnMut(&Child<'_>) -> bool,
 ) -> Result<Tried, Errno> {
+    let held = start(steps, request, attempt, page)?;
+    let late = held.watch(request.limit, waiting, None) != Watched::Ended;
+    Ok(held.end(late))
+}
+
+/// As [`attempt`], but comes back as soon as the child waits at [`super::Deed::Hold`].
+///
+/// # Errors
+/// As [`attempt`].
+pub fn hold(
+    steps: &[Step<'_>],
+    request: &Request<'_>,
+    attempt: &Attempt<'_>,
+    page: &mut Page,
+    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
+) -> Result<Holding, Errno> {
+    let held = start(steps, request, attempt, page)?;
+    Ok(match held.watch(request.limit, waiting, Some(page)) {
+        Watched::Held => Holding::Held(held),
+        watched => Holding::Over(held.end(watched == Watched::Late)),
+    })
+}
+
+/// What became of a child that is to hold.
+#[derive(Debug)]
+pub enum Holding {
+    /// It waits.
+    Held(Held),
+    /// It has ended, or was killed at the time limit.
+    Over(Tried),
+}
+
+/// A child that waits. Killed and reaped when dropped.
+#[derive(Debug)]
+pub struct Held {
+    pid: i32,
+    pidfd: OwnedFd,
+    channel: OwnedFd,
+    ended: bool,
+    _stacks: Stacks,
+}
+
+#[derive(PartialEq, Eq)]
+enum Watched {
+    Ended,
+    Held,
+    Late,
+}
+
+impl Held {
+    /// Its process id, as its maker sees it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Lets it go on, and waits for its end.
+    #[must_use]
+    pub fn release(self, page: &Page, limit: Duration) -> Tried {
+        page.view().release();
+        let late = self.watch(limit, &mut |_| true, None) != Watched::Ended;
+        self.end(late)
+    }
+
+    fn kill(&self) {
+        // SAFETY: no memory arguments are used; the pidfd is ours.
+        let _ = unsafe { syscall!(nr::__NR_pidfd_send_signal, self.pidfd.as_raw_fd(), 9, 0, 0) };
+    }
+
+    fn end(mut self, late: bool) -> Tried {
+        if late {
+            self.kill();
+        }
+        self.ended = true;
+        Tried { ended: run::wait_for(self.pid, true).unwrap_or(Ended::Signaled(9)), late }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.kill();
+            run::wait_for(self.pid, true);
+        }
+    }
+}
+
+fn start(
+    steps: &[Step<'_>],
+    request: &Request<'_>,
+    attempt: &Attempt<'_>,
+    page: &mut Page,
+) -> Result<Held, Errno> {
     page.clear();
     let stacks = Stacks::new()?;
     let (ours, childs) = channel()?;
@@ -92,13 +185,7 @@ pub fn attempt(
     drop(childs);
     // SAFETY: clone3 succeeded, so the kernel has put a new descriptor there.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    let late = watch(&Child { pid, channel: &ours }, &pidfd, request.limit, waiting);
-    if late {
-        // SAFETY: no memory arguments are used; the pidfd is ours.
-        let _ = unsafe { syscall!(nr::__NR_pidfd_send_signal, pidfd.as_raw_fd(), 9, 0, 0) };
-    }
-    let ended = run::wait_for(pid, true).unwrap_or(Ended::Signaled(9));
-    Ok(Tried { ended, late })
+    Ok(Held { pid, pidfd, channel: ours, ended: false, _stacks: stacks })
 }
 
 /// The child's side; the end of the process.
@@ -110,7 +197,16 @@ fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel
     }
     // SAFETY: memory and signal actions are this process' own; `act` lives until its end.
     let _ = unsafe { carry::prepare(&raw const act) };
+    if !carry::outside(&act) {
+        carry::end();
+    }
     let mut machine = Machine::new(Line { channel, maker: -1, word: None, kept: -1 }, stack);
+    if let Attempt::Script(Script { program: Some(image), .. }) = *act.attempt {
+        machine.kept = [image.page(), image.descriptor()];
+        let (set_flags, none) = (2, 0);
+        // SAFETY: a number; the table of descriptors is this process' own.
+        let _ = unsafe { syscall!(nr::__NR_fcntl, image.page(), set_flags, none) };
+    }
     machine.end = Some(End { act: carry::carry, note: carry::note_failure });
     // SAFETY: this is a fresh process made for the steps.
     let failure = unsafe { machine.run(steps, 0) };
@@ -118,40 +214,48 @@ fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel
     carry::end()
 }
 
-/// Attends to the child until it ends; whether the time was up before.
-fn watch(
-    child: &Child<'_>,
-    pidfd: &OwnedFd,
-    limit: Duration,
-    waiting: &mut dyn FnMut(&Child<'_>) -> bool,
-) -> bool {
-    let mut left = limit.as_millis() as i64;
-    let mut open = true;
-    loop {
-        let before = now();
-        let mut polls = [
-            nr::pollfd { fd: pidfd.as_raw_fd(), events: 1, revents: 0 },
-            nr::pollfd { fd: if open { child.channel.as_raw_fd() } else { -1 }, events: 1, revents: 0 },
-        ];
-        // SAFETY: poll reads and writes two `struct pollfd`.
-        let ready = unsafe { syscall!(nr::__NR_poll, polls.as_mut_ptr(), 2, left.max(0)) };
-        if polls[0].revents != 0 {
-            return false;
-        }
-        if ready.is_ok() && polls[1].revents != 0 {
-            match run::receive(child.channel.as_raw_fd(), false) {
-                Some(Report::Waiting) => {
-                    if !waiting(child) {
-                        return true;
-                    }
-                }
-                Some(_) => {}
-                None => open = false,
+impl Held {
+    /// Attends to the child until it ends, or waits itself, or the time is up.
+    fn watch(
+        &self,
+        limit: Duration,
+        waiting: &mut dyn FnMut(&Child<'_>) -> bool,
+        page: Option<&Page>,
+    ) -> Watched {
+        let child = Child { pid: self.pid, channel: &self.channel };
+        let mut left = limit.as_millis() as i64;
+        let mut open = true;
+        loop {
+            if page.is_some_and(Page::held) {
+                return Watched::Held;
             }
-        }
-        left -= now() - before;
-        if left <= 0 {
-            return true;
+            let before = now();
+            let mut polls = [
+                nr::pollfd { fd: self.pidfd.as_raw_fd(), events: 1, revents: 0 },
+                nr::pollfd { fd: if open { child.channel.as_raw_fd() } else { -1 }, events: 1, revents: 0 },
+            ];
+            // Nothing tells that a child holds: a filter may deny whatever could.
+            let patience = if page.is_some() { 1 } else { left.max(0) };
+            // SAFETY: poll reads and writes two `struct pollfd`.
+            let ready = unsafe { syscall!(nr::__NR_poll, polls.as_mut_ptr(), 2, patience) };
+            if polls[0].revents != 0 {
+                return Watched::Ended;
+            }
+            if ready.is_ok() && polls[1].revents != 0 {
+                match run::receive(child.channel.as_raw_fd(), false) {
+                    Some(Report::Waiting) => {
+                        if !waiting(&child) {
+                            return Watched::Late;
+                        }
+                    }
+                    Some(_) => {}
+                    None => open = false,
+                }
+            }
+            left -= now() - before;
+            if left <= 0 {
+                return Watched::Late;
+            }
         }
     }
 }

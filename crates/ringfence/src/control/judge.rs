@@ -3,7 +3,7 @@
 //! A denial counts only where the same trial is let through elsewhere (the control): a failure by
 //! itself proves nothing.
 
-use super::trial::{Outcome, Trial, errno, errno_name};
+use super::trial::{Identity, Outcome, Trial, errno, errno_name};
 
 /// Whether a claim says that an operation is denied, or that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,8 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
             }
         }
         (Intent::Deny | Intent::Tell, Some(_)) => by_machine(inside).unwrap_or(Verdict::Held),
+        // The caller sees the object, and may not open it. Inside there is another one, or none.
+        (Intent::Deny | Intent::Tell, None) if elsewhere(trial, inside, controls) => Verdict::Held,
         // Let through inside and not outside: the trial does not mean what it should.
         (Intent::Deny, None) if passed => {
             Verdict::Broken(format!("let through inside: {shown}, and not outside: {}", seen(controls)))
@@ -80,6 +82,28 @@ fn by_machine(inside: &Outcome) -> Option<Verdict> {
         _ => return None,
     };
     Some(Verdict::Unverifiable(why))
+}
+
+/// ENOENT and ENOTDIR: the way to the object ends where a name is missing. EROFS: what is there is
+/// mounted read-only. Neither comes of permission bits.
+const NOT_BITS: [u16; 3] = [2, 20, 30];
+
+fn elsewhere(trial: &Trial, inside: &Outcome, controls: &[Outcome]) -> bool {
+    let said = |outcome: &Outcome| match outcome {
+        Outcome::Answered { answer, .. } => errno(*answer),
+        _ => None,
+    };
+    let (Some(known), Outcome::Answered { answer, object, .. }) = (trial.known, inside) else { return false };
+    match (errno(*answer), object) {
+        (Some(errno), _) => {
+            NOT_BITS.contains(&errno.0) && controls.iter().all(|outside| said(outside) != Some(errno))
+        }
+        (None, Some((device, inode))) => match trial.identity {
+            Identity::Object => (*device, *inode) != known,
+            Identity::Inode => *inode != known.1,
+        },
+        (None, None) => false,
+    }
 }
 
 fn other_object(inside: &Outcome, control: &Outcome) -> bool {
@@ -144,6 +168,21 @@ mod tests {
         assert_eq!(deny(answered(PERM), &[answered(-2), answered(0)]), Verdict::Held);
         assert!(matches!(deny(answered(0), &[answered(0)]), Verdict::Broken(_)));
         assert!(matches!(deny(answered(0), &[answered(PERM)]), Verdict::Broken(_)));
+    }
+
+    #[test]
+    fn what_the_caller_sees_and_may_not_open_is_denied_where_it_is_not_there() {
+        let of = |known| trial().about(known);
+        let judge = |known, inside| judge(Intent::Deny, &of(known), &inside, &[answered(-13)]);
+        assert_eq!(judge(Some((1, 1)), answered(-2)), Verdict::Held);
+        assert_eq!(judge(Some((1, 1)), answered(-30)), Verdict::Held);
+        assert_eq!(judge(Some((1, 1)), reached((1, 2))), Verdict::Held);
+        let same = super::judge(Intent::Deny, &of(Some((1, 1))), &answered(-2), &[answered(-2)]);
+        assert!(matches!(same, Verdict::Unverifiable(_)), "it is missing outside as well");
+        assert!(matches!(judge(Some((1, 1)), reached((1, 1))), Verdict::Broken(_)));
+        assert!(matches!(judge(Some((1, 1)), answered(-13)), Verdict::Unverifiable(_)), "bits alone");
+        assert!(matches!(judge(None, answered(-2)), Verdict::Unverifiable(_)), "nothing was there to see");
+        assert!(matches!(judge(Some((1, 1)), answered(0)), Verdict::Broken(_)));
     }
 
     #[test]

@@ -16,6 +16,19 @@ pub enum Word {
     Answer(u8),
     /// The address of this byte of the scratch area.
     Scratch(u16),
+    /// The address of these words, a structure; none of them [`Word::Words`] or [`Word::Answer`].
+    Words(Vec<Word>),
+    /// The answer of a deed that was done outside.
+    Before(u8),
+    /// The answer of a deed of the peer.
+    Peer(u8),
+    /// The peer's process id, as whoever uses it sees it.
+    PeerProcess,
+    /// The 32-bit number at this byte of the scratch area when the call is made. Not after execve(2).
+    Loaded(u16),
+    /// The number of the descriptor whose file has the scratch area from
+    /// [`ringfence_sys::attempt::SCRATCH_OFFSET`] on.
+    Page,
 }
 
 /// One thing that is done.
@@ -32,8 +45,53 @@ pub enum Deed {
         /// It may return twice, as fork(2) does.
         splits: bool,
     },
+    /// The deed before once more, at most this often, until it fails.
+    Again(u32),
     /// A privileged instruction.
     Instruction(Instruction),
+}
+
+/// Another process, with which a trial is about a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is.
+    pub place: Place,
+    /// What it does at first; it waits then.
+    pub deeds: Vec<Deed>,
+    /// What it does when the trial's own deeds are done. Their answers are numbered on.
+    pub after: Vec<Deed>,
+    /// Which of those afterwards shows that the trial's deeds, all of which succeeded, reached it.
+    pub evidence: Option<usize>,
+}
+
+/// Where a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// On the host.
+    Outside,
+    /// In another containment of the same policy.
+    Apart,
+    /// In the same containment.
+    Together,
+}
+
+/// What is read from the scratch area, as the answer of the deciding deed where that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// These bits of the word at this byte.
+    Bits {
+        /// Offset in bytes.
+        at: usize,
+        /// Of a little-endian word; the highest bit is no part of it.
+        mask: u64,
+    },
+    /// 1 where any of these bits is set, by byte and mask, else 0.
+    Any(Vec<(usize, u64)>),
+    /// 1 where these bytes are at its beginning, else 0.
+    Same(Vec<u8>),
+    /// The last deed is an execve(2) of a program that prints there. 0 where these bytes are among
+    /// what it printed, 1 where something else is; nothing is known where there is nothing.
+    Without(Vec<u8>),
 }
 
 /// Deeds in a containment of their own. All but the last prepare; the last one decides, unless an
@@ -49,6 +107,16 @@ pub struct Trial {
     pub after: Vec<Deed>,
     /// Which numbers tell one object from another.
     pub identity: Identity,
+    /// Done outside, before the containment is made. Where one fails there is no attempt.
+    pub before: Vec<Deed>,
+    /// The deeds are done by a program after execve(2).
+    pub executed: bool,
+    /// What decides in place of the answer.
+    pub reading: Option<Reading>,
+    /// Another process.
+    pub peer: Option<Peer>,
+    /// Device and inode of what is meant, as the caller sees it: it exists, whoever may open it.
+    pub known: Option<(u64, u64)>,
 }
 
 /// Which numbers tell one object from another.
@@ -122,7 +190,47 @@ impl Trial {
     /// These deeds, which pass with success.
     #[must_use]
     pub const fn of(deeds: Vec<Deed>) -> Self {
-        Self { deeds, passes: Passes::Success, after: Vec::new(), identity: Identity::Object }
+        Self {
+            deeds,
+            passes: Passes::Success,
+            after: Vec::new(),
+            identity: Identity::Object,
+            before: Vec::new(),
+            executed: false,
+            reading: None,
+            peer: None,
+            known: None,
+        }
+    }
+
+    /// With these deeds outside, beforehand.
+    #[must_use]
+    pub fn prepared(self, before: Vec<Deed>) -> Self {
+        Self { before, ..self }
+    }
+
+    /// Done by a program after execve(2).
+    #[must_use]
+    pub fn executed(self) -> Self {
+        Self { executed: true, ..self }
+    }
+
+    /// Decided by what was read.
+    #[must_use]
+    pub fn reading(self, reading: Reading) -> Self {
+        Self { reading: Some(reading), ..self }
+    }
+
+    /// About an object that the caller sees.
+    #[must_use]
+    pub fn about(self, known: Option<(u64, u64)>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// With another process.
+    #[must_use]
+    pub fn with(self, peer: Peer) -> Self {
+        Self { peer: Some(peer), ..self }
     }
 
     /// With one more deed afterwards.
@@ -155,6 +263,14 @@ impl Trial {
 impl Deed {
     fn writes_scratch(&self) -> bool {
         matches!(self, Self::Call { args, .. } if args.contains(&Word::Scratch(0)))
+    }
+
+    /// A call of x86_64 by name; the name is one of its table.
+    #[must_use]
+    pub fn of(name: &str, args: Vec<Word>) -> Self {
+        let number = table::by_name(Abi::X86_64, name).map_or(u32::MAX >> 2, |prototype| prototype.number);
+        let splits = matches!(name, "fork" | "vfork" | "clone" | "clone3");
+        Self::Call { entry: Entry::Syscall, number, args, splits }
     }
 
     /// A call of an ABI by name, through its first entry.

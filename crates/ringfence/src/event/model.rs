@@ -131,6 +131,10 @@ pub enum Cause {
     NestedUserNamespace,
     /// Landlock: no rule grants these rights there.
     MissingRight(String),
+    /// AppArmor: what the profile does not allow.
+    Profile(String),
+    /// SELinux: what the policy does not allow the context.
+    Context(String),
 }
 
 /// A line of a policy.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use super::audit::{Audit, Rules};
+use super::audit::{Audit, Labels, Rules};
 use super::gate::Gate;
 use super::guard::Guarded;
 use super::notify::Notify;
@@ -88,8 +88,12 @@ impl<'s> Watcher<'s> {
             unwatched(Control::Credential, "no source reports permission bits and capabilities"),
             unwatched(Control::Limit, "no source reports limits that are reached"),
         ];
-        let landlock = rules.is_some();
-        let audit = match join(host, gate.clone(), rules) {
+        let (landlock, labels) = (rules.is_some(), Labels::of(plan, policy));
+        if let Some(why) = labels.as_ref().and_then(|labels| labels.silent(noquiet())) {
+            blind.push(unwatched(Control::Lsm, why));
+        }
+        let labelled = labels.is_some();
+        let audit = match join(host, gate.clone(), rules, labels) {
             Ok(audit) => {
                 if let (true, Some(why)) = (landlock, silent(host)) {
                     blind.push(unwatched(Control::Landlock, &why));
@@ -99,6 +103,9 @@ impl<'s> Watcher<'s> {
             Err(why) => {
                 if landlock {
                     blind.push(unwatched(Control::Landlock, &why));
+                }
+                if labelled {
+                    blind.push(unwatched(Control::Lsm, &why));
                 }
                 None
             }
@@ -135,6 +142,7 @@ impl<'s> Watcher<'s> {
             std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap_or_default();
         if let Some(command) = children.split_ascii_whitespace().next().and_then(|pid| pid.parse().ok()) {
             audit.watch(command);
+            audit.descends_from(init.unsigned_abs());
             self.init = None;
         }
     }
@@ -215,7 +223,12 @@ fn unwatched(control: Control, because: &str) -> Blind {
 }
 
 /// The kernel's records, where this caller gets them and their process ids mean something here.
-fn join(host: &Host, gate: Option<Gate>, rules: Option<Rules>) -> Result<Audit, String> {
+fn join(
+    host: &Host,
+    gate: Option<Gate>,
+    rules: Option<Rules>,
+    labels: Option<Labels>,
+) -> Result<Audit, String> {
     // `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
     const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
     if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
@@ -223,11 +236,17 @@ fn join(host: &Host, gate: Option<Gate>, rules: Option<Rules>) -> Result<Audit, 
             "audit's records name processes of the first pid namespace, and this is another".to_owned()
         );
     }
-    Audit::join(gate, rules).map_err(|error| match error.raw_os_error() {
+    Audit::join(gate, rules, labels).map_err(|error| match error.raw_os_error() {
         Some(1) => "its records are in audit's, which takes CAP_AUDIT_READ to see".to_owned(),
         Some(93 | 97) => "the kernel has no audit facility".to_owned(),
         _ => format!("audit's records cannot be read: {error}"),
     })
+}
+
+/// Whether AppArmor records what a rule denies explicitly.
+fn noquiet() -> bool {
+    let mode = std::fs::read_to_string("/sys/module/apparmor/parameters/audit");
+    mode.is_ok_and(|mode| matches!(mode.trim(), "noquiet" | "all"))
 }
 
 /// Why the kernel writes no record of what Landlock denies.

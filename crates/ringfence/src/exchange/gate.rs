@@ -1,6 +1,6 @@
 //! What an imported gate means, exactly, and what its programs cost.
 
-use ringfence_bpf::compile::{compile, optimise};
+use ringfence_bpf::compile::{self, compile, optimise};
 use ringfence_bpf::decode::{Operation, decode};
 use ringfence_bpf::diagram::{self, Diagram, Space};
 use ringfence_bpf::program::{Insn, Program, SeccompData};
@@ -58,20 +58,19 @@ impl Gate {
         Ok(space.alone(stacked)?)
     }
 
-    /// The same gate, but that its filters look at the bits that the kernel reads only.
+    /// The same gate, but that bits which the kernel does not read count as zero: one program, proven
+    /// to mean that.
     ///
     /// # Errors
-    /// A filter is a program, whose comparisons are not known one by one.
-    pub fn as_read(&self) -> Result<Gate, Error> {
-        let read = |filter: &Filter| match &filter.meaning {
-            Meaning::Listing(listing) => {
-                Ok(Filter { label: filter.label.clone(), meaning: Meaning::Listing(listing.as_read()) })
-            }
-            Meaning::Spec(_) => Ok(filter.clone()),
-            Meaning::Program(_) => Err(Error::new("a program's comparisons cannot be told apart")),
-        };
-        let stack: Result<Vec<Filter>, Error> = self.stack.iter().map(read).collect();
-        Ok(Gate { name: self.name.clone(), stack: stack? })
+    /// As [`Self::optimised`].
+    pub fn as_read(&self) -> Result<Gate, Failure> {
+        let mut space = Space::new(diagram::Limits::default());
+        let meaning = self.diagram(&mut space)?;
+        let read = space.as_read(meaning)?;
+        let program = Self::program_of(&mut space, read)?;
+        let label = "the bits that the kernel reads".to_owned();
+        let filter = Filter { label, meaning: Meaning::Program(program) };
+        Ok(Gate { name: self.name.clone(), stack: vec![filter] })
     }
 
     /// The programs of the filters: those that were imported, else plain ones of the same meaning.
@@ -90,22 +89,36 @@ impl Gate {
     /// As [`Self::diagram`]; the kernel's 4,096 instructions are not enough.
     pub fn optimised(&self, space: &mut Space) -> Result<Program, Failure> {
         let meaning = self.diagram(space)?;
-        let program = optimise(space, meaning).map_err(|error| Error::new(error.to_string()))?;
+        let made = Self::program_of(space, meaning);
+        // What is short already is not made longer.
+        if let Ok([plain]) = self.programs().as_deref()
+            && made.as_ref().map_or_else(is_bad, |made| plain.len() <= made.len())
+        {
+            let same = space.program(plain)?;
+            if relate::equal(space, meaning, same)? {
+                return Ok(plain.clone());
+            }
+        }
+        made
+    }
+
+    fn program_of(space: &mut Space, meaning: Diagram) -> Result<Program, Failure> {
+        let program = optimise(space, meaning).map_err(|error| match error {
+            compile::Error::Diagram(error) => Failure::from(error),
+            other => Failure::Bad(Error::new(other.to_string())),
+        })?;
         let again = space.program(&program)?;
         if !relate::equal(space, meaning, again)? {
             return Err(Failure::Unverifiable(
                 "the shorter program does not mean the same: this is a defect".to_owned(),
             ));
         }
-        // What is short already is not made longer.
-        if let Ok([plain]) = self.programs().as_deref() {
-            let same = space.program(plain)?;
-            if plain.len() <= program.len() && relate::equal(space, meaning, same)? {
-                return Ok(plain.clone());
-            }
-        }
         Ok(program)
     }
+}
+
+fn is_bad(failure: &Failure) -> bool {
+    matches!(failure, Failure::Bad(_))
 }
 
 impl Filter {

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::program::{Insn, MAX_INSNS, Program, SeccompData, code};
-use ringfence_bpf::table::{self, Abi};
 
 /// A filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,32 +122,6 @@ impl Listing {
             Some(clause) => (clause.action, self.origins.get(clause.origin).map(String::as_str)),
             None => (arch.rest(data.nr), None),
         }
-    }
-
-    /// What it would say if it looked at the bits that the kernel reads only: upper halves of arguments
-    /// of 32 bits or less, which many filters compare and no kernel looks at, count as zero.
-    #[must_use]
-    pub fn as_read(&self) -> Listing {
-        let mut listing = self.clone();
-        for arch in &mut listing.arches {
-            for (number, clauses) in &mut arch.numbers {
-                let data = SeccompData { nr: *number, arch: arch.audit, ..SeccompData::default() };
-                let Some((abi, number)) = Abi::of(&data) else { continue };
-                let args = table::by_number(abi, number).map_or(&[][..], |prototype| prototype.args);
-                let unread = |test: &Test| {
-                    let high = test.offset >= 16 && test.offset % 8 == 4;
-                    let argument = (usize::from(test.offset) - 16 * usize::from(high)) / 8;
-                    high && args.get(argument).is_some_and(|argument| argument.width <= 32)
-                };
-                clauses.retain(|clause| {
-                    clause.tests.iter().filter(|test| unread(test)).all(|test| test.matches(&data))
-                });
-                for clause in clauses {
-                    clause.tests.retain(|test| !unread(test));
-                }
-            }
-        }
-        listing
     }
 
     /// A plain program that says the same: one test after the other, not shortened.

@@ -103,7 +103,8 @@ mod tests {
         }
         let at = Origin { source: 0, offset: 0, len: 0 };
         let name = format!("ringfence-test-{}", std::process::id());
-        Some(Profile { text: text.replace("NAME", &name), name, parser: parser.into(), at })
+        let intent = crate::control::lsm::Intent::default();
+        Some(Profile { intent, text: text.replace("NAME", &name), name, parser: parser.into(), at })
     }
 
     #[test]

@@ -30,6 +30,8 @@ fn intent(policy: &Policy, rules: &[landlock::PathRule], view: Option<&mount::Mo
             unix: families.unix,
             netlink: families.netlink_route,
         },
+        sockets_at: Some(policy.net.mode.at),
+        capabilities_at: policy.process.capabilities.first().map(|one| one.at),
         capabilities: policy.process.capabilities.iter().map(|one| (one.value.0, one.at)).collect(),
     }
 }

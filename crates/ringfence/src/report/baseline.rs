@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::fnv1a;
 use crate::host::Host;
+use crate::verify::Part;
 use crate::verify::baseline::{Baseline, State, Word};
 
 /// Raised when a field or an id changes its meaning or goes away.
@@ -37,6 +39,15 @@ pub enum Error {
     /// Another version of the format.
     #[error("a baseline of version {0}, and this ringfence reads version {VERSION}: save it anew")]
     Version(u32),
+    /// A claim's id that is none.
+    #[error("`{0}` is no id of a claim (`PART/NAME`, one of the parts that a report has): save it anew")]
+    Id(String),
+    /// The same claim or fact twice.
+    #[error("`{0}` is there twice: which one holds? Save it anew")]
+    Twice(String),
+    /// No verdict.
+    #[error("`{1}` is no verdict for {0}: held, broken, unverifiable or reachable, and ` by ` its controls")]
+    Verdict(String, String),
     /// The checksum does not match.
     #[error("the baseline was changed after it was saved: save it anew rather than edit it")]
     Edited,
@@ -48,8 +59,54 @@ struct Document {
     version: u32,
     kind: String,
     checksum: String,
-    host: BTreeMap<String, String>,
-    claims: BTreeMap<String, String>,
+    host: Pairs,
+    claims: Pairs,
+}
+
+/// A JSON object whose every entry is kept, so that one that is there twice is seen.
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl Serialize for Pairs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, text)| (id, text)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+impl Pairs {
+    /// By id, each once.
+    fn once(self) -> Result<BTreeMap<String, String>, Error> {
+        let mut map = BTreeMap::new();
+        for (id, text) in self.0 {
+            if map.contains_key(&id) {
+                return Err(Error::Twice(id));
+            }
+            map.insert(id, text);
+        }
+        Ok(map)
+    }
 }
 
 /// The facts of a host that a baseline keeps.
@@ -64,8 +121,9 @@ pub fn facts(host: &Host) -> BTreeMap<String, String> {
 pub fn write(baseline: &Baseline) -> String {
     let claims: BTreeMap<_, _> =
         baseline.claims.iter().map(|(id, state)| (id.clone(), show(state))).collect();
-    let host = baseline.host.clone();
-    let checksum = checksum(&host, &claims);
+    let checksum = checksum(&baseline.host, &claims);
+    let host = Pairs(baseline.host.clone().into_iter().collect());
+    let claims = Pairs(claims.into_iter().collect());
     let document = Document { version: VERSION, kind: KIND.into(), checksum, host, claims };
     // Nothing in the document can fail to serialise: strings, numbers and maps of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
@@ -90,24 +148,33 @@ pub fn read(text: &str) -> Result<Baseline, Error> {
         return Err(Error::Version(head.version));
     }
     let document: Document = serde_json::from_str(text).map_err(form)?;
-    if checksum(&document.host, &document.claims) != document.checksum {
+    let (host, texts) = (document.host.once()?, document.claims.once()?);
+    let mut claims = BTreeMap::new();
+    for (id, text) in &texts {
+        if !is_id(id) {
+            return Err(Error::Id(id.clone()));
+        }
+        let state = parse(text).ok_or_else(|| Error::Verdict(id.clone(), text.clone()))?;
+        claims.insert(id.clone(), state);
+    }
+    if checksum(&host, &texts) != document.checksum {
         return Err(Error::Edited);
     }
-    let claims = document.claims.into_iter().map(|(id, text)| {
-        let state = parse(&text).ok_or_else(|| Error::Form(format!("`{text}` is no verdict")))?;
-        Ok((id, state))
-    });
-    Ok(Baseline { host: document.host, claims: claims.collect::<Result<_, Error>>()? })
+    Ok(Baseline { host, claims })
+}
+
+/// `PART/NAME`.
+fn is_id(id: &str) -> bool {
+    id.split_once('/').is_some_and(|(part, name)| {
+        Part::ALL.iter().any(|known| known.name() == part)
+            && !name.is_empty()
+            && !id.contains(char::is_control)
+    })
 }
 
 /// `held`, or with its controls `held by mount, landlock`; `held by none`.
 fn show(state: &State) -> String {
-    let word = match state.verdict {
-        Word::Held => "held",
-        Word::Broken => "broken",
-        Word::Unverifiable => "unverifiable",
-        Word::Reachable => "reachable",
-    };
+    let word = state.verdict.name();
     match &state.controls {
         None => word.into(),
         Some(controls) if controls.is_empty() => format!("{word} by none"),
@@ -121,23 +188,17 @@ fn parse(text: &str) -> Option<State> {
         Some((word, "none")) => (word, Some(Vec::new())),
         Some((word, list)) => (word, Some(list.split(", ").map(str::to_owned).collect())),
     };
-    let verdict = match word {
-        "held" => Word::Held,
-        "broken" => Word::Broken,
-        "unverifiable" => Word::Unverifiable,
-        "reachable" => Word::Reachable,
-        _ => return None,
-    };
-    Some(State { verdict, controls })
+    let is_name = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !controls.iter().flatten().all(is_name) {
+        return None;
+    }
+    Some(State { verdict: Word::parse(word)?, controls })
 }
 
-/// FNV-1a, 64 bits: against slips, not against malice; who commits a baseline can also save one.
+/// Against slips, not against malice; who commits a baseline can also save one.
 fn checksum(host: &BTreeMap<String, String>, claims: &BTreeMap<String, String>) -> String {
     let pairs = host.iter().chain(claims);
-    let bytes = pairs.flat_map(|(id, text)| id.bytes().chain([b'=']).chain(text.bytes()).chain([b'\n']));
-    let hash = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    format!("{hash:016x}")
+    fnv1a(pairs.flat_map(|(id, text)| id.bytes().chain([b'=']).chain(text.bytes()).chain([b'\n'])))
 }
 
 #[cfg(test)]
@@ -152,11 +213,11 @@ mod tests {
         Baseline {
             host: BTreeMap::from([("kernel.release".into(), "6.18".into())]),
             claims: BTreeMap::from([
-                ("a".into(), state(Word::Held, Some(&["mount", "landlock"]))),
-                ("b".into(), state(Word::Held, Some(&[]))),
-                ("c".into(), state(Word::Broken, None)),
-                ("d".into(), state(Word::Unverifiable, None)),
-                ("e".into(), state(Word::Reachable, None)),
+                ("file/a".into(), state(Word::Held, Some(&["mount", "landlock"]))),
+                ("file/b".into(), state(Word::Held, Some(&[]))),
+                ("file/c".into(), state(Word::Broken, None)),
+                ("file/d".into(), state(Word::Unverifiable, None)),
+                ("file/e".into(), state(Word::Reachable, None)),
             ]),
         }
     }
@@ -165,14 +226,25 @@ mod tests {
     fn what_is_written_is_read() {
         let text = write(&baseline());
         assert_eq!(read(&text), Ok(baseline()));
-        assert!(text.contains("\"a\": \"held by mount, landlock\""), "{text}");
+        assert!(text.contains("\"file/a\": \"held by mount, landlock\""), "{text}");
     }
 
     #[test]
     fn another_text_is_an_error_that_says_what_to_do() {
         let text = write(&baseline());
-        let edited = text.replace("\"c\": \"broken\"", "\"c\": \"held\"");
-        assert_eq!(read(&edited), Err(Error::Edited));
+        let edited = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from} in {text}");
+            read(&text.replacen(from, to, 1))
+        };
+        assert_eq!(edited("c\": \"broken", "c\": \"held"), Err(Error::Edited));
+        assert_eq!(edited("6.18", "6.19"), Err(Error::Edited));
+        assert_eq!(edited("\"file/a\"", "\"file/b\""), Err(Error::Twice("file/b".into())));
+        assert_eq!(edited("\"file/a\"", "\"flie/a\""), Err(Error::Id("flie/a".into())));
+        assert_eq!(edited("\"file/a\"", "\"file/\""), Err(Error::Id("file/".into())));
+        for wrong in ["hold", "Held", "held by ", "held by mount,landlock", "held by Mount", ""] {
+            let found = edited("\"held by none\"", &format!("\"{wrong}\""));
+            assert_eq!(found, Err(Error::Verdict("file/b".into(), wrong.into())));
+        }
         assert_eq!(read(&text.replace("\"version\": 1", "\"version\": 9")), Err(Error::Version(9)));
         for bad in ["", "{}", "[1]", "not json", &text[..text.len() / 2]] {
             assert!(matches!(read(bad), Err(Error::Form(_))), "{bad}");

@@ -308,6 +308,8 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::SharedTerminal => "shared-terminal",
         Cause::NestedUserNamespace => "nested-user-namespace",
         Cause::MissingRight(_) => "missing-right",
+        Cause::Profile(_) => "profile",
+        Cause::Context(_) => "context",
     }
 }
 
@@ -321,6 +323,7 @@ pub(super) fn cause_words(cause: &Cause) -> String {
         Cause::Network => "the network is restricted",
         Cause::SharedTerminal => "the terminal is shared",
         Cause::NestedUserNamespace => "it could make a user namespace",
+        Cause::Profile(words) | Cause::Context(words) => return words.clone(),
         Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
     }
     .to_owned()

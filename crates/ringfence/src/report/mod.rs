@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod event;
+mod fingerprint;
 pub mod gate;
 pub mod host;
 pub mod logged;

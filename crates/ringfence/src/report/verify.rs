@@ -1,11 +1,23 @@
 //! What was verified: for people, a table with what needs attention in full; for programs, JSON.
 
+mod html;
+mod junit;
+mod matrix;
+mod sarif;
+mod tap;
+mod xml;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::verify::baseline::{Change, Weight};
 use crate::verify::{Finding, Intent, Part, Report, Verdict};
+
+pub use html::html;
+pub use junit::junit;
+pub use sarif::sarif;
+pub use tap::tap;
 
 /// Raised when a field or an id changes its meaning or goes away.
 const VERSION: u32 = 1;
@@ -25,6 +37,8 @@ struct Document<'r> {
 #[derive(Serialize)]
 struct Difference {
     weight: &'static str,
+    kind: &'static str,
+    id: String,
     text: String,
 }
 
@@ -77,7 +91,7 @@ fn difference(change: &Change) -> Difference {
         Weight::Unknown => "unknown",
         Weight::Note => "note",
     };
-    Difference { weight, text: change.words() }
+    Difference { weight, kind: change.kind(), id: change.id().to_owned(), text: change.words() }
 }
 
 /// What has changed since a baseline, the gravest first.
@@ -141,6 +155,7 @@ fn sections(report: &Report, all: bool, text: &mut String) {
             let _ = writeln!(text, "  {}: {}", finding.id, holding(finding));
         }
     }
+    text.push_str(&matrix::matrix(report));
     known_bugs(report, text);
     if !report.notes.is_empty() {
         let _ = writeln!(text, "\nnot covered");
@@ -155,8 +170,7 @@ fn claims(report: &Report) -> impl Iterator<Item = &Finding> {
 }
 
 fn line(finding: &Finding, text: &mut String) {
-    let verb = if finding.intent == Intent::Allow { "allow" } else { "deny" };
-    let _ = writeln!(text, "  {verb} {}", finding.operation);
+    let _ = writeln!(text, "  {} {}", claim_word(finding.intent), finding.operation);
     if let Some(why) = why(finding) {
         let _ = writeln!(text, "    {why}");
     }
@@ -217,11 +231,7 @@ fn entry(finding: &Finding) -> Entry<'_> {
     Entry {
         id: &finding.id,
         part: finding.part.name(),
-        claim: match finding.intent {
-            Intent::Deny => "deny",
-            Intent::Allow => "allow",
-            Intent::Tell => "none",
-        },
+        claim: if finding.intent == Intent::Tell { "none" } else { claim_word(finding.intent) },
         operation: &finding.operation,
         route: &finding.route,
         verdict: verdict_name(finding),
@@ -238,6 +248,14 @@ fn entry(finding: &Finding) -> Entry<'_> {
     }
 }
 
+const fn claim_word(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Deny => "deny",
+        Intent::Allow => "allow",
+        Intent::Tell => "tell",
+    }
+}
+
 fn verdict_name(finding: &Finding) -> &'static str {
     match (&finding.verdict, finding.intent) {
         (Verdict::Held, _) => "held",
@@ -251,5 +269,31 @@ fn why(finding: &Finding) -> Option<&str> {
     match &finding.verdict {
         Verdict::Held => None,
         Verdict::Broken(why) | Verdict::Unverifiable(why) | Verdict::Reachable(why) => Some(why),
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::{Finding, Intent, Part, Report, Verdict};
+
+    pub(super) fn finding(id: &str, verdict: Verdict) -> Finding {
+        let intent = if matches!(verdict, Verdict::Reachable(_)) { Intent::Tell } else { Intent::Deny };
+        Finding {
+            id: id.into(),
+            part: Part::File,
+            intent,
+            operation: "read /x".into(),
+            route: "openat".into(),
+            place: None,
+            reason: "it says so".into(),
+            references: Vec::new(),
+            verdict,
+            holding: None,
+            attempts: 1,
+        }
+    }
+
+    pub(super) fn report(findings: Vec<Finding>) -> Report {
+        Report { findings, notes: Vec::new(), milliseconds: 0 }
     }
 }

@@ -39,12 +39,16 @@ pub enum Change {
     Broken(String, String),
     /// It was denied, and is reachable now; nothing was claimed.
     Opened(String),
-    /// It held, and cannot be verified any more.
-    Lost(String, String),
-    /// It held, and is not among the claims any more.
-    Gone(String),
+    /// It held or was broken, and cannot be verified any more.
+    Lost(String, Word, String),
+    /// It is not among the claims any more, and this had been found.
+    Gone(String, Word),
     /// Fewer controls hold it: these no longer do.
     Shallower(String, Vec<String>),
+    /// More controls hold it: these as well.
+    Deeper(String, Vec<String>),
+    /// For so many claims the baseline has a depth, and this report has none.
+    Unmeasured(usize),
     /// It was broken or not known, and holds now.
     Repaired(String),
     /// It is new, and this was found.
@@ -65,6 +69,25 @@ pub enum Weight {
 }
 
 impl Word {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Broken => "broken",
+            Self::Unverifiable => "unverifiable",
+            Self::Reachable => "reachable",
+        }
+    }
+
+    /// The word that is written so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Held, Self::Broken, Self::Unverifiable, Self::Reachable]
+            .into_iter()
+            .find(|word| word.name() == text)
+    }
+
     /// The word of a verdict.
     #[must_use]
     pub const fn of(verdict: &Verdict) -> Self {
@@ -104,42 +127,50 @@ impl Baseline {
             }
         }
         let now = Self::of(report, BTreeMap::new());
+        let mut unmeasured = 0;
         for finding in &report.findings {
             let (id, after) = (&finding.id, &now.claims[&finding.id]);
             let why = match &finding.verdict {
                 Verdict::Held => String::new(),
                 Verdict::Broken(why) | Verdict::Unverifiable(why) | Verdict::Reachable(why) => why.clone(),
             };
-            changes.extend(match self.claims.get(id) {
-                None if finding.intent == Intent::Tell => None,
-                None => Some(Change::New(id.clone(), after.verdict)),
-                Some(before) => change(id, before, after, why),
-            });
+            match self.claims.get(id) {
+                None if finding.intent == Intent::Tell => {}
+                None => changes.push(Change::New(id.clone(), after.verdict)),
+                Some(before) => {
+                    let measured = before.verdict == Word::Held && before.controls.is_some();
+                    unmeasured +=
+                        usize::from(measured && after.verdict == Word::Held && after.controls.is_none());
+                    changes.extend(change(id, before, after, why));
+                }
+            }
         }
-        let gone = self
-            .claims
-            .iter()
-            .filter(|(id, state)| state.verdict == Word::Held && !now.claims.contains_key(*id));
-        changes.extend(gone.map(|(id, _)| Change::Gone(id.clone())));
+        let gone = self.claims.iter().filter(|(id, _)| !now.claims.contains_key(*id));
+        changes.extend(gone.map(|(id, state)| Change::Gone(id.clone(), state.verdict)));
+        changes.extend((unmeasured > 0).then_some(Change::Unmeasured(unmeasured)));
         changes
     }
 }
 
-fn change(id: &str, before: &State, after: &State, why: String) -> Option<Change> {
+fn change(id: &str, before: &State, after: &State, why: String) -> Vec<Change> {
     let id = id.to_owned();
     match (before.verdict, after.verdict) {
-        (Word::Broken, Word::Broken) => None,
-        (_, Word::Broken) => Some(Change::Broken(id, why)),
-        (Word::Held, Word::Unverifiable) => Some(Change::Lost(id, why)),
-        (Word::Held, Word::Reachable) => Some(Change::Opened(id)),
+        (Word::Broken, Word::Broken) => Vec::new(),
+        (_, Word::Broken) => vec![Change::Broken(id, why)],
+        (Word::Held | Word::Broken, Word::Unverifiable) => vec![Change::Lost(id, before.verdict, why)],
+        (Word::Held, Word::Reachable) => vec![Change::Opened(id)],
         (Word::Held, Word::Held) => {
-            let (Some(before), Some(after)) = (&before.controls, &after.controls) else { return None };
-            let lost: Vec<String> =
-                before.iter().filter(|control| !after.contains(control)).cloned().collect();
-            (!lost.is_empty()).then_some(Change::Shallower(id, lost))
+            let (Some(before), Some(after)) = (&before.controls, &after.controls) else { return Vec::new() };
+            let only = |some: &[String], other: &[String]| -> Vec<String> {
+                some.iter().filter(|control| !other.contains(control)).cloned().collect()
+            };
+            let (lost, more) = (only(before, after), only(after, before));
+            let lost = (!lost.is_empty()).then(|| Change::Shallower(id.clone(), lost));
+            let more = (!more.is_empty()).then_some(Change::Deeper(id, more));
+            lost.into_iter().chain(more).collect()
         }
-        (_, Word::Held) => Some(Change::Repaired(id)),
-        _ => None,
+        (_, Word::Held) => vec![Change::Repaired(id)],
+        _ => Vec::new(),
     }
 }
 
@@ -148,28 +179,89 @@ impl Change {
     #[must_use]
     pub const fn weight(&self) -> Weight {
         match self {
-            Self::Broken(..) | Self::Shallower(..) | Self::Gone(_) | Self::Opened(_) => Weight::Regression,
-            Self::Lost(..) => Weight::Unknown,
-            Self::New(_, Word::Broken) => Weight::Regression,
-            Self::New(_, Word::Unverifiable) => Weight::Unknown,
-            Self::Repaired(_) | Self::New(..) | Self::Host(..) => Weight::Note,
+            Self::Broken(..) | Self::Shallower(..) | Self::Opened(_) | Self::New(_, Word::Broken) => {
+                Weight::Regression
+            }
+            Self::Gone(_, Word::Held) => Weight::Regression,
+            Self::Lost(..) | Self::Unmeasured(_) | Self::New(_, Word::Unverifiable) => Weight::Unknown,
+            Self::Repaired(_) | Self::Deeper(..) | Self::Gone(..) | Self::New(..) | Self::Host(..) => {
+                Weight::Note
+            }
+        }
+    }
+
+    /// The claim, or the fact of the host, that it is about; empty where it is about many.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Broken(id, _)
+            | Self::Opened(id)
+            | Self::Lost(id, ..)
+            | Self::Gone(id, _)
+            | Self::Shallower(id, _)
+            | Self::Deeper(id, _)
+            | Self::Repaired(id)
+            | Self::New(id, _)
+            | Self::Host(id, ..) => id,
+            Self::Unmeasured(_) => "",
+        }
+    }
+
+    /// In one stable word, for programs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Broken(..) => "broken",
+            Self::Opened(_) => "opened",
+            Self::Lost(..) => "unverifiable",
+            Self::Gone(..) => "gone",
+            Self::Shallower(..) => "shallower",
+            Self::Deeper(..) => "deeper",
+            Self::Unmeasured(_) => "unmeasured",
+            Self::Repaired(_) => "repaired",
+            Self::New(..) => "new",
+            Self::Host(..) => "host changed",
         }
     }
 
     /// In words, for a person.
     #[must_use]
     pub fn words(&self) -> String {
-        match self {
-            Self::Broken(id, why) => format!("broken        {id}: {why}"),
-            Self::Opened(id) => format!("opened        {id}: was denied, is reachable"),
-            Self::Lost(id, why) => format!("unverifiable  {id}: {why}"),
-            Self::Gone(id) => format!("gone          {id}: held before, and is claimed no more"),
-            Self::Shallower(id, lost) => format!("shallower     {id}: no longer by {}", lost.join(", ")),
-            Self::Repaired(id) => format!("repaired      {id}"),
-            Self::New(id, word) => format!("new           {id}: {}", format!("{word:?}").to_lowercase()),
-            Self::Host(id, before, after) => format!("host changed  {id}: {before} -> {after}"),
-        }
+        let about = match self {
+            Self::Broken(id, why) => format!("{id}: {why}"),
+            Self::Opened(id) => format!("{id}: was denied, is reachable"),
+            Self::Lost(id, before, why) => format!("{id}: was {}, and now {why}", before.name()),
+            Self::Gone(id, before) => format!("{id}: was {}, and is claimed no more", before.name()),
+            Self::Shallower(id, lost) => format!("{id}: no longer by {}", lost.join(", ")),
+            Self::Deeper(id, more) => format!("{id}: also by {}", more.join(", ")),
+            Self::Unmeasured(claims) => {
+                format!("the depth of {claims} claims was measured then, and is not now: give --depth")
+            }
+            Self::Repaired(id) => id.clone(),
+            Self::New(id, word) => format!("{id}: {}", word.name()),
+            Self::Host(id, before, after) => format!("{id}: {before} -> {after} ({})", bears(id)),
+        };
+        format!("{:<13} {about}", self.kind())
     }
+}
+
+/// What a fact of the host has to do with containment.
+fn bears(fact: &str) -> &'static str {
+    const MEANING: [(&str, &str); 12] = [
+        ("kernel.", "another kernel: other calls, rights and defects"),
+        ("cpu.", "another processor: other instructions trap, other entries exist"),
+        ("gate.", "other ways into the kernel"),
+        ("seccomp.", "what filters can do"),
+        ("namespaces.", "how many namespaces there may be, and who may make them"),
+        ("lsm.", "which security modules decide"),
+        ("landlock.", "which rights Landlock knows"),
+        ("user.", "who verifies, and with which ids"),
+        ("launcher", "another sandbox"),
+        ("policy", "another policy: claims come and go with it"),
+        ("ringfence", "another version: claims come and go with it"),
+        ("", "a setting of the kernel"),
+    ];
+    MEANING.iter().find(|(prefix, _)| fact.starts_with(prefix)).map_or("", |(_, meaning)| meaning)
 }
 
 #[cfg(test)]
@@ -207,6 +299,10 @@ mod tests {
             finding("c", Verdict::Broken("x".into()), None),
             finding("d", Verdict::Held, Some(&[Mount, Landlock])),
             finding("e", Verdict::Held, None),
+            finding("g", Verdict::Held, Some(&[Mount])),
+            finding("h", Verdict::Unverifiable("x".into()), None),
+            finding("i", Verdict::Broken("x".into()), None),
+            finding("j", Verdict::Held, Some(&[Landlock])),
             finding("same", Verdict::Broken("x".into()), None),
         ]);
         let base = Baseline::of(&before, BTreeMap::from([("kernel.release".into(), "6.1".into())]));
@@ -216,6 +312,9 @@ mod tests {
             finding("c", Verdict::Held, None),
             finding("d", Verdict::Held, Some(&[Landlock])),
             finding("f", Verdict::Held, None),
+            finding("g", Verdict::Held, None),
+            finding("i", Verdict::Unverifiable("why".into()), None),
+            finding("j", Verdict::Held, Some(&[Mount, Landlock])),
             finding("same", Verdict::Broken("x".into()), None),
         ]);
         let host = BTreeMap::from([("kernel.release".into(), "6.18".into())]);
@@ -223,15 +322,21 @@ mod tests {
         let expected = [
             Change::Host("kernel.release".into(), "6.1".into(), "6.18".into()),
             Change::Broken("a".into(), "open".into()),
-            Change::Lost("b".into(), "why".into()),
+            Change::Lost("b".into(), Word::Held, "why".into()),
             Change::Repaired("c".into()),
             Change::Shallower("d".into(), vec!["mount".into()]),
             Change::New("f".into(), Word::Held),
-            Change::Gone("e".into()),
+            Change::Lost("i".into(), Word::Broken, "why".into()),
+            Change::Deeper("j".into(), vec!["mount".into()]),
+            Change::Gone("e".into(), Word::Held),
+            Change::Gone("h".into(), Word::Unverifiable),
+            Change::Unmeasured(1),
         ];
         assert_eq!(changes, expected);
         let heavy = changes.iter().filter(|change| change.weight() == Weight::Regression).count();
         assert_eq!(heavy, 3);
+        let unknown = changes.iter().filter(|change| change.weight() == Weight::Unknown).count();
+        assert_eq!(unknown, 3);
         assert!(
             base.compare(&before, &base.host).is_empty()
                 && Baseline::default().compare(&report(vec![]), &none).is_empty()

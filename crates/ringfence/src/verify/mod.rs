@@ -75,6 +75,8 @@ pub enum Part {
     Namespace,
     File,
     Network,
+    Channel,
+    Exec,
     Limit,
     KnownBug,
 }
@@ -89,7 +91,7 @@ pub enum Test {
     /// Tried for real.
     Trial {
         /// What is tried.
-        trial: Trial,
+        trial: Box<Trial>,
         /// Rooms that are left out of the containment it is tried in: those that would mask the one
         /// that is meant.
         without: Vec<Control>,
@@ -162,7 +164,7 @@ pub struct Report {
 
 impl Part {
     /// Every part, in the order of a report.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Expect,
         Self::Cpu,
         Self::Gate,
@@ -170,6 +172,8 @@ impl Part {
         Self::Namespace,
         Self::File,
         Self::Network,
+        Self::Channel,
+        Self::Exec,
         Self::Limit,
         Self::KnownBug,
     ];
@@ -185,6 +189,8 @@ impl Part {
             Self::Namespace => "namespace",
             Self::File => "file",
             Self::Network => "network",
+            Self::Channel => "channel",
+            Self::Exec => "exec",
             Self::Limit => "limit",
             Self::KnownBug => "known-bug",
         }

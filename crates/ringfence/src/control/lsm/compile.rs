@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use bumpalo::Bump;
 use ringfence_sys::step::{Slot, Step};
 
-use super::{Model, profile};
+use super::{Intent, Model, profile};
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
 use crate::host::{AppArmor, Host, Reading};
 use crate::policy::{At, Origin, model::Label};
@@ -18,6 +18,8 @@ pub struct Profile {
     pub name: String,
     /// Its text, apparmor.d(5).
     pub text: String,
+    /// What it was made from.
+    pub intent: Intent,
     /// apparmor_parser(8), which compiles it.
     pub parser: std::path::PathBuf,
     /// The policy line.
@@ -80,6 +82,7 @@ fn apparmor<'a>(
             outcome.profile = generated.zip(parser).map(|((name, text), parser)| Profile {
                 name,
                 text,
+                intent: model.intent.clone(),
                 parser,
                 at: wanted.at,
             });

@@ -33,8 +33,12 @@ pub struct Intent {
     pub deny: Vec<(PathBuf, Origin)>,
     /// Kinds of sockets that may be made.
     pub sockets: Sockets,
+    /// The policy line that decides of sockets.
+    pub sockets_at: Option<Origin>,
     /// Capabilities by their numbers.
     pub capabilities: Vec<(u8, Origin)>,
+    /// The policy line that decides of capabilities.
+    pub capabilities_at: Option<Origin>,
 }
 
 /// What may be done at a path, and below it where it is a directory.

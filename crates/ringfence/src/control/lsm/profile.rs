@@ -1,7 +1,8 @@
 //! A policy's intents as the text of an AppArmor profile. apparmor.d(5).
 //!
 //! A profile in enforce mode denies what no rule of it allows, so only what is allowed is written,
-//! and a `deny` where something below an allowed path is not.
+//! and a `deny` where something below an allowed path is not: with `audit`, because AppArmor records no
+//! explicit denial otherwise.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -66,8 +67,9 @@ pub fn text(name: &str, intent: &Intent) -> Result<String, Refusal> {
     }
     for (path, at) in &intent.deny {
         let path = glob(path).map_err(|refusal| Refusal { at: Some(*at), ..refusal })?;
-        let _ = writeln!(text, "  deny {} rwklmx,", quoted(&path));
-        let _ = writeln!(text, "  deny {} rwklmx,", quoted(&format!("{}/**", path.trim_end_matches('/'))));
+        let _ = writeln!(text, "  audit deny {} rwklmx,", quoted(&path));
+        let _ =
+            writeln!(text, "  audit deny {} rwklmx,", quoted(&format!("{}/**", path.trim_end_matches('/'))));
     }
     sockets(&mut text, intent.sockets);
     for (capability, at) in &intent.capabilities {
@@ -171,6 +173,7 @@ mod tests {
             deny: vec![("/home/a b/.ssh".into(), AT)],
             sockets: Sockets { stream: true, datagram: false, unix: true, netlink: true },
             capabilities: vec![(10, AT)],
+            ..Intent::default()
         };
         expect![[r#"
             profile "ringfence-1" {
@@ -181,8 +184,8 @@ mod tests {
               "/etc/hosts" r,
               "/" r,
               "/**" r,
-              deny "/home/a b/.ssh" rwklmx,
-              deny "/home/a b/.ssh/**" rwklmx,
+              audit deny "/home/a b/.ssh" rwklmx,
+              audit deny "/home/a b/.ssh/**" rwklmx,
               network inet stream,
               network inet6 stream,
               network unix,

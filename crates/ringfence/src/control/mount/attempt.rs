@@ -70,6 +70,12 @@ pub fn executable(path: &Path) -> Option<PathBuf> {
     None
 }
 
+/// Device and inode of what a path names, links followed.
+fn seen(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 fn path_word(path: &Path) -> Word {
     Word::text(path.as_os_str().as_bytes())
 }
@@ -98,14 +104,14 @@ pub fn read(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
         let args = vec![Word::Answer(0), Word::Scratch(1024), Word::Value(1024)];
         deeds.push(Deed::call(Abi::X86_64, "getdents64", args)?);
     }
-    Some(Trial::of(deeds).then(fstat(abi)))
+    Some(Trial::of(deeds).then(fstat(abi)).about(seen(path)))
 }
 
 /// Opening by open(2) rather than openat(2).
 #[must_use]
 pub fn read_by_open(abi: Abi, path: &Path) -> Option<Trial> {
     let open = Deed::call(abi, "open", vec![path_word(path), Word::Value(O_NOCTTY_NONBLOCK_CLOEXEC)])?;
-    Some(Trial::of(vec![open]).then(fstat(abi)))
+    Some(Trial::of(vec![open]).then(fstat(abi)).about(seen(path)))
 }
 
 /// Opening by openat2(2).
@@ -113,7 +119,7 @@ pub fn read_by_open(abi: Abi, path: &Path) -> Option<Trial> {
 pub fn read_by_openat2(path: &Path) -> Option<Trial> {
     let how = [O_NOCTTY_NONBLOCK_CLOEXEC, 0, 0].map(u64::to_le_bytes).concat();
     let open = at(Abi::X86_64, "openat2", path, vec![Word::Bytes(how), Word::Value(24)])?;
-    Some(Trial::of(vec![open]).then(fstat(Abi::X86_64)))
+    Some(Trial::of(vec![open]).then(fstat(Abi::X86_64)).about(seen(path)))
 }
 
 /// Opening through a symbolic link made in a directory that can be written inside.
@@ -130,7 +136,7 @@ pub fn read_by_link(path: &Path, writable: &Path) -> Option<Trial> {
     ];
     let reached = at(Abi::X86_64, "newfstatat", &link, vec![Word::Scratch(0), Word::Value(0)]);
     let undo = at(Abi::X86_64, "unlinkat", &link, vec![Word::Value(0)]);
-    Some(Trial::of(deeds).then(reached).then(undo))
+    Some(Trial::of(deeds).then(reached).then(undo).about(seen(path)))
 }
 
 /// Opening for writing; making something in a directory; making what does not exist.
@@ -139,7 +145,7 @@ pub fn write(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
     match target {
         Target::File { .. } => {
             let open = at(abi, "openat", path, vec![Word::Value(O_WRONLY | O_NOCTTY_NONBLOCK_CLOEXEC)])?;
-            Some(Trial::of(vec![open]).then(fstat(abi)))
+            Some(Trial::of(vec![open]).then(fstat(abi)).about(seen(path)))
         }
         Target::Directory => create(abi, &path.join(own_name("directory")), Target::Directory),
         Target::Absent => create(abi, path, Target::File { mode: 0, size: 0 }),
@@ -159,7 +165,7 @@ pub fn create(abi: Abi, path: &Path, kind: Target) -> Option<Trial> {
     let undo = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(flags)]);
     let parent = path.parent().unwrap_or(path);
     let place = at(Abi::X86_64, "newfstatat", parent, vec![Word::Scratch(0), Word::Value(0)]);
-    Some(Trial::of(vec![deed]).then(place).then(undo))
+    Some(Trial::of(vec![deed]).then(place).then(undo).about(seen(parent)))
 }
 
 /// Removing: rmdir(2) of a directory that is not empty, or of a file: ENOTEMPTY and ENOTDIR come
@@ -176,14 +182,14 @@ pub fn unlink(path: &Path, target: Target) -> Option<Trial> {
         Target::Absent => return None,
     };
     let deed = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(AT_REMOVEDIR)])?;
-    Some(Trial::of(vec![deed]).passing(Passes::SuccessOr(vec![last])))
+    Some(Trial::of(vec![deed]).passing(Passes::SuccessOr(vec![last])).about(seen(path)))
 }
 
 /// Renaming to itself, which does nothing (rename(2)) after the checks of the place.
 #[must_use]
 pub fn rename(path: &Path) -> Option<Trial> {
     let args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(path)];
-    Trial::call(Abi::X86_64, "renameat2", args)
+    Trial::call(Abi::X86_64, "renameat2", args).map(|trial| trial.about(seen(path)))
 }
 
 /// A second name beside it, removed at once.
@@ -199,14 +205,16 @@ pub fn link(path: &Path) -> Option<Trial> {
 #[must_use]
 pub fn chmod(path: &Path, target: Target) -> Option<Trial> {
     let Target::File { mode, .. } = target else { return None };
-    Some(Trial::of(vec![at(Abi::X86_64, "fchmodat", path, vec![Word::Value(u64::from(mode))])?]))
+    let chmod = at(Abi::X86_64, "fchmodat", path, vec![Word::Value(u64::from(mode))])?;
+    Some(Trial::of(vec![chmod]).about(seen(path)))
 }
 
 /// Cutting to the size that it has.
 #[must_use]
 pub fn truncate(path: &Path, target: Target) -> Option<Trial> {
     let Target::File { size, .. } = target else { return None };
-    Trial::call(Abi::X86_64, "truncate", vec![path_word(path), Word::Value(size)])
+    let truncate = Trial::call(Abi::X86_64, "truncate", vec![path_word(path), Word::Value(size)]);
+    truncate.map(|trial| trial.about(seen(path)))
 }
 
 /// Every check of execve(2), and no execution (Linux 6.14).

@@ -8,6 +8,7 @@ use ringfence_bpf::program::SeccompData;
 use ringfence_bpf::table::{self, Abi};
 
 use super::landlock::{self, Rules};
+use super::mac::{About, Denial, Labels};
 use crate::event::gate::Gate;
 use crate::event::record::{Access, Body, Domain, Record, Seccomp, Syscall, serial::Serials};
 use crate::event::text::Text;
@@ -23,6 +24,7 @@ const MOST_OPEN: usize = 256;
 pub(super) struct Assembly {
     gate: Option<Gate>,
     rules: Option<Rules>,
+    labels: Option<Labels>,
     command: Option<u32>,
     open: BTreeMap<u64, Open>,
     /// The domains of the watched command, with what was seen and what the kernel counted.
@@ -30,6 +32,8 @@ pub(super) struct Assembly {
     serials: Serials,
     overruns: u64,
     unreadable: u64,
+    /// Denials of a label of ours by processes that could not be told from others'.
+    strangers: u64,
     account: Account,
 }
 
@@ -37,6 +41,7 @@ pub(super) struct Assembly {
 struct Open {
     time_ms: u64,
     accesses: Vec<Access>,
+    denials: Vec<Denial>,
     syscall: Option<Syscall>,
 }
 
@@ -47,17 +52,22 @@ struct Counted {
 }
 
 impl Assembly {
-    pub(super) fn new(gate: Option<Gate>, rules: Option<Rules>) -> Self {
-        let covers = "what Landlock denies, and calls for which the filter kills, traps or logs";
+    pub(super) fn new(gate: Option<Gate>, rules: Option<Rules>, labels: Option<Labels>) -> Self {
+        let covers = match labels {
+            None => "what Landlock denies, and calls for which the filter kills, traps or logs",
+            Some(_) => "what LSMs deny, and calls for which the filter kills, traps or logs",
+        };
         Self {
             gate,
             rules,
+            labels,
             command: None,
             open: BTreeMap::new(),
             domains: BTreeMap::new(),
             serials: Serials::default(),
             overruns: 0,
             unreadable: 0,
+            strangers: 0,
             account: Account::new(SourceKind::Audit, covers),
         }
     }
@@ -74,9 +84,10 @@ impl Assembly {
         self.unreadable += 1;
     }
 
-    /// Whether the filter writes records of its own: where it kills, traps or logs.
+    /// Whether records may come that nobody counts: where the filter kills, traps or logs, and those
+    /// of labels.
     pub(super) fn ends(&self) -> bool {
-        self.gate.as_ref().is_some_and(Gate::ends)
+        self.gate.as_ref().is_some_and(Gate::ends) || self.labels.is_some()
     }
 
     /// Whether every domain that was seen has ended.
@@ -84,7 +95,13 @@ impl Assembly {
         self.domains.values().all(|domain| domain.denials.is_some())
     }
 
-    pub(super) fn add(&mut self, record: Record, give: &mut dyn FnMut(Event)) {
+    /// `inside`: whether a process belongs to the command; `None`: it cannot be told any more.
+    pub(super) fn add(
+        &mut self,
+        record: Record,
+        inside: &dyn Fn(u32) -> Option<bool>,
+        give: &mut dyn FnMut(Event),
+    ) {
         let Record { time_ms, serial, body } = record;
         self.serials.see(serial);
         match body {
@@ -109,11 +126,34 @@ impl Assembly {
             }
             Body::Seccomp(seen) => self.seccomp(time_ms, &seen, give),
             Body::Other(END_OF_EVENT) => self.close(serial, give),
-            Body::LandlockDomain(_) | Body::Avc(_) | Body::AppArmor(_) | Body::Other(_) => {}
+            Body::AppArmor(seen) => self.label(serial, time_ms, Denial::AppArmor(seen), inside),
+            Body::Avc(seen) => self.label(serial, time_ms, Denial::SeLinux(seen), inside),
+            Body::LandlockDomain(_) | Body::Other(_) => {}
         }
         while self.open.len() > MOST_OPEN {
             let Some(oldest) = self.open.keys().next().copied() else { break };
             self.close(oldest, give);
+        }
+    }
+
+    /// Only denials of a label of ours, by processes of ours.
+    fn label(&mut self, serial: u64, time_ms: u64, denial: Denial, inside: &dyn Fn(u32) -> Option<bool>) {
+        let Some(labels) = self.labels.as_ref().filter(|_| denial.denied()) else { return };
+        let ours = match (labels.about(&denial), denial.pid()) {
+            (About::Ours, _) => Some(true),
+            (About::Others, _) => Some(false),
+            (About::MayBe, Some(pid)) if Some(pid) == self.command => Some(true),
+            (About::MayBe, Some(pid)) => inside(pid),
+            (About::MayBe, None) => None,
+        };
+        match ours {
+            Some(true) => {
+                let open = self.open.entry(serial).or_default();
+                open.time_ms = time_ms;
+                open.denials.push(denial);
+            }
+            Some(false) => {}
+            None => self.strangers += 1,
         }
     }
 
@@ -125,6 +165,11 @@ impl Assembly {
 
     fn close(&mut self, serial: u64, give: &mut dyn FnMut(Event)) {
         let Some(open) = self.open.remove(&serial) else { return };
+        for denial in &open.denials {
+            let Some(labels) = &self.labels else { continue };
+            self.account.seen += 1;
+            give(labels.event(open.time_ms, denial, open.syscall.as_ref()));
+        }
         for access in open.accesses {
             // Other programs restrict themselves as well.
             let Some(counted) = self.domains.get_mut(&access.domain) else { continue };
@@ -183,7 +228,14 @@ impl Assembly {
         // With a domain known, its own count is exact; without one, its birth may have been missed.
         let unsure = if !self.settled() {
             Some("a Landlock domain has not ended yet, so its denials are not counted".to_owned())
-        } else if self.overruns + self.unreadable + self.serials.missing() > 0 && self.domains.is_empty() {
+        } else if self.strangers > 0 {
+            Some(format!(
+                "{} denials of a label are of processes that ended too soon to be told from others'",
+                self.strangers
+            ))
+        } else if self.overruns + self.unreadable + self.serials.missing() > 0
+            && (self.domains.is_empty() || self.labels.is_some())
+        {
             Some(format!(
                 "{} records of the whole host were not received, {} were unreadable",
                 self.serials.missing().max(self.overruns),
@@ -233,14 +285,14 @@ mod tests {
 
     impl Stream {
         fn new() -> Self {
-            let mut assembly = Assembly::new(None, None);
+            let mut assembly = Assembly::new(None, None, None);
             assembly.watch(2670);
             Self { assembly, events: Vec::new() }
         }
 
         fn record(&mut self, kind: u16, serial: u64, rest: &str) -> &mut Self {
             let record = record::parse(kind, format!("audit(1.000:{serial}): {rest}").as_bytes()).unwrap();
-            self.assembly.add(record, &mut |event| self.events.push(event));
+            self.assembly.add(record, &|_| None, &mut |event| self.events.push(event));
             self
         }
 

@@ -161,7 +161,7 @@ fn setting(right: &str, object: &Object) -> Result<Setting, Known<Remedy>> {
 }
 
 /// A path as a policy takes it: UTF-8, absolute, and without what would mean something else.
-fn as_setting(path: &Text) -> Option<String> {
+pub(super) fn as_setting(path: &Text) -> Option<String> {
     let text = std::str::from_utf8(path.bytes()).ok()?;
     let plain = text.starts_with('/') && !text.contains('$') && !text.contains(char::is_control);
     (plain && !path.is_cut()).then(|| text.to_owned())

@@ -9,6 +9,7 @@
 
 mod assemble;
 mod landlock;
+mod mac;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,6 +25,7 @@ use super::{Account, Event, Source};
 use assemble::Assembly;
 
 pub use landlock::Rules;
+pub use mac::Labels;
 
 /// `AUDIT_NLGRP_READLOG`, the first group.
 const READLOG: u32 = 1;
@@ -44,15 +46,17 @@ pub struct Audit {
     socket: OwnedFd,
     assembly: Assembly,
     room: Vec<u8>,
+    /// The init or the command: whoever descends from it belongs to the command.
+    root: Option<u32>,
 }
 
 impl Audit {
-    /// Joins the group. `gate` and `rules` explain what is seen.
+    /// Joins the group. `gate`, `rules` and `labels` explain what is seen.
     ///
     /// # Errors
     /// `EPERM` without the capability, `ECONNREFUSED` in another user namespace,
     /// `EPROTONOSUPPORT` without an audit facility.
-    pub fn join(gate: Option<Gate>, rules: Option<Rules>) -> io::Result<Self> {
+    pub fn join(gate: Option<Gate>, rules: Option<Rules>, labels: Option<Labels>) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::AUDIT))?;
         // Without CAP_NET_ADMIN the buffer stays small: what then runs over is counted.
@@ -60,9 +64,15 @@ impl Audit {
         bind(&socket, &SocketAddrNetlink::new(0, READLOG))?;
         Ok(Self {
             socket,
-            assembly: Assembly::new(gate, rules),
+            assembly: Assembly::new(gate, rules, labels),
             room: vec![0; HEADER + super::record::MAX + 1],
+            root: None,
         })
+    }
+
+    /// The process that the command and all of its children descend from.
+    pub fn descends_from(&mut self, root: u32) {
+        self.root = Some(root);
     }
 
     /// The command that is watched, by its process id in the first pid namespace.
@@ -118,10 +128,32 @@ impl Audit {
         };
         let kind = u16::from_ne_bytes([message[4], message[5]]);
         match super::record::parse(kind, &message[HEADER..]) {
-            Ok(record) => self.assembly.add(record, give),
+            Ok(record) => {
+                let root = self.root;
+                self.assembly.add(record, &|pid| descends(pid, root?), give);
+            }
             Err(_) => self.assembly.unreadable(),
         }
     }
+}
+
+/// Whether a process descends from another; `None` where it has ended. `PPid` of proc_pid_status(5).
+fn descends(pid: u32, root: u32) -> Option<bool> {
+    /// A chain of parents longer than any that a program makes by accident.
+    const MOST: usize = 4096;
+    let parent = |pid: u32| -> Option<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    };
+    let mut at = pid;
+    for _ in 0..MOST {
+        match at {
+            _ if at == root => return Some(true),
+            0 => return Some(false),
+            _ => at = parent(at)?,
+        }
+    }
+    None
 }
 
 impl Source for Audit {

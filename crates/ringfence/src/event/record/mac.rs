@@ -17,6 +17,14 @@ pub struct AppArmor {
     pub name: Option<Text>,
     /// What was asked and is not granted: `r`, `wc`, `create`.
     pub denied_mask: Option<String>,
+    /// The family of a socket: `inet`.
+    pub family: Option<String>,
+    /// The type of a socket: `stream`.
+    pub socket: Option<String>,
+    /// The name of a capability: `net_raw`.
+    pub capability: Option<String>,
+    /// The other label, of signals, ptrace(2) and sockets.
+    pub peer: Option<Text>,
     /// Process id.
     pub pid: u32,
     /// `comm`.
@@ -38,6 +46,10 @@ pub struct Avc {
     pub target: String,
     /// The class of the object.
     pub class: String,
+    /// The object, where the kernel knows its path.
+    pub path: Option<Text>,
+    /// The last part of it.
+    pub name: Option<Text>,
     /// Process id, where a process is concerned.
     pub pid: Option<u32>,
     /// `comm`.
@@ -64,6 +76,10 @@ fn apparmor(fields: &Fields<'_>) -> Result<AppArmor, Wrong> {
         profile: text("profile")?,
         name: text("name")?,
         denied_mask: word("denied_mask"),
+        family: word("family"),
+        socket: word("sock_type"),
+        capability: word("capname"),
+        peer: text("peer")?,
         pid: fields.number("pid")?,
         command: text("comm")?,
     })
@@ -95,6 +111,8 @@ fn avc(rest: &[u8]) -> Result<Avc, Wrong> {
         source: word("scontext")?,
         target: word("tcontext")?,
         class: word("tclass")?,
+        path: if fields.has("path") { fields.text("path")? } else { None },
+        name: if fields.has("name") { fields.text("name")? } else { None },
         pid: if fields.has("pid") { Some(fields.number("pid")?) } else { None },
         command: if fields.has("comm") { fields.text("comm")? } else { None },
     })

@@ -23,11 +23,22 @@ pub(super) enum Answers {
     By(Vec<(Action, Vec<Vec<Compare>>)>),
 }
 
-/// A comparison of one argument of 64 bits.
+/// A comparison of one argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Compare {
     pub(super) argument: u8,
+    /// Whether it is the low half alone that is compared; only for a language that has it.
+    pub(super) half: bool,
     pub(super) how: How,
+}
+
+/// What a language compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// Whole registers: 64 bits through x86_64, 32 through the others.
+    Register,
+    /// Whole registers or their low halves, as each comparison says.
+    Either,
 }
 
 /// How it is compared.
@@ -44,12 +55,12 @@ pub(super) enum How {
 }
 
 /// What numbers get that no table of an ABI has, where that is one answer.
-pub(super) fn unknown(space: &Space, meaning: Diagram, abi: Abi) -> Option<Action> {
+pub(super) fn unknown(space: &Space, meaning: Diagram, abi: Abi) -> Result<Option<Action>, Failure> {
     let number = table::highest(abi) + 1;
-    match space.actions(space.at_call(meaning, abi, number))[..] {
+    Ok(match space.actions(space.at_call(meaning, abi, number))?[..] {
         [action] => Some(action),
         _ => None,
-    }
+    })
 }
 
 /// What each call of an ABI gets that is not `default`, but for those that are not `wanted`.
@@ -57,15 +68,14 @@ pub(super) fn calls(
     space: &mut Space,
     meaning: Diagram,
     abi: Abi,
-    default: Action,
+    (default, width): (Action, Width),
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Call>, Failure> {
     let mut calls = Vec::new();
-    // The languages compare 64 bits through x86_64, and 32 through the others.
     let full = if abi == Abi::X86_64 { u64::MAX } else { u64::from(u32::MAX) };
     for prototype in table::prototypes(abi).iter().filter(|prototype| wanted(prototype.name)) {
         let function = space.at_call(meaning, abi, prototype.number);
-        let actions = space.actions(function);
+        let actions = space.actions(function)?;
         if let [action] = actions[..] {
             if action != default {
                 calls.push(Call { name: prototype.name, answers: Answers::Always(action) });
@@ -78,7 +88,7 @@ pub(super) fn calls(
             let cubes = space.cubes(set, CUBES)?;
             let mut ways = Vec::new();
             for cube in &cubes {
-                ways.extend(alternatives(cube, prototype.name, full)?);
+                ways.extend(alternatives(cube, prototype.name, (full, width))?);
             }
             answers.push((action, ways));
         }
@@ -88,19 +98,27 @@ pub(super) fn calls(
 }
 
 /// A cube as alternatives of comparisons.
-fn alternatives(cube: &Cube, name: &str, full: u64) -> Result<Vec<Vec<Compare>>, Failure> {
+fn alternatives(cube: &Cube, name: &str, (full, width): (u64, Width)) -> Result<Vec<Vec<Compare>>, Failure> {
     let mut ways: Vec<Vec<Compare>> = vec![Vec::new()];
     for condition in &cube.conditions {
         let Field::Argument(argument) = condition.field else {
             return Err(inexpressible(name, condition));
         };
-        let hows = hows(&condition.values, full).ok_or_else(|| inexpressible(name, condition))?;
+        const HALF: u64 = u32::MAX as u64;
+        let half = width == Width::Either
+            && matches!(condition.values, Values::Within { bits: HALF, .. })
+            && full != HALF;
+        let compared = if half { HALF } else { full };
+        let hows = hows(&condition.values, compared).ok_or_else(|| inexpressible(name, condition))?;
         if ways.len() * hows.len() > 16 * CUBES {
             return Err(inexpressible(name, condition));
         }
         let extend = |way: &Vec<Compare>| -> Vec<Vec<Compare>> {
             let add = |hows: &Vec<How>| {
-                way.iter().copied().chain(hows.iter().map(|how| Compare { argument, how: *how })).collect()
+                way.iter()
+                    .copied()
+                    .chain(hows.iter().map(|how| Compare { argument, half, how: *how }))
+                    .collect()
             };
             hows.iter().map(add).collect()
         };
@@ -154,7 +172,7 @@ fn whole((from, to): (u64, u64), full: u64) -> Vec<How> {
 }
 
 /// An interval of the low bits as blocks of a power of two, each a mask.
-fn blocks((from, to): (u64, u64), bits: u64) -> Vec<Vec<How>> {
+pub(super) fn blocks((from, to): (u64, u64), bits: u64) -> Vec<Vec<How>> {
     let mut blocks = Vec::new();
     let mut next = Some(from);
     while let Some(from) = next.filter(|from| *from <= to) {

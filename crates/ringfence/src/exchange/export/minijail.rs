@@ -8,10 +8,10 @@ use ringfence_bpf::table::Abi;
 
 use super::super::Error;
 use super::super::gate::Failure;
-use super::call::{self, Answers, Compare, How};
+use super::call::{self, Answers, Compare, How, Width};
 
 pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failure> {
-    let default = call::unknown(space, meaning, Abi::X86_64);
+    let default = call::unknown(space, meaning, Abi::X86_64)?;
     let word = match default {
         Some(Action::KillProcess) => "kill-process",
         Some(Action::KillThread) => "kill-thread",
@@ -25,7 +25,7 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
     };
     let default = default.unwrap_or(Action::KillThread);
     let mut text = format!("@default {word}\n");
-    for call in call::calls(space, meaning, Abi::X86_64, default, |_| true)? {
+    for call in call::calls(space, meaning, Abi::X86_64, (default, Width::Register), |_| true)? {
         let body = match call.answers {
             Answers::Always(action) => action_word(action)?,
             Answers::By(answers) => expression(call.name, &answers)?,

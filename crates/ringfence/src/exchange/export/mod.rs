@@ -2,6 +2,7 @@
 //! input before it is given out: what a language cannot say exactly is an error with a witness.
 
 mod call;
+mod firecracker;
 mod minijail;
 mod oci;
 mod policy;
@@ -29,6 +30,8 @@ pub enum Target {
     Assembly,
     /// An OCI profile.
     Oci,
+    /// A thread of Firecracker's or seccompiler's JSON.
+    Firecracker,
     /// A minijail policy.
     Minijail,
     /// Directives of a systemd unit.
@@ -39,11 +42,12 @@ pub enum Target {
 
 impl Target {
     /// All of them, with the words that name them.
-    pub const ALL: [(Target, &'static str); 7] = [
+    pub const ALL: [(Target, &'static str); 8] = [
         (Target::Bpf, "bpf"),
         (Target::C, "c"),
         (Target::Assembly, "asm"),
         (Target::Oci, "oci"),
+        (Target::Firecracker, "firecracker"),
         (Target::Minijail, "minijail"),
         (Target::Systemd, "systemd"),
         (Target::Ringfence, "ringfence"),
@@ -72,11 +76,13 @@ pub fn export(gate: &Gate, target: Target) -> Result<Exported, Failure> {
         Target::Assembly => return Ok(plain(assembly(gate, &mut space)?.into_bytes())),
         Target::Ringfence => return policy::write(&mut space, meaning),
         Target::Oci => oci::write(&mut space, meaning)?,
+        Target::Firecracker => firecracker::write(&mut space, meaning, &gate.name)?,
         Target::Minijail => minijail::write(&mut space, meaning)?,
         Target::Systemd => systemd::write(&mut space, meaning)?,
     };
     let language = match target {
         Target::Oci => Language::Oci,
+        Target::Firecracker => Language::Firecracker,
         Target::Minijail => Language::Minijail,
         _ => Language::Systemd,
     };

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::super::Error;
 use super::super::gate::Failure;
-use super::call::{self, Answers, Compare, How};
+use super::call::{self, Answers, Compare, How, Width};
 
 pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failure> {
-    let Some(default) = call::unknown(space, meaning, Abi::X86_64) else {
+    let Some(default) = call::unknown(space, meaning, Abi::X86_64)? else {
         return Err(Error::new(
             "numbers that no table has get several answers: an OCI profile has one default",
         )
@@ -31,7 +31,7 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
             let native = abi != Abi::X86_64 && table::by_name(Abi::X86_64, name).is_some();
             !native && !rules.contains_key(name) && !listed(&plain, name)
         };
-        for call in call::calls(space, meaning, abi, default, new)? {
+        for call in call::calls(space, meaning, abi, (default, Width::Register), new)? {
             match call.answers {
                 Answers::Always(action) => {
                     plain.entry((word(action)?, data(action))).or_default().push(call.name);
@@ -40,7 +40,9 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
                     let mut entries = Vec::new();
                     for (action, ways) in answers {
                         for way in ways {
-                            entries.push(entry(&[call.name], action, Some(&way))?);
+                            for way in single(call.name, &way, abi)? {
+                                entries.push(entry(call.name, action, &way)?);
+                            }
                         }
                     }
                     rules.insert(call.name, entries);
@@ -67,10 +69,11 @@ fn listed(plain: &BTreeMap<(&'static str, Option<u16>), Vec<&'static str>>, name
 
 /// The ABIs that are not closed as a whole, x86_64 first.
 fn open(space: &Space, meaning: Diagram) -> Vec<Abi> {
-    let foreign = space.actions(space.at_arch(meaning, 0));
+    // One architecture stands for all that are none of x86; a proof follows.
+    let foreign = space.at(meaning, 0, 0);
     let is_open = |abi: &Abi| {
         let mut numbers = table::prototypes(*abi).iter();
-        numbers.any(|prototype| space.actions(space.at_call(meaning, *abi, prototype.number)) != foreign)
+        numbers.any(|prototype| space.at_call(meaning, *abi, prototype.number) != foreign)
     };
     Abi::ALL.into_iter().filter(|abi| *abi == Abi::X86_64 || is_open(abi)).collect()
 }
@@ -84,25 +87,61 @@ fn architectures(space: &Space, meaning: Diagram) -> Vec<&'static str> {
     open(space, meaning).iter().map(name).collect()
 }
 
-fn entry(names: &[&str], action: Action, way: Option<&[Compare]>) -> Result<Value, Failure> {
-    let mut entry = json!({ "names": names, "action": word(action)? });
+/// The most rules that one alternative becomes.
+const RULES: usize = 1024;
+
+/// An alternative as rules that compare each argument once: two conditions on one argument are two
+/// rules for libseccomp's callers. An interval becomes blocks of a power of two, and any of several
+/// bits a rule for each.
+fn single(name: &str, way: &[Compare], abi: Abi) -> Result<Vec<Vec<Compare>>, Failure> {
+    let full = if abi == Abi::X86_64 { u64::MAX } else { u64::from(u32::MAX) };
+    let mut rules: Vec<Vec<Compare>> = vec![Vec::new()];
+    let mut rest = way;
+    while let Some((first, others)) = rest.split_first() {
+        let (alternatives, taken) = match (first.how, others.first()) {
+            (How::AtLeast(from), Some(Compare { how: How::AtMost(to), argument, .. }))
+                if *argument == first.argument =>
+            {
+                (call::blocks((from, *to), full).into_iter().flatten().collect(), 2)
+            }
+            (How::Any(bits), _) => {
+                let each = (0..64).map(|bit| 1_u64 << bit).filter(|bit| bits & bit != 0);
+                (each.map(|bit| How::Masked(bit, bit)).collect(), 1)
+            }
+            (how, _) => (vec![how], 1),
+        };
+        let twice = rules[0].iter().any(|compare| compare.argument == first.argument);
+        if twice || rules.len() * alternatives.len() > RULES {
+            let what = format!("{name}: more conditions on one argument than an OCI profile can combine");
+            return Err(Error::new(what)
+                .help("nothing was written; `--to bpf` can express every filter")
+                .into());
+        }
+        let with = |rule: &Vec<Compare>| -> Vec<Vec<Compare>> {
+            let one = |how: &How| rule.iter().copied().chain([Compare { how: *how, ..*first }]).collect();
+            alternatives.iter().map(one).collect()
+        };
+        rules = rules.iter().flat_map(with).collect();
+        rest = &rest[taken..];
+    }
+    Ok(rules)
+}
+
+fn entry(name: &str, action: Action, way: &[Compare]) -> Result<Value, Failure> {
+    let mut entry = json!({ "names": [name], "action": word(action)? });
     if let Some(data) = data(action) {
         entry["errnoRet"] = json!(data);
     }
     let mut args = Vec::new();
-    for compare in way.into_iter().flatten() {
+    for compare in way {
         let (op, value, two) = match compare.how {
             How::Equal(value) => ("EQ", value, 0),
             How::NotEqual(value) => ("NE", value, 0),
             How::AtMost(value) => ("LE", value, 0),
             How::AtLeast(value) => ("GE", value, 0),
             How::Masked(mask, value) => ("MASKED_EQ", mask, value),
-            How::Any(bits) if bits.is_power_of_two() => ("MASKED_EQ", bits, bits),
-            How::Any(bits) => {
-                let message =
-                    format!("{}: an OCI profile cannot test for any bit of {bits:#x}", names.join(", "));
-                return Err(Error::new(message).into());
-            }
+            // `single` made each bit a rule.
+            How::Any(bits) => ("MASKED_EQ", bits, bits),
         };
         let mut argument =
             json!({ "index": compare.argument, "value": value, "op": format!("SCMP_CMP_{op}") });

@@ -10,21 +10,20 @@ use ringfence_bpf::table::{self, Abi};
 
 use super::super::Error;
 use super::super::gate::Failure;
-use super::call::{self, Answers, Call};
+use super::call::{self, Answers, Call, Width};
 
 /// systemd's own word for the end of the process.
 const KILL: &str = "kill";
 
 pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failure> {
-    let default = call::unknown(space, meaning, Abi::X86_64);
+    let default = call::unknown(space, meaning, Abi::X86_64)?;
     let mut text = String::from("[Service]\n");
     let foreign = space.at_arch(meaning, 0);
-    if space.actions(foreign) == [Action::KillThread] {
+    let killed = space.constant(Action::KillThread);
+    if foreign == killed {
         let closed = |abi: Abi| {
-            let numbers = table::prototypes(abi).iter();
-            numbers
-                .map(|call| space.actions(space.at_call(meaning, abi, call.number)))
-                .all(|all| all == [Action::KillThread])
+            let mut numbers = table::prototypes(abi).iter();
+            numbers.all(|call| space.at_call(meaning, abi, call.number) == killed)
         };
         let names = [(Abi::X86_64, "x86-64"), (Abi::I386, "x86"), (Abi::X32, "x32")];
         let open: Vec<&str> = names
@@ -36,7 +35,8 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
     }
     match default {
         Some(Action::Allow) => {
-            let calls = plain(call::calls(space, meaning, Abi::X86_64, Action::Allow, |_| true)?)?;
+            let calls =
+                plain(call::calls(space, meaning, Abi::X86_64, (Action::Allow, Width::Register), |_| true)?)?;
             let mut words = Vec::new();
             for (name, action) in calls {
                 words.push(format!("{name}:{}", number(action)?));
@@ -45,7 +45,8 @@ pub(super) fn write(space: &mut Space, meaning: Diagram) -> Result<String, Failu
         }
         Some(denied) => {
             let _ = writeln!(text, "SystemCallErrorNumber={}", number(denied)?);
-            let calls = plain(call::calls(space, meaning, Abi::X86_64, denied, |_| true)?)?;
+            let calls =
+                plain(call::calls(space, meaning, Abi::X86_64, (denied, Width::Register), |_| true)?)?;
             let allowed: BTreeSet<&str> =
                 calls.iter().filter(|(_, action)| *action == Action::Allow).map(|(name, _)| *name).collect();
             let words: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();

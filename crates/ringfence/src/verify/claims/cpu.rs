@@ -43,7 +43,8 @@ pub(super) fn claims(scene: &Scene) -> Vec<Claim> {
 fn trap(name: &str, instruction: Instruction) -> Claim {
     let trial = Trial::of(vec![Deed::Instruction(instruction)]).passing(Passes::NoSignal);
     // Ring 0 is nowhere to be tried from: what must pass is an instruction that is not privileged.
-    let test = Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainInstruction] };
+    let test =
+        Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::PlainInstruction] };
     Claim::new(Part::Cpu, Intent::Deny, name, format!("instruction {name}"), test)
         .route("ring 3")
         .because("a privileged instruction must trap, or the kernel is no kernel")

@@ -1,6 +1,7 @@
 //! Claims: what a policy says, one by one, with how each is tried.
 
 mod calls;
+mod channel;
 mod cpu;
 mod credential;
 mod expect;
@@ -53,6 +54,7 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     all.extend(namespace::claims(subject, scene));
     all.extend(file::claims(subject));
     all.extend(network::claims(subject, scene));
+    all.extend(channel::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
@@ -102,24 +104,28 @@ impl Claim {
 
 /// Tried in the whole containment, with a control outside or in the namespaces alone.
 fn whole(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside, Reference::Namespaces] }
+    Test::Trial {
+        trial: trial.into(),
+        without: Vec::new(),
+        controls: vec![Reference::Outside, Reference::Namespaces],
+    }
 }
 
 /// Tried in the whole containment, with a control outside.
 fn against_outside(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::Outside] }
+    Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::Outside] }
 }
 
 /// Tried in the whole containment, with a control as the same user without capabilities: permission
 /// bits hold outside as well, and are not the policy's.
 fn as_plain_user(trial: Trial) -> Test {
-    Test::Trial { trial, without: Vec::new(), controls: vec![Reference::PlainUser] }
+    Test::Trial { trial: trial.into(), without: Vec::new(), controls: vec![Reference::PlainUser] }
 }
 
 /// Tried with rooms left out that would mask the one that is meant.
 fn unmasked(trial: Trial, without: &[Control]) -> Test {
     Test::Trial {
-        trial,
+        trial: trial.into(),
         without: without.to_vec(),
         controls: vec![Reference::Outside, Reference::Namespaces],
     }
@@ -164,9 +170,6 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
             notes.push(format!("limits.{name}: not attempted yet"));
         }
     }
-    notes.push(
-        "what changes at execve (labels, file capabilities), and channels between two contained processes: not attempted yet"
-            .into(),
-    );
+    notes.push("what changes at execve (labels, file capabilities): not attempted yet".into());
     notes
 }

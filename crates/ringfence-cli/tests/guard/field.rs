@@ -111,7 +111,7 @@ impl Field {
             "version = 1
 [process]
 user = \"keep\"
-capabilities = [\"sys_admin\"]
+capabilities = [\"CAP_SYS_ADMIN\"]
 no_new_privs = true
 [fs]
 read = [\"/\"]

@@ -34,6 +34,9 @@ _ringfence() {
             ringfence,import)
                 cmd="ringfence__subcmd__import"
                 ;;
+            ringfence,inspect)
+                cmd="ringfence__subcmd__inspect"
+                ;;
             ringfence,run)
                 cmd="ringfence__subcmd__run"
                 ;;
@@ -45,6 +48,9 @@ _ringfence() {
                 ;;
             ringfence,verify)
                 cmd="ringfence__subcmd__verify"
+                ;;
+            ringfence,watch)
+                cmd="ringfence__subcmd__watch"
                 ;;
             ringfence__subcmd__syscalls,check)
                 cmd="ringfence__subcmd__syscalls__subcmd__check"
@@ -68,7 +74,7 @@ _ringfence() {
 
     case "${cmd}" in
         ringfence)
-            opts="-h -V --help --version run check verify explain host surface syscalls diff import export"
+            opts="-h -V --help --version run check verify explain host inspect watch surface syscalls diff import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +546,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__export)
-            opts="-o -h --from --caps --kernel --include --to --as-read --output --help"
+            opts="-o -h --from --caps --kernel --include --to --as-read --output --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -563,7 +569,7 @@ _ringfence() {
                     return 0
                     ;;
                 --to)
-                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bpf c asm oci firecracker minijail systemd ringfence apparmor cil" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -571,6 +577,10 @@ _ringfence() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -637,8 +647,26 @@ _ringfence() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ringfence__subcmd__inspect)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ringfence__subcmd__run)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --events --complete --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --audit --suggest --events --events-format --events-limit --events-keep --events-arguments --complete --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,7 +864,27 @@ _ringfence() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --explain)
+                    COMPREPLY=($(compgen -W "ptrace" -- "${cur}"))
+                    return 0
+                    ;;
+                --audit)
+                    COMPREPLY=($(compgen -W "denials all" -- "${cur}"))
+                    return 0
+                    ;;
                 --events)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events-format)
+                    COMPREPLY=($(compgen -W "json ocsf ecs" -- "${cur}"))
+                    return 0
+                    ;;
+                --events-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events-keep)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1290,6 +1338,44 @@ _ringfence() {
                     ;;
                 --against)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ringfence__subcmd__watch)
+            opts="-h --policy --control --pid --call --count --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -21,6 +21,7 @@ cargo xtask COMMAND
   bench compile            policy to plan, and rules to filter, in one process
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
+  bench detect             what watching denials costs, and whether a burst is received whole
   matrix                   the tests and facts on real kernels, booted under QEMU
   tables                   generate the system call tables
 

@@ -8,9 +8,13 @@ mod events;
 mod explain;
 mod gate;
 mod host;
+mod inspect;
+mod lines;
 mod run;
+mod suggest;
 mod surface;
 mod verify;
+mod watch;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, Write as _};
@@ -40,6 +44,8 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
         Invocation::HostAudit(format) => host::audit(format).into(),
+        Invocation::Inspect(pid, format) => inspect::inspect(&pid, format),
+        Invocation::Watch(wishes, format) => watch::watch(&wishes, format),
         Invocation::Surface(job) => surface::run(&job),
         Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {

@@ -115,12 +115,16 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     let notes = claims::notes(&subject, &scene);
     match ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
     {
-        Ok(report) => finish(&report, &host, &policy, wishes, before.as_ref()),
+        Ok(mut report) => {
+            report.lsms = host.lsms().value.known().cloned().unwrap_or_default();
+            finish(&report, &host, &policy, wishes, before.as_ref())
+        }
         Err(error) => give_up(&error.to_string()),
     }
 }
 
-fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
+/// What attempts need to know of this machine.
+pub(crate) fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
     Ok(Scene {
         entries: witness::entries()?,
         process: std::process::id(),
@@ -128,6 +132,8 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     })
 }
 

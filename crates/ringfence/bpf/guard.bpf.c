@@ -13,9 +13,6 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 
-typedef _Bool bool;
-enum { false, true };
-
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* include/linux/pid_namespace.h */
@@ -110,7 +107,7 @@ struct {
 	__uint(type, 1 /* BPF_MAP_TYPE_HASH */);
 	__type(key, u32);
 	__type(value, struct containment);
-	__uint(max_entries, 64);
+	__uint(max_entries, 1024);
 } contained SEC(".maps");
 
 struct {

@@ -10,6 +10,7 @@ pub mod ebpf;
 pub mod event;
 pub mod exchange;
 pub mod host;
+pub mod inspect;
 pub mod launch;
 pub mod operation;
 pub mod plan;

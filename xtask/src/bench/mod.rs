@@ -3,6 +3,7 @@
 mod args;
 mod calls;
 mod compile;
+mod detect;
 mod endurance;
 mod gate;
 mod launch;
@@ -20,7 +21,7 @@ use anyhow::{Result, bail};
 use args::Args;
 
 const HELP: &str = "\
-cargo xtask bench launch|calls|memory|endurance|compile|gate [OPTION…]
+cargo xtask bench launch|calls|memory|endurance|compile|gate|detect [OPTION…]
 
   --runs N              measured runs of each (launch 200, endurance 10000, compile 1000, gate 40)
   --level a,b,c,d       a: seccomp and Landlock; b: namespaces and an own view;
@@ -52,6 +53,7 @@ pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
     match what {
         Some("calls") => calls::run(&args),
         Some("compile") => compile::run(&args),
+        Some("detect") => detect::run(&args),
         Some("endurance") => endurance::run(&args),
         Some("gate") => gate::run(&args),
         Some("launch") => launch::run(&args),

@@ -41,6 +41,8 @@ pub(super) struct Args {
     pub(super) smoke: bool,
     /// Facts, rights and claims only.
     pub(super) no_tests: bool,
+    /// Facts and tests only.
+    pub(super) no_claims: bool,
     pub(super) all: bool,
     pub(super) table: Option<PathBuf>,
     pub(super) parallel: usize,
@@ -74,6 +76,7 @@ impl Args {
                 }
                 "--test" => args.tests.extend(value()?.split(',').map(str::to_owned)),
                 "--smoke" => args.smoke = true,
+                "--no-claims" => args.no_claims = true,
                 "--no-tests" => args.no_tests = true,
                 "--all" => args.all = true,
                 "--binary" => args.binary = Some(value()?.into()),
@@ -125,6 +128,7 @@ impl Default for Args {
             tests: Vec::new(),
             smoke: false,
             no_tests: false,
+            no_claims: false,
             all: false,
             table: None,
             parallel: std::thread::available_parallelism().map_or(1, usize::from),

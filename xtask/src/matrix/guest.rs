@@ -133,10 +133,19 @@ pub(super) fn base() -> Result<Tree> {
             bring(&mut tree, &path)?;
         }
     }
+    abi(&mut tree)?;
     for library in LIBRARIES.iter().map(Path::new).filter(|path| path.exists()) {
         copy(&mut tree, library)?;
     }
     Ok(tree)
+}
+
+/// The features that profiles name: apparmor.d(5).
+fn abi(tree: &mut Tree) -> Result<()> {
+    for entry in fs::read_dir("/etc/apparmor.d/abi").into_iter().flatten().flatten() {
+        bring(tree, &entry.path())?;
+    }
+    Ok(())
 }
 
 /// A list of jobs and the word of one boot, to be unpacked after the tree that all boots share: the

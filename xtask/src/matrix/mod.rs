@@ -39,9 +39,10 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --append WORDS        more words for the kernel's command line
   --user root|ordinary|both
                         who runs the tests (default: both)
-  --test NAME,…         of label, spawn, ringfence, verify, gate, bad_input, programs and hold
+  --test NAME,…         of label, inspect, spawn, ringfence, verify, gate, bad_input, programs and hold
                         (default: all of them)
   --no-tests            facts, rights and claims, no test binaries
+  --no-claims           facts and test binaries only
   --smoke               one short boot of each kernel: every builtin checked and run
   --all                 every kernel, every row of the table, every test
   --table DIR           write kernels.md and kernels.claims there, and the summary in README.md above

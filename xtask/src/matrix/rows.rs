@@ -38,10 +38,10 @@ pub(super) fn rows(args: &Args, kernels: &[Kernel]) -> Vec<Row> {
 /// `sysctl.` parameters.
 const PARTICULAR: [(&str, &str); 14] = [
     ("landlock,lockdown,yama,selinux,bpf", ""),
-    // TOMOYO starts where its loader would be executed: the guest's own init stands for it.
+    // TOMOYO starts once its trigger is executed, which the tests of labels do.
     (
         "landlock,lockdown,yama,tomoyo,apparmor,bpf",
-        "TOMOYO_trigger=/usr/bin/true TOMOYO_loader=/usr/bin/true",
+        "TOMOYO_trigger=/usr/bin/nproc TOMOYO_loader=/usr/bin/nproc",
     ),
     ("lockdown,yama,apparmor,bpf", ""),
     ("apparmor,landlock", ""),

@@ -52,9 +52,10 @@ pub(super) const USERS: [bool; 2] = [true, false];
 pub(super) const BUILTINS: [&str; 5] = ["compute", "offline", "build", "service", "container"];
 /// A test binary that says something about a kernel: its package, its name, and what is run of it.
 /// Some need a kernel that holds the default policy: [`HOLDS`].
-const TESTS: [(&str, &str, &[&str]); 9] = [
+const TESTS: [(&str, &str, &[&str]); 10] = [
     ("ringfence-cli", "label", &[]),
     ("ringfence-cli", "guard", &[]),
+    ("ringfence-cli", "inspect", &[]),
     ("ringfence-sys", "spawn", &[]),
     ("ringfence", "ringfence", &["host::", "launch::", "control::", "verify::", "plan::"]),
     ("ringfence-cli", "verify", &[]),
@@ -104,7 +105,7 @@ pub(super) fn jobs(args: &Args) -> Vec<Task> {
             let run = ["run", "--policy", &policy, "--", "/usr/bin/true"];
             tasks.push(command(root, Purpose::Run(builtin), &run));
         }
-        if !args.smoke {
+        if !args.smoke && !args.no_claims {
             tasks.push(shell(root, Purpose::Rights, rights::script(RINGFENCE)));
             tasks.push(shell(root, Purpose::Claims, claims::script(RINGFENCE)));
         }

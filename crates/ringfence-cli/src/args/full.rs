@@ -2,15 +2,15 @@
 //! is built.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
+use super::denial::{event_flags, watched};
 use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
 use crate::events::Wanted;
@@ -69,6 +69,23 @@ pub(super) fn host(args: &[OsString]) -> Invocation {
     }
 }
 
+/// `ringfence watch`.
+pub(super) fn watch(args: &[OsString]) -> Invocation {
+    match matches(super::denial::watch_command(), args) {
+        Ok(matches) => Invocation::Watch(super::denial::wishes(&matches), format(&matches)),
+        Err(error) => explain(&error, "watch", USAGE),
+    }
+}
+
+/// `ringfence inspect`.
+pub(super) fn inspect(args: &[OsString]) -> Invocation {
+    let read = |matches: ArgMatches| {
+        let pid = matches.get_one::<String>("pid").cloned().unwrap_or_default();
+        Ok(Invocation::Inspect(pid, format(&matches)))
+    };
+    matches(inspect_command(), args).and_then(read).unwrap_or_else(|error| explain(&error, "inspect", USAGE))
+}
+
 /// `ringfence surface`.
 pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
@@ -112,6 +129,8 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         Command::new("verify").about(VERIFY),
         Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
+        Command::new("inspect").about(INSPECT),
+        Command::new("watch").about(super::denial::WATCH),
         Command::new("surface").about(SURFACE),
     ];
     let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
@@ -147,6 +166,8 @@ pub(super) fn whole() -> Command {
             verify_command(),
             explain_command(),
             host_command(),
+            inspect_command(),
+            super::denial::watch_command(),
             surface_command(),
         ])
         .subcommands(super::gate::whole())
@@ -158,6 +179,7 @@ const VERIFY: &str = "Attempts every claim of a policy on this kernel, and says 
 const EXPLAIN: &str = "Shows the way of an operation through the controls, without trying it";
 const HOST_AUDIT: &str = "Shows which denials leave a record on this host, and why";
 const HOST: &str = "Shows what this kernel offers, and where that was read";
+const INSPECT: &str = "Shows the controls that a live process really has, whoever gave them to it";
 const SURFACE: &str =
     "Shows which system calls a filter leaves reachable, and how accurate the tables are here";
 
@@ -168,32 +190,6 @@ fn run_command() -> Command {
         "Exit status: the command's own; 128+N where signal N ended it; 125 where ringfence itself failed,\n\
          126 where the command cannot be executed, 127 where it does not exist.",
     )
-}
-
-/// What `run` tells of denials.
-fn event_flags() -> [Arg; 3] {
-    let explain = Arg::new("explain").long("explain").action(ArgAction::SetTrue);
-    let events = Arg::new("events").long("events").value_name("FILE").value_parser(value_parser!(PathBuf));
-    let complete = Arg::new("complete").long("complete").action(ArgAction::SetTrue);
-    [
-        explain.help("Says what was denied, by which policy line, and what would allow it"),
-        events.help("Writes each denial to FILE as a line of JSON, as it happens"),
-        complete.help("Fails (125) where denials may have been missed"),
-    ]
-    .map(|arg| arg.help_heading("Denials"))
-}
-
-/// The job with what `run` alone takes.
-fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
-    const KEY: &str = "--audit-events";
-    let (file, complete) = (matches.get_one::<PathBuf>("events").cloned(), matches.get_flag("complete"));
-    let asked = matches.get_flag("explain") || complete || file.is_some();
-    job.events = Wanted { asked, file, complete };
-    // Landlock's own records are a source as well.
-    if asked && !job.flags.iter().any(|flag| flag.name == KEY) {
-        job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });
-    }
-    Ok(job)
 }
 
 fn check_command() -> Command {
@@ -237,6 +233,17 @@ fn explain_command() -> Command {
 fn host_command() -> Command {
     let command = Command::new("host").bin_name("ringfence host").about(HOST).arg(format_flag());
     command.after_help("`ringfence host audit` shows which denials leave a record here.")
+}
+
+fn inspect_command() -> Command {
+    let pid = Arg::new("pid").value_name("PID").help("The process, as this pid namespace names it");
+    let command = Command::new("inspect").bin_name("ringfence inspect").about(INSPECT);
+    command.arg(pid.required(true)).arg(format_flag()).after_help(
+        "Namespaces, mounts, credentials, seccomp filters with what they permit (root only), labels of LSMs in the\n\
+         order in which they are asked, rlimits and cgroups. What cannot be read is shown as unknown, with the\n\
+         reason. The process is not changed; it stands still for some microseconds while its filters are read.\n\n\
+         Exit status: 0, or 2 where there is no such process.",
+    )
 }
 
 fn surface_command() -> Command {

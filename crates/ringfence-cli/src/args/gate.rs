@@ -9,14 +9,14 @@ use ringfence_bpf::finding::Severity;
 
 use super::full::{explain, format, format_flag, matches};
 use super::{Invocation, USAGE};
-use crate::gate::{Command, FailOn, Job, Reading};
+use crate::gate::{Command, FailOn, Job, Reading, profile};
 
 /// What each does, for the list of commands.
 pub(super) const COMMANDS: [(&str, &str); 4] = [
     ("syscalls", "Says exactly what a seccomp filter permits; checks, proves and shortens filters"),
     ("diff", "Shows the calls and arguments that two filters or policies answer differently"),
     ("import", "Turns a filter of another tool into a policy, proven equal"),
-    ("export", "Turns a filter into another language, proven equal"),
+    ("export", "Turns a filter into another language, proven equal; a policy into an LSM's"),
 ];
 
 const INPUTS: &str = "FILE: an OCI, Docker or Podman profile, a systemd unit, a minijail policy, Firecracker's or \
@@ -95,9 +95,17 @@ fn import() -> Clap {
 }
 
 fn export() -> Clap {
-    let names: Vec<&'static str> = Target::ALL.iter().map(|(_, name)| *name).collect();
+    let labels = profile::Language::ALL.iter().map(|(_, name)| *name);
+    let names: Vec<&'static str> = Target::ALL.iter().map(|(_, name)| *name).chain(labels).collect();
+    let name = Arg::new("name").long("name").value_name("NAME");
+    let name = name.help("The profile's name, for apparmor and cil (otherwise made from FILE's)");
     let to = Arg::new("to").long("to").value_name("LANGUAGE").value_parser(names).required(true);
-    reading(top("export")).arg(input()).arg(to.help("The language to write")).arg(as_read()).arg(output())
+    reading(top("export"))
+        .arg(input())
+        .arg(to.help("The language to write"))
+        .arg(as_read())
+        .arg(output())
+        .arg(name)
 }
 
 fn positional(id: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -188,8 +196,21 @@ fn job(name: &str, matches: &ArgMatches) -> Result<Job, clap::Error> {
                 _ => None,
             };
             let output = matches.get_one::<String>("output").cloned();
+            let label = match matches.try_get_one::<String>("to") {
+                Ok(Some(word)) => profile::Language::ALL.iter().find(|(_, name)| name == word),
+                _ => None,
+            };
             let as_read = flag("as-read");
-            Command::Export { input: input(), target: target.unwrap_or(Target::Ringfence), as_read, output }
+            match label {
+                Some((language, _)) => {
+                    let name = matches.get_one::<String>("name").cloned();
+                    Command::Label { input: input(), language: *language, name, output }
+                }
+                None => {
+                    let target = target.unwrap_or(Target::Ringfence);
+                    Command::Export { input: input(), target, as_read, output }
+                }
+            }
         }
     };
     // `import` prints a policy, and nothing else.

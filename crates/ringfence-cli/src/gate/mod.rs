@@ -6,6 +6,7 @@ mod eval;
 mod export;
 pub(crate) mod input;
 mod optimise;
+pub(crate) mod profile;
 mod show;
 
 use std::io::{self, Write as _};
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Eval { input: String, call: String },
     /// `diff`.
     Diff { old: String, new: String, fail_on: FailOn },
+    /// `export` to the language of an LSM.
+    Label { input: String, language: profile::Language, name: Option<String>, output: Option<String> },
     /// `import` and `export`.
     Export { input: String, target: Target, as_read: bool, output: Option<String> },
 }
@@ -81,6 +84,9 @@ pub(crate) fn run(job: &Job) -> i32 {
         Command::Prove { a, b, within } => compare::prove([a, b], *within, reading, *format),
         Command::Eval { input, call } => eval::eval(input, call, reading, *format),
         Command::Diff { old, new, fail_on } => compare::diff([old, new], *fail_on, reading, *format),
+        Command::Label { input, language, name, output } => {
+            profile::export(input, *language, name.as_deref(), output.as_deref(), reading)
+        }
         Command::Export { input, target, as_read, output } => {
             export::export(input, (*target, *as_read), output.as_deref(), reading)
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::harness::ground::{Ground, find, is_root};
 use crate::harness::{both, skip};
 
-const DIRECTORY: &str = "/sys/kernel/security/apparmor";
+pub(crate) const DIRECTORY: &str = "/sys/kernel/security/apparmor";
 const OWN: &str = "/proc/self/attr/apparmor/current";
 
 /// A profile that is loaded as long as this lives.
@@ -48,7 +48,7 @@ impl Drop for Profile {
     }
 }
 
-fn parser(words: &[&str], text: &str) {
+pub(crate) fn parser(words: &[&str], text: &str) {
     let program = find("apparmor_parser").unwrap();
     let mut child =
         Command::new(program).args(words).args(["-K", "-q"]).stdin(Stdio::piped()).spawn().unwrap();

@@ -7,4 +7,6 @@ mod harness;
 
 mod apparmor;
 mod events;
+mod export;
 mod selinux;
+mod tomoyo;

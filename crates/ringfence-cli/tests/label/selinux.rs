@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::ground::{Ground, find, is_root};
 use crate::harness::{both, skip};
@@ -28,21 +29,30 @@ fn load() -> bool {
     // Without a policy there is one context, by this name.
     let bare = fs::read_to_string(OWN).is_ok_and(|own| own.trim_end_matches(['\n', '\0']) == "kernel");
     let active = Path::new(DIRECTORY).join("load").exists();
-    let (Some(secilc), true) = (find("secilc"), guest && bare && active && is_root()) else { return false };
-    let place = std::env::temp_dir().join(format!("ringfence-policy-{}", std::process::id()));
+    if !(guest && bare && active && is_root() && find("secilc").is_some()) {
+        return false;
+    }
+    replace("");
+    fs::write(Path::new(DIRECTORY).join("enforce"), "1").unwrap();
+    true
+}
+
+/// Loads the tests' policy with more text at its end, in place of what is loaded.
+pub(crate) fn replace(more: &str) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let place = std::env::temp_dir().join(format!("ringfence-policy-{}-{number}", std::process::id()));
     fs::create_dir(&place).unwrap();
     let (source, policy) = (place.join("policy.cil"), place.join("policy"));
-    fs::write(&source, include_str!("policy.cil")).unwrap();
-    let compiled = Command::new(secilc)
+    fs::write(&source, include_str!("policy.cil").to_owned() + more).unwrap();
+    let compiled = Command::new(find("secilc").unwrap())
         .args(["-M", "false", "-c", "30", "-f", "/dev/null", "-o"])
         .arg(&policy)
         .arg(&source)
         .status();
     assert!(compiled.unwrap().success());
     fs::write(Path::new(DIRECTORY).join("load"), fs::read(&policy).unwrap()).unwrap();
-    fs::write(Path::new(DIRECTORY).join("enforce"), "1").unwrap();
     fs::remove_dir_all(&place).unwrap();
-    true
 }
 
 both! {

@@ -180,6 +180,10 @@ impl Guard {
     /// `ESRCH` where the process is gone; the maps are full.
     pub fn hold(&self, init: i32, orders: Orders<'_>) -> io::Result<Held> {
         let namespace = File::open(format!("/proc/{init}/ns/pid"))?;
+        // Without a namespace of its own it is the caller's, and everybody would be held.
+        if File::open("/proc/self/ns/pid")?.metadata()?.ino() == namespace.metadata()?.ino() {
+            return Err(io::Error::other("it has no pid namespace of its own"));
+        }
         let space = u32::try_from(namespace.metadata()?.ino()).map_err(io::Error::other)?;
         let held = Held { space, namespace };
         let told = self.maps().tell(space, orders);

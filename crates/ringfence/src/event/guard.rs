@@ -14,8 +14,8 @@ use super::gate::line;
 use super::text::Text;
 use super::watcher::Source;
 use super::{
-    Account, Argument, Cause, Control, Event, Known, Line, Operation, Process, Remedy, Setting, SourceKind,
-    Value,
+    Account, Argument, Cause, Control, Event, Known, Line, Operation, Outcome, Process, Remedy, Setting,
+    SourceKind, Value,
 };
 use crate::control::bpf_lsm::{Model, PathRule, Ports};
 use crate::ebpf::guard::Ring;
@@ -97,6 +97,8 @@ impl Guarded {
             control: Known::Observed(Control::BpfLsm),
             cause: Known::Observed(Cause::MissingRight(denied.right.to_owned())),
             line: self.line(known, &denied, record),
+            tried: None,
+            outcome: Outcome::Denied,
             errno: Known::Observed(EACCES),
             remedy: remedy(known, &denied, record),
         }

@@ -5,15 +5,24 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::audit::{Audit, Labels, Rules};
+use super::ebpf::{Ebpf, Scope};
 use super::gate::Gate;
 use super::guard::Guarded;
 use super::notify::Notify;
-use super::{Account, Control, Event, Journal, Verdict};
+use super::trace::Trace;
+use super::way::Model;
+use super::{Account, Control, Event, Journal, Outcome, SourceKind, Verdict};
 use crate::ebpf::guard::Ring;
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
 use crate::policy::Policy;
+use crate::policy::model::Events;
+
+/// `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+/// include/uapi/linux/sched.h.
+const CLONE_NEWPID: u64 = 0x2000_0000;
 
 /// Something that reports denials.
 pub trait Source: Debug {
@@ -64,6 +73,8 @@ pub struct Watcher<'s> {
     notify: Option<Notify>,
     audit: Option<Audit>,
     guarded: Option<Guarded>,
+    trace: Option<Trace>,
+    ebpf: Option<Ebpf>,
     blind: Vec<Blind>,
     init: Option<i32>,
     told: Told<'s>,
@@ -81,13 +92,12 @@ impl<'s> Watcher<'s> {
     /// For a plan of this policy. Uses whatever sources this caller may use on this host.
     #[must_use]
     pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
+        if plan.is_traced() {
+            return Self::tracing(plan, policy, host, sink);
+        }
         let gate = Gate::new(&plan.gate, policy);
         let rules = plan.landlock.clone().map(|model| Rules { model, policy: policy.clone() });
-        let mut blind = vec![
-            unwatched(Control::Mount, "no source reports files that are hidden or read-only in the view"),
-            unwatched(Control::Credential, "no source reports permission bits and capabilities"),
-            unwatched(Control::Limit, "no source reports limits that are reached"),
-        ];
+        let mut blind = Vec::new();
         let (landlock, labels) = (rules.is_some(), Labels::of(plan, policy));
         if let Some(why) = labels.as_ref().and_then(|labels| labels.silent(noquiet())) {
             blind.push(unwatched(Control::Lsm, why));
@@ -110,11 +120,56 @@ impl<'s> Watcher<'s> {
                 None
             }
         };
+        let scope = Scope {
+            space: plan.clone_flags & CLONE_NEWPID != 0,
+            gate_told: plan.listens(),
+            landlock_told: landlock && audit.is_some() && silent(host).is_none(),
+        };
+        let ebpf = match attach(plan, policy, host, scope) {
+            Ok(ebpf) => {
+                blind.retain(|blind| blind.control != Control::Landlock);
+                let limits = &policy.limits;
+                if limits.memory.is_some() || limits.cpu_time.is_some() || limits.wall_ms.is_some() {
+                    let why =
+                        "memory and time that run out end a process by a signal, which is not told here";
+                    blind.push(unwatched(Control::Limit, why));
+                }
+                Some(ebpf)
+            }
+            Err(why) => {
+                blind.extend(behind_the_filter(&why));
+                None
+            }
+        };
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
         let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, guarded, blind, init: None, told }
+        Self { notify, audit, trace: None, ebpf, guarded, blind, init: None, told }
+    }
+
+    /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
+    fn tracing(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
+        let all = policy.audit.events.value == Events::All;
+        let trace = Trace::new(Model::new(plan, policy, host), plan.listens(), all);
+        let notify = Gate::new(&plan.gate, policy).filter(|_| plan.listens()).map(|gate| {
+            // The tracer sees what is killed or trapped.
+            Notify::new(gate).beside_a_tracer()
+        });
+        let told = Told { journal: Journal::default(), sink, unwritten: 0 };
+        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
+        let (trace, blind) = (Some(trace), Vec::new());
+        Self { notify, audit: None, trace, ebpf: None, guarded, blind, init: None, told }
+    }
+
+    /// Arguments and environment of programs, which may hold secrets, are told as well.
+    pub fn tell_arguments(&mut self) {
+        if let Some(notify) = &mut self.notify {
+            notify.tell_arguments();
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.tell_arguments();
+        }
     }
 
     /// What was seen and what may be missing, once the command has ended. Waits for the last
@@ -124,28 +179,57 @@ impl<'s> Watcher<'s> {
         if let Some(audit) = &mut self.audit {
             audit.finish(&mut |event| self.told.take(event));
         }
-        let accounts = self.sources().map(Source::account).collect();
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.finish(&mut |event| self.told.take(event));
+        }
+        let accounts = self.accounts();
         let Told { journal, unwritten, .. } = self.told;
         Summary { journal, accounts, unwritten, blind: self.blind }
     }
 
+    /// Where two sources see the same, each is the other's witness.
+    fn accounts(&self) -> Vec<Account> {
+        let mut accounts: Vec<_> = self.sources().map(Source::account).collect();
+        let Some(ebpf) = &self.ebpf else { return accounts };
+        for account in &mut accounts {
+            let (counted, where_else) = match account.source {
+                SourceKind::Notify => (ebpf.at_the_gate(), "by a filter of the program's own, or missed"),
+                SourceKind::Audit => (ebpf.left_to_audit(), "by another control than was thought, or missed"),
+                SourceKind::Guard | SourceKind::Ebpf | SourceKind::Trace => continue,
+            };
+            if counted > account.seen {
+                let more = counted - account.seen;
+                let words = || format!("eBPF counted {more} more: denied {where_else}");
+                account.unsure.get_or_insert_with(words);
+            }
+        }
+        accounts
+    }
+
     fn sources(&self) -> impl Iterator<Item = &dyn Source> {
         let notify = self.notify.iter().map(|source| source as &dyn Source);
-        let audit = self.audit.iter().map(|source| source as &dyn Source);
-        notify.chain(audit).chain(self.guarded.iter().map(|source| source as &dyn Source))
+        notify
+            .chain(self.audit.iter().map(|source| source as &dyn Source))
+            .chain(self.ebpf.iter().map(|source| source as &dyn Source))
+            .chain(self.guarded.iter().map(|source| source as &dyn Source))
+            .chain(self.trace.iter().map(|source| source as &dyn Source))
     }
 
     /// The command is the init's only child when its filter stands.
     fn find_command(&mut self) {
         let (Some(audit), Some(init)) = (&mut self.audit, self.init) else { return };
-        let children =
-            std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap_or_default();
-        if let Some(command) = children.split_ascii_whitespace().next().and_then(|pid| pid.parse().ok()) {
-            audit.watch(command);
+        if let Some(command) = child_of(init) {
+            audit.watch(command.unsigned_abs());
             audit.descends_from(init.unsigned_abs());
             self.init = None;
         }
     }
+}
+
+/// proc_pid_task_children(5).
+fn child_of(init: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
+    children.split_ascii_whitespace().next()?.parse().ok()
 }
 
 impl Told<'_> {
@@ -155,7 +239,10 @@ impl Told<'_> {
         {
             self.unwritten += 1;
         }
-        self.journal.add(event);
+        match event.outcome {
+            Outcome::Denied => self.journal.add(event),
+            Outcome::Passed => self.journal.pass(),
+        }
     }
 }
 
@@ -177,6 +264,15 @@ impl Summary {
 impl launch::Observer for Watcher<'_> {
     fn init(&mut self, pid: i32) {
         self.init = Some(pid);
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.init(pid);
+        }
+    }
+
+    fn trace(&mut self) -> io::Result<()> {
+        let Some(trace) = &mut self.trace else { return Err(io::ErrorKind::Unsupported.into()) };
+        let command = self.init.and_then(child_of).ok_or(io::ErrorKind::NotFound)?;
+        trace.seize(command)
     }
 
     fn listener(&mut self, listener: OwnedFd) {
@@ -204,8 +300,11 @@ impl launch::Observer for Watcher<'_> {
 
     fn look(&mut self) {
         self.find_command();
-        let Self { notify, audit, guarded, told, .. } = self;
+        let Self { notify, audit, trace, ebpf, guarded, told, .. } = self;
         let mut give = |event: Event| told.take(event);
+        if let Some(trace) = trace {
+            trace.take(&mut give);
+        }
         if let Some(notify) = notify {
             notify.take(&mut give);
         }
@@ -215,7 +314,27 @@ impl launch::Observer for Watcher<'_> {
         if let Some(guarded) = guarded {
             guarded.take(&mut give);
         }
+        if let Some(ebpf) = ebpf {
+            ebpf.take(&mut give);
+        }
     }
+}
+
+/// What nobody sees without programs in the kernel.
+fn behind_the_filter(why: &str) -> [Blind; 3] {
+    [
+        unwatched(Control::Mount, &format!("files that are hidden or read-only in the view: {why}")),
+        unwatched(Control::Credential, &format!("permission bits and capabilities: {why}")),
+        unwatched(Control::Limit, &format!("limits that are reached: {why}")),
+    ]
+}
+
+/// Programs in the kernel, where this caller may load them and their process ids mean something here.
+fn attach(plan: &Plan<'_>, policy: &Policy, host: &Host, scope: Scope) -> Result<Ebpf, String> {
+    if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
+        return Err("eBPF tells of processes of the first pid namespace, and this is another".to_owned());
+    }
+    Ebpf::attach(Model::new(plan, policy, host), scope).map_err(|absent| absent.to_string())
 }
 
 fn unwatched(control: Control, because: &str) -> Blind {
@@ -229,8 +348,6 @@ fn join(
     rules: Option<Rules>,
     labels: Option<Labels>,
 ) -> Result<Audit, String> {
-    // `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
-    const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
     if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
         return Err(
             "audit's records name processes of the first pid namespace, and this is another".to_owned()

@@ -45,6 +45,34 @@ pub(super) fn synthetic() -> Reading<AppArmor> {
     Reading::Absent("AppArmor is not on the list of active LSMs")
 }
 
+pub(super) fn parser(_: &Host) -> Fact<Reading<(u32, u32)>> {
+    let found = PARSERS.iter().map(Path::new).find(|path| path.is_file());
+    let reading = match found {
+        None => Reading::Absent("apparmor_parser(8) is not installed"),
+        Some(path) => {
+            let output = std::process::Command::new(path).arg("--version").env_clear().output();
+            let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+            match text.map(|text| version(&text)) {
+                Ok(Some(version)) => Reading::Known(version),
+                Ok(None) => Reading::Unknown(format!("{} --version shows none", path.display())),
+                Err(error) => Reading::Unknown(format!("{}: {error}", path.display())),
+            }
+        }
+    };
+    Fact::new(reading, "apparmor_parser --version")
+}
+
+pub(super) fn synthetic_parser() -> Reading<(u32, u32)> {
+    Reading::Known((4, 0))
+}
+
+/// `AppArmor parser version 3.0.8`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let number = text.lines().next()?.rsplit(' ').next()?;
+    let mut parts = number.split(|letter: char| !letter.is_ascii_digit()).map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
 fn profiles() -> Reading<Vec<String>> {
     let file = Path::new(DIRECTORY).join("profiles");
     match kernel::read_small(&file) {
@@ -77,6 +105,13 @@ fn load(host: &Host) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_two_numbers() {
+        assert_eq!(version("AppArmor parser version 3.0.8\nCopyright\n"), Some((3, 0)));
+        assert_eq!(version("AppArmor parser version 4.1.0~beta1\n"), Some((4, 1)));
+        assert_eq!(version("no"), None);
+    }
 
     #[test]
     fn names_may_have_blanks_and_brackets() {

@@ -3,6 +3,7 @@
 //! Each fact is read when it is first asked for, so that `run` pays only for what its plan needs.
 
 pub mod apparmor;
+pub mod asked;
 pub mod audit;
 pub mod bpf;
 pub mod caller;
@@ -16,6 +17,7 @@ pub mod namespace;
 pub mod path;
 pub mod process;
 pub mod seccomp;
+pub mod selinux;
 pub mod sysctl;
 pub mod user;
 
@@ -136,6 +138,9 @@ facts! {
     /// Whether the kernel takes BPF LSM programs from the caller, and why not. Reading it may load one
     /// (a tenth of a second), and lets go of it.
     bpf_lsm, with_bpf_lsm: Result<(), String> = bpf::read, bpf::synthetic;
+    /// The version of apparmor_parser(8). Reading it starts that program.
+    apparmor_parser, with_apparmor_parser: Reading<(u32, u32)>
+        = apparmor::parser, apparmor::synthetic_parser;
     /// What the lockdown LSM forbids even to root.
     lockdown, with_lockdown: Reading<Lockdown> = lsm::lockdown, lsm::synthetic_lockdown;
     /// Landlock.

@@ -8,7 +8,8 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::leftover::Error;
 use crate::control::bpf_lsm;
@@ -30,13 +31,7 @@ impl Guarded {
     /// # Errors
     /// The kernel does not take them.
     pub(super) fn attach(spec: &bpf_lsm::Guard, watched: bool) -> Result<Self, Error> {
-        let at = spec.model.at;
-        let guard = Guard::attach(watched).map_err(|absent| Error {
-            doing: "lsm.bpf".to_owned(),
-            source: io::Error::other(absent.to_string()),
-            at: Some(at),
-        })?;
-        Ok(Self { guard, held: OnceLock::new(), at })
+        Ok(Self { guard: attach(spec, watched)?, held: OnceLock::new(), at: spec.model.at })
     }
 
     /// Holds the init and all that it will start.
@@ -78,6 +73,48 @@ impl Drop for Guarded {
             self.guard.let_go(held);
         }
     }
+}
+
+/// Programs that are attached once for many short containments.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Guards {
+    guard: Guard,
+    held: Mutex<Vec<(i32, Held)>>,
+}
+
+impl Guards {
+    /// Attaches the programs.
+    ///
+    /// # Errors
+    /// The kernel does not take them.
+    pub(super) fn attach(spec: &bpf_lsm::Guard) -> Result<Self, Error> {
+        Ok(Self { guard: attach(spec, false)?, held: Mutex::default() })
+    }
+
+    /// Holds one more, and lets go of those that have ended.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub(super) fn hold(&self, spec: &bpf_lsm::Guard, init: i32) -> Result<(), Error> {
+        let doing = "hold a containment by BPF LSM programs".to_owned();
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = |pid: i32| !Path::new(&format!("/proc/{pid}")).exists();
+        for (_, held) in all.extract_if(.., |(pid, _)| ended(*pid)) {
+            self.guard.let_go(held);
+        }
+        let held = self.guard.hold(init, orders(spec));
+        all.push((init, held.map_err(|source| Error { doing, source, at: Some(spec.model.at) })?));
+        Ok(())
+    }
+}
+
+fn attach(spec: &bpf_lsm::Guard, watched: bool) -> Result<Guard, Error> {
+    Guard::attach(watched).map_err(|absent| Error {
+        doing: "lsm.bpf".to_owned(),
+        source: io::Error::other(absent.to_string()),
+        at: Some(spec.model.at),
+    })
 }
 
 /// What the programs are told.

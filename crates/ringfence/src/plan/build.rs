@@ -37,6 +37,24 @@ pub fn compile<'a>(request: &Request<'_>, host: &Host, arena: &'a Bump) -> Resul
     }
 }
 
+/// What of a policy an LSM's rules can hold, whatever the host: for profiles of other hosts.
+///
+/// # Errors
+/// A path does not exist here, or two lines contradict each other.
+pub fn intent(
+    policy: &crate::policy::Policy,
+    host: &Host,
+    surroundings: &crate::host::path::Surroundings,
+) -> Result<lsm::Intent, Failure> {
+    let mut refused = Vec::new();
+    let files = fs::files(policy, host, &mut Resolver::new(surroundings), &mut refused);
+    if !refused.is_empty() {
+        return Err(Failure::Refused(refused));
+    }
+    let intent = labels::intent(policy, &files.rules, files.view.as_ref());
+    intent.map_err(|refusal| Failure::Refused(vec![refusal.into()]))
+}
+
 struct Build<'r, 'a> {
     request: &'r Request<'r>,
     host: &'r Host,
@@ -81,7 +99,7 @@ impl<'a> Build<'_, 'a> {
             Label::Generate => fresh_token().map_err(token_refusal)?,
             Label::Inherit | Label::Named(_) => 0,
         };
-        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique);
+        let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique)?;
         let labels = lsm::compile(&labels, host, arena)?;
         let held = self.held(&mut resolver, &files)?;
         let leaves = limits.cgroup.is_some() || labels.profile.is_some() || held.guard.is_some();
@@ -137,14 +155,15 @@ impl<'a> Build<'_, 'a> {
         model.map_or(Ok(bpf_lsm::Outcome::default()), |model| bpf_lsm::compile(model, self.host, self.arena))
     }
 
-    /// No source tells of what is allowed.
+    /// Only a tracer sees what is allowed.
     fn refuse_all_events(&mut self) {
         let events = &self.request.policy.audit.events;
-        if events.value == Events::All {
+        if events.value == Events::All && !self.request.traced {
             self.refused.push(Refused {
-                message: "audit.events = \"all\": no source of this version tells of calls that are allowed"
-                    .into(),
-                help: "set audit.events = \"denials\"".into(),
+                message:
+                    "audit.events = \"all\": only a tracer sees calls that are allowed, and none is there"
+                        .into(),
+                help: "run with --explain=ptrace, or set audit.events = \"denials\"".into(),
                 at: Some(events.at),
             });
         }
@@ -166,7 +185,7 @@ impl<'a> Build<'_, 'a> {
         if parent_maps {
             return because("the id maps are written from outside");
         }
-        if self.request.watched {
+        if self.request.watched || self.request.traced {
             return because("denials are attended to");
         }
         if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {
@@ -213,6 +232,9 @@ impl<'a> Build<'_, 'a> {
         }
         compiled.steps.extend(process::descriptors(policy, &mut self.refused));
         compiled.steps.push(planned(Stage::Signals, Step::ResetSignals));
+        if self.request.traced {
+            compiled.steps.push(planned(Stage::Signals, Step::Traced));
+        }
         self.parts.push(compiled);
     }
 

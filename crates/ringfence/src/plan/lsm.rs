@@ -1,9 +1,13 @@
 //! `[lsm]` becomes the LSM room's model; a generated profile holds what files, network and
 //! capabilities come to.
 
-use crate::control::{landlock, lsm, mount};
+use ringfence_bpf::program::SeccompData;
+use ringfence_bpf::rule::{Decision, decide};
+use ringfence_bpf::table::{self, Abi};
+
+use crate::control::{Refusal, landlock, lsm, mount, seccomp};
 use crate::policy::Policy;
-use crate::policy::model::Namespace;
+use crate::policy::model::{Label, Namespace};
 
 use super::net;
 
@@ -13,15 +17,26 @@ pub(super) fn model(
     rules: &[landlock::PathRule],
     view: Option<&mount::Model>,
     unique: u64,
-) -> lsm::Model {
+) -> Result<lsm::Model, Refusal> {
     let pid = policy.namespaces.unshare.contains(&Namespace::Pid);
-    lsm::Model::of(policy, intent(policy, rules, view), unique, pid)
+    // Nobody else reads it, and working it out takes time.
+    let intent = match policy.lsm.apparmor.value {
+        Label::Generate => intent(policy, rules, view)?,
+        Label::Inherit | Label::Named(_) => lsm::Intent::default(),
+    };
+    Ok(lsm::Model::of(policy, intent, unique, pid))
 }
 
-fn intent(policy: &Policy, rules: &[landlock::PathRule], view: Option<&mount::Model>) -> lsm::Intent {
+/// What of a policy an LSM's rules can hold.
+pub(super) fn intent(
+    policy: &Policy,
+    rules: &[landlock::PathRule],
+    view: Option<&mount::Model>,
+) -> Result<lsm::Intent, Refusal> {
     let families = net::families(&policy.net);
     let deny = view.into_iter().flat_map(|view| &view.deny);
-    lsm::Intent {
+    Ok(lsm::Intent {
+        gate: gate(super::gate(policy)?.as_ref()),
         paths: rules.iter().map(path).collect(),
         deny: deny.filter_map(|deny| Some((deny.path.clone(), deny.at?))).collect(),
         sockets: lsm::Sockets {
@@ -33,6 +48,26 @@ fn intent(policy: &Policy, rules: &[landlock::PathRule], view: Option<&mount::Mo
         sockets_at: Some(policy.net.mode.at),
         capabilities_at: policy.process.capabilities.first().map(|one| one.at),
         capabilities: policy.process.capabilities.iter().map(|one| (one.value.0, one.at)).collect(),
+    })
+}
+
+/// Which calls the filter lets through under any of these first arguments. CLONE_NEWUSER and
+/// PTRACE_ATTACH are of linux/sched.h and linux/ptrace.h.
+fn gate(filter: Option<&seccomp::Specified>) -> lsm::Gate {
+    const NEWUSER: u64 = 0x1000_0000;
+    const ATTACH: u64 = 16;
+    let passes = |name: &str, first: u64| {
+        let (Some(filter), Some(call)) = (filter, table::by_name(Abi::X86_64, name)) else { return true };
+        let args = [first, 0, 0, 0, 0, 0];
+        let data =
+            SeccompData { nr: call.number, arch: Abi::X86_64.audit_arch(), instruction_pointer: 0, args };
+        matches!(decide(&filter.spec, &data), Decision::Allowed(_))
+    };
+    lsm::Gate {
+        ptrace: passes("ptrace", 0) || passes("ptrace", ATTACH),
+        mount: ["mount", "move_mount", "umount2", "pivot_root"].iter().any(|name| passes(name, 0)),
+        userns: passes("unshare", NEWUSER) || passes("clone", NEWUSER),
+        io_uring: passes("io_uring_setup", 0),
     }
 }
 

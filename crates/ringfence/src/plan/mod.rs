@@ -24,7 +24,7 @@ use crate::host::Process;
 use crate::host::path::Surroundings;
 use crate::policy::{Origin, Policy};
 
-pub use build::compile;
+pub use build::{compile, intent};
 pub use explain::{Explained, explain};
 pub use print::{control_name, detail, human, namespace_names, place, quoted};
 
@@ -44,6 +44,9 @@ pub struct Request<'r> {
     /// Whether somebody attends to what is denied while the command runs ([`crate::event::Watcher`]).
     /// `audit.events` alone only has the kernel write its records.
     pub watched: bool,
+    /// Whether every call of the command is to be followed by ptrace(2): it waits before its execve
+    /// until [`crate::launch::Observer::trace`] has been called.
+    pub traced: bool,
 }
 
 /// A compiled policy.
@@ -148,6 +151,12 @@ impl Plan<'_> {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
+    }
+
+    /// Whether the command waits for a tracer.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Traced))
     }
 
     /// Whether calls that the filter denies wait for an [`crate::launch::Observer`].

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::host::asked::Hook;
 use crate::verify::baseline::{Change, Weight};
 use crate::verify::{Finding, Intent, Part, Report, Verdict};
 
@@ -66,6 +67,8 @@ struct Entry<'r> {
     references: &'r [String],
     depth: Option<usize>,
     controls: Option<Vec<String>>,
+    /// The LSMs that are asked of it, where it gets that far; the first that denies answers.
+    asked: Vec<&'r str>,
     attempts: usize,
 }
 
@@ -79,7 +82,7 @@ pub fn json(report: &Report, kernel: &str, changes: Option<&[Change]>) -> String
         summary: summary(report),
         notes: &report.notes,
         changes: changes.map(|changes| changes.iter().map(difference).collect()),
-        findings: report.findings.iter().map(entry).collect(),
+        findings: report.findings.iter().map(|finding| entry(finding, &report.lsms)).collect(),
     };
     // Nothing in the document can fail to serialise: strings, numbers and lists of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
@@ -156,12 +159,26 @@ fn sections(report: &Report, all: bool, text: &mut String) {
         }
     }
     text.push_str(&matrix::matrix(report));
+    asked(&report.lsms, text);
     known_bugs(report, text);
     if !report.notes.is_empty() {
         let _ = writeln!(text, "\nnot covered");
         for note in &report.notes {
             let _ = writeln!(text, "  {note}");
         }
+    }
+}
+
+/// Of several LSMs that deny, the first one's answer is what a program sees.
+fn asked(lsms: &[String], text: &mut String) {
+    if lsms.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nLSMs, in the order in which this kernel asks them");
+    for hook in Hook::ALL {
+        let asked = hook.asked(lsms);
+        let words = if asked.is_empty() { "none".to_owned() } else { asked.join(", ") };
+        let _ = writeln!(text, "  {:<13} {words}", hook.name());
     }
 }
 
@@ -227,7 +244,7 @@ fn summary(report: &Report) -> Summary {
     }
 }
 
-fn entry(finding: &Finding) -> Entry<'_> {
+fn entry<'r>(finding: &'r Finding, lsms: &'r [String]) -> Entry<'r> {
     Entry {
         id: &finding.id,
         part: finding.part.name(),
@@ -244,6 +261,7 @@ fn entry(finding: &Finding) -> Entry<'_> {
             .holding
             .as_ref()
             .map(|list| list.iter().map(|control| format!("{control:?}").to_lowercase()).collect()),
+        asked: finding.hook().map(|hook| hook.asked(lsms)).unwrap_or_default(),
         attempts: finding.attempts,
     }
 }
@@ -294,6 +312,6 @@ mod testing {
     }
 
     pub(super) fn report(findings: Vec<Finding>) -> Report {
-        Report { findings, notes: Vec::new(), milliseconds: 0 }
+        Report { findings, notes: Vec::new(), milliseconds: 0, lsms: Vec::new() }
     }
 }

@@ -20,6 +20,8 @@ struct Document<'w> {
     kind: &'static str,
     operation: &'w str,
     known: &'static str,
+    /// The LSMs that are asked of it, in the host's order.
+    asked: &'w [&'w str],
     ways: Vec<Told<'w>>,
 }
 
@@ -48,12 +50,13 @@ struct One<'w> {
 
 /// The ways as one JSON document with a final newline.
 #[must_use]
-pub fn json(operation: &str, ways: &[Way]) -> String {
+pub fn json(operation: &str, ways: &[Way], asked: &[&str]) -> String {
     let document = Document {
         version: VERSION,
         kind: "ringfence.explain",
         operation,
         known: "predicted",
+        asked,
         ways: ways.iter().map(told).collect(),
     };
     // Nothing in the document can fail to serialise: strings, numbers and lists of them.
@@ -100,7 +103,7 @@ fn errno(answer: Answer) -> Option<String> {
 
 /// The ways as trees.
 #[must_use]
-pub fn human(ways: &[Way]) -> String {
+pub fn human(ways: &[Way], asked: &[&str]) -> String {
     let mut text = String::new();
     for way in ways {
         let end = match way.denied_by() {
@@ -116,6 +119,13 @@ pub fn human(ways: &[Way]) -> String {
             let late = way.stops[..at].iter().any(|before| before.answer.stops());
             tree(&mut text, stop, branch, stem, late);
         }
+    }
+    if let Some(first) = asked.first() {
+        let _ = writeln!(
+            text,
+            "LSMs with a hook for it, as this kernel asks them: {} ({first} answers first)",
+            asked.join(", ")
+        );
     }
     text
 }

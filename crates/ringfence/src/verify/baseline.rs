@@ -286,7 +286,7 @@ mod tests {
     }
 
     fn report(findings: Vec<Finding>) -> Report {
-        Report { findings, notes: Vec::new(), milliseconds: 0 }
+        Report { findings, notes: Vec::new(), milliseconds: 0, lsms: Vec::new() }
     }
 
     #[test]

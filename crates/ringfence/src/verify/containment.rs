@@ -82,7 +82,7 @@ impl Needs {
         Self {
             user: namespaces.into_iter().any(keeps),
             no_new_privs: [Control::Seccomp, Control::Landlock].into_iter().any(keeps),
-            namespaces: keeps(Control::Mount),
+            namespaces: keeps(Control::Mount) || keeps(Control::BpfLsm),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! A claim is held, broken, or unverifiable with a reason; unverifiable never counts as held.
 
 mod ask;
+pub mod asked;
 pub mod baseline;
 pub mod claims;
 mod containment;
@@ -77,6 +78,7 @@ pub enum Part {
     Network,
     Channel,
     Exec,
+    Lsm,
     Limit,
     KnownBug,
 }
@@ -160,11 +162,13 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Wall time in milliseconds.
     pub milliseconds: u64,
+    /// The active LSMs of the host, in the order in which they are asked; empty where not known.
+    pub lsms: Vec<String>,
 }
 
 impl Part {
     /// Every part, in the order of a report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Expect,
         Self::Cpu,
         Self::Gate,
@@ -174,6 +178,7 @@ impl Part {
         Self::Network,
         Self::Channel,
         Self::Exec,
+        Self::Lsm,
         Self::Limit,
         Self::KnownBug,
     ];
@@ -191,6 +196,7 @@ impl Part {
             Self::Network => "network",
             Self::Channel => "channel",
             Self::Exec => "exec",
+            Self::Lsm => "lsm",
             Self::Limit => "limit",
             Self::KnownBug => "known-bug",
         }

@@ -139,7 +139,7 @@ pub(super) fn witness_independent(tree: &[Source]) -> Vec<String> {
 
 /// A plan is a result as well, for the one file that writes it as JSON; so is an imported filter.
 pub(super) fn report_last(tree: &[Source]) -> Vec<String> {
-    const RESULTS: [&str; 4] = ["report", "host", "verify", "event"];
+    const RESULTS: [&str; 5] = ["report", "host", "verify", "event", "inspect"];
     const OF_PLANS: [&str; 3] = ["plan", "control", "policy"];
     let report = tree.iter().filter(|source| within(source, &["report/"]));
     let broken = |source: &'_ Source| -> Vec<String> {

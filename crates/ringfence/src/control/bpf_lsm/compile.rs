@@ -42,15 +42,6 @@ pub struct Guard {
     pub holdings: u32,
 }
 
-/// A right and the words for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// One of [`right`].
-    pub right: u32,
-    /// The key that grants it.
-    pub key: &'static str,
-}
-
 /// What the room makes of its model.
 #[derive(Debug, Default)]
 #[must_use]

@@ -34,6 +34,8 @@
 
 mod compile;
 mod model;
+#[cfg(test)]
+mod tests;
 
-pub use compile::{Guard, Outcome, Place, compile, right};
+pub use compile::{Guard, Outcome, compile, right};
 pub use model::{Model, PathRule, PortRule, Ports};

@@ -23,6 +23,7 @@
 pub mod cgroup;
 mod compile;
 mod model;
+pub mod observe;
 
 pub use compile::{Outcome, compile};
 pub use model::Model;

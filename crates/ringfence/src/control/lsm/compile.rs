@@ -60,7 +60,7 @@ fn apparmor<'a>(
     let wanted = &model.apparmor;
     let generated = match &wanted.value {
         Label::Inherit => return Ok(()),
-        Label::Generate => Some(generate(model)?),
+        Label::Generate => Some(generate(model, host)?),
         Label::Named(_) => None,
     };
     let (name, requested) = match (&generated, &wanted.value) {
@@ -95,7 +95,7 @@ fn apparmor<'a>(
 }
 
 /// Name and text of a generated profile.
-fn generate(model: &Model) -> Result<(String, String), Refusal> {
+fn generate(model: &Model, host: &Host) -> Result<(String, String), Refusal> {
     if !model.ends_together {
         return Err(Refusal {
             message:
@@ -107,8 +107,14 @@ fn generate(model: &Model) -> Result<(String, String), Refusal> {
         });
     }
     let name = format!("ringfence-{:016x}", model.unique);
-    let text = profile::text(&name, &model.intent)?;
+    let text = profile::text(&name, &model.intent, words(host))?;
     Ok((name, text))
+}
+
+/// Of a parser whose version is not known, the oldest words.
+fn words(host: &Host) -> profile::Words {
+    let version = host.apparmor_parser().value.known().copied();
+    profile::Words::of(version.unwrap_or((0, 0)))
 }
 
 fn may_load(fact: &AppArmor) -> Result<std::path::PathBuf, String> {

@@ -11,10 +11,13 @@
 //! (with no_new_privs: `process2 { nnp_transition }`, on a nosuid mount: `nosuid_transition`).
 //! Labels of LSMs that the policy does not name are inherited, never removed.
 
+mod cil;
 mod compile;
 mod model;
+pub mod observe;
 mod profile;
 
+pub use cil::text as cil_text;
 pub use compile::{Outcome, Profile, compile};
-pub use model::{Intent, Model, PathRule, Sockets};
-pub use profile::text as profile_text;
+pub use model::{Gate, Intent, Model, PathRule, Sockets};
+pub use profile::{Words, file as profile_file, text as profile_text};

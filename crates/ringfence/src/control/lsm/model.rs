@@ -33,6 +33,8 @@ pub struct Intent {
     pub deny: Vec<(PathBuf, Origin)>,
     /// Kinds of sockets that may be made.
     pub sockets: Sockets,
+    /// What of the kernel passes the gate.
+    pub gate: Gate,
     /// The policy line that decides of sockets.
     pub sockets_at: Option<Origin>,
     /// Capabilities by their numbers.
@@ -56,6 +58,19 @@ pub struct PathRule {
     pub write: bool,
     /// The policy line.
     pub at: Option<Origin>,
+}
+
+/// Calls that an LSM's rules have words for, where the filter lets them through or there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// ptrace(2), of its own processes.
+    pub ptrace: bool,
+    /// mount(2), umount2(2), pivot_root(2).
+    pub mount: bool,
+    /// A user namespace inside.
+    pub userns: bool,
+    /// io_uring_setup(2).
+    pub io_uring: bool,
 }
 
 /// Kinds of sockets.

@@ -7,11 +7,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::model::{Intent, PathRule, Sockets};
+use super::model::{Gate, Intent, PathRule, Sockets};
 use crate::control::Refusal;
 
 /// capabilities(7) as apparmor.d(5) writes them, by number.
-const CAPABILITIES: [&str; 41] = [
+pub(super) const CAPABILITIES: [&str; 41] = [
     "chown",
     "dac_override",
     "dac_read_search",
@@ -55,11 +55,39 @@ const CAPABILITIES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
-/// The profile as text, with a final newline. The same intent gives the same bytes.
+/// Which rules apparmor_parser(8) has words for, by its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// `userns`, `io_uring` and `mqueue`: from 4.0 on.
+    pub newest: bool,
+}
+
+impl Words {
+    /// Of a version, major and minor number.
+    #[must_use]
+    pub fn of(version: (u32, u32)) -> Self {
+        Self { newest: version >= (4, 0) }
+    }
+}
+
+/// The profile as a file for a host where an administrator loads it. It names the features that it is
+/// written for: without them the parser takes those of a kernel of long ago, and leaves sockets out.
 ///
 /// # Errors
 /// A path that a profile cannot name.
-pub fn text(name: &str, intent: &Intent) -> Result<String, Refusal> {
+pub fn file(name: &str, intent: &Intent, words: Words) -> Result<String, Refusal> {
+    let abi = if words.newest { "4.0" } else { "3.0" };
+    Ok(format!("abi <abi/{abi}>,\n\n{}", text(name, intent, words)?))
+}
+
+/// The profile as text, with a final newline. The same intent gives the same bytes.
+///
+/// What no rule allows is denied, of every kind that the parser's words and the kernel's features
+/// (`apparmor/features`) both have: the parser leaves out of a profile what the kernel has not.
+///
+/// # Errors
+/// A path that a profile cannot name.
+pub fn text(name: &str, intent: &Intent, words: Words) -> Result<String, Refusal> {
     let mut text = String::new();
     let _ = writeln!(text, "profile {} {{", quoted(name));
     for rule in &intent.paths {
@@ -83,7 +111,9 @@ pub fn text(name: &str, intent: &Intent) -> Result<String, Refusal> {
     // Its own processes, and the supervisor's word to end.
     let _ = writeln!(text, "  signal peer={},", quoted(name));
     let _ = writeln!(text, "  signal (receive) peer=unconfined,");
-    let _ = writeln!(text, "  ptrace peer={},", quoted(name));
+    // Others may look at it, as they may look at what is not confined.
+    let _ = writeln!(text, "  ptrace (readby, tracedby),");
+    passing(&mut text, name, intent.gate, words);
     let _ = writeln!(text, "}}");
     Ok(text)
 }
@@ -108,6 +138,30 @@ fn allow(text: &mut String, rule: &PathRule) -> Result<(), Refusal> {
     let _ = writeln!(text, "  {} r,", quoted(&format!("{below}/")));
     let _ = writeln!(text, "  {} {rights},", quoted(&format!("{below}/**")));
     Ok(())
+}
+
+/// What the filter lets through is the profile's to let through as well.
+fn passing(text: &mut String, name: &str, gate: Gate, words: Words) {
+    // Reading /proc of its own processes is asked as ptrace(2) is.
+    let rights = if gate.ptrace { "" } else { "(read, readby) " };
+    let _ = writeln!(text, "  ptrace {rights}peer={},", quoted(name));
+    if gate.mount {
+        let _ = writeln!(text, "  mount,\n  umount,\n  pivot_root,");
+    }
+    if !words.newest {
+        let _ = writeln!(
+            text,
+            "  # Not held: userns, io_uring, mqueue. apparmor_parser has words for them from 4.0 on."
+        );
+        return;
+    }
+    // As without a profile: a message queue is held by its own namespace.
+    let _ = writeln!(text, "  mqueue,");
+    for (passes, rule) in [(gate.userns, "userns"), (gate.io_uring, "io_uring")] {
+        if passes {
+            let _ = writeln!(text, "  {rule},");
+        }
+    }
 }
 
 fn sockets(text: &mut String, sockets: Sockets) {
@@ -194,25 +248,73 @@ mod tests {
               capability net_bind_service,
               signal peer="ringfence-1",
               signal (receive) peer=unconfined,
-              ptrace peer="ringfence-1",
+              ptrace (readby, tracedby),
+              ptrace (read, readby) peer="ringfence-1",
+              mqueue,
             }
         "#]]
-        .assert_eq(&text("ringfence-1", &intent).unwrap());
+        .assert_eq(&text("ringfence-1", &intent, Words::of((4, 0))).unwrap());
+    }
+
+    #[test]
+    fn what_passes_the_gate_has_its_rule_and_what_has_no_word_is_said() {
+        let gate = Gate { ptrace: true, mount: true, userns: true, io_uring: true };
+        let with =
+            |gate, version| text("p", &Intent { gate, ..Intent::default() }, Words::of(version)).unwrap();
+        let all = with(gate, (4, 1));
+        for rule in
+            ["  ptrace peer=\"p\",", "  mount,", "  umount,", "  pivot_root,", "  userns,", "  io_uring,"]
+        {
+            assert!(all.lines().any(|line| line == rule), "{rule} in {all}");
+        }
+        let none = with(Gate::default(), (4, 1));
+        for rule in ["mount,", "pivot_root,", "userns,", "io_uring,"] {
+            assert!(!none.contains(rule), "{rule} in {none}");
+        }
+        let old = with(gate, (3, 0));
+        assert!(old.contains("# Not held: userns") && !old.contains("  userns,"), "{old}");
+    }
+
+    /// apparmor_parser(8) itself reads what is written.
+    #[test]
+    fn the_parser_takes_it() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        const PARSER: &str = "/usr/sbin/apparmor_parser";
+        if !std::path::Path::new(PARSER).exists() {
+            println!("skipped: needs apparmor_parser");
+            return;
+        }
+        let gate = Gate { ptrace: true, mount: true, userns: true, io_uring: true };
+        let sockets = Sockets { stream: true, datagram: true, unix: true, netlink: true };
+        let paths = vec![rule("/usr", true, true, true, true), rule("/a b", false, true, false, false)];
+        let intent = Intent { gate, sockets, paths, capabilities: vec![(10, AT)], ..Intent::default() };
+        let text = text("p", &intent, Words::of((3, 0))).unwrap();
+        let mut child = Command::new(PARSER)
+            .args(["--names", "--skip-kernel-load", "--skip-cache", "--quiet"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
     }
 
     #[test]
     fn a_name_is_never_a_pattern() {
         let paths = vec![rule("/a*[b]{c,d}\"@x", false, true, false, false)];
-        let text = text("p", &Intent { paths, ..Intent::default() }).unwrap();
+        let text = text("p", &Intent { paths, ..Intent::default() }, Words::of((4, 0))).unwrap();
         assert!(text.contains(r#"  "/a\*\[b\]\{c\,d\}\"\@x" r,"#), "{text}");
     }
 
     #[test]
     fn what_cannot_be_named_is_refused_with_its_line() {
         let paths = vec![rule("/a\nb", false, true, false, false)];
-        let refusal = text("p", &Intent { paths, ..Intent::default() }).unwrap_err();
+        let refusal = text("p", &Intent { paths, ..Intent::default() }, Words::of((4, 0))).unwrap_err();
         assert_eq!(refusal.at, Some(AT));
         let capabilities = vec![(63, AT)];
-        assert!(text("p", &Intent { capabilities, ..Intent::default() }).is_err());
+        assert!(text("p", &Intent { capabilities, ..Intent::default() }, Words::of((4, 0))).is_err());
     }
 }

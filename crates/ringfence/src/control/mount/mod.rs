@@ -19,6 +19,7 @@ mod compile;
 mod cover;
 mod dev;
 mod model;
+pub mod observe;
 mod place;
 
 pub use compile::compile;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Row, State};
+use crate::host::asked::Hook;
 use crate::host::cgroup::{Controller, Layout};
 use crate::host::lsm::{LANDLOCK_ABIS, LANDLOCK_ERRATA};
 use crate::host::{CorePattern, Fact, Host, Lockdown, Reading, Sysctl, audit, caller, cpu, seccomp, sysctl};
@@ -147,6 +148,19 @@ fn credentials(host: &Host) -> Vec<Row> {
     ]
 }
 
+/// The first that denies answers.
+fn asked(host: &Host) -> Vec<Row> {
+    let row = |hook: Hook| {
+        let id = format!("lsm.asked.{}", hook.name());
+        Row::reading(LSM, id, host.lsms(), |active| {
+            let asked: Vec<String> = hook.asked(active).into_iter().map(str::to_owned).collect();
+            let text = if asked.is_empty() { "none".to_owned() } else { asked.join(" ") };
+            (asked, text)
+        })
+    };
+    Hook::ALL.map(row).into()
+}
+
 fn lsms(host: &Host) -> Vec<Row> {
     let landlock = host.landlock();
     let abi = landlock.value.abi;
@@ -176,6 +190,7 @@ fn lsms(host: &Host) -> Vec<Row> {
         Row::known(LSM, "landlock.abi", abi, text, landlock.from),
         Row::known(LSM, "landlock.errata", fixed, errata, landlock.from),
     ];
+    rows.extend(asked(host));
     rows.extend(LANDLOCK_ABIS.iter().map(|entry| {
         let there = entry.abi <= abi;
         let brought = entry.brought.join(" ");

@@ -273,6 +273,26 @@ static int waited(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 254;
 }
 
+/* Each attempt after a `+`, by a process of its own: one line of errnos. */
+static int each(char **words)
+{
+	while (*words) {
+		char **next = ++words;
+		while (*next && strcmp(*next, "+"))
+			next++;
+		char *after = *next;
+		*next = 0;
+		pid_t child = fork();
+		if (!child)
+			_exit(attempt(words));
+		printf("%d ", waited(child));
+		fflush(stdout);
+		*next = after;
+		words = next;
+	}
+	return 0;
+}
+
 /* `deep`: by a thread of a grandchild in a session of its own. `nested`: in a pid namespace below. */
 int main(int argc, char **argv)
 {
@@ -294,5 +314,7 @@ int main(int argc, char **argv)
 		pid_t child = fork();
 		return child ? waited(child) : attempt(argv + 2);
 	}
+	if (argc > 1 && strcmp(argv[1], "+") == 0)
+		return each(argv + 1);
 	return argc > 1 ? attempt(argv + 1) : 255;
 }

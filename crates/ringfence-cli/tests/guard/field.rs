@@ -16,7 +16,7 @@ use crate::harness::skip;
 
 pub(crate) const EACCES: i32 = 13;
 /// What Landlock is asked for and a kernel without it lacks.
-const WITHOUT_LANDLOCK: [&str; 7] = [
+pub(crate) const WITHOUT_LANDLOCK: [&str; 7] = [
     "landlock.available",
     "landlock.files",
     "landlock.refer",
@@ -153,6 +153,39 @@ allow = {missing:?}
     /// The same outside.
     pub(crate) fn outside(&self, words: &[&str]) -> Run {
         self.ground.command(&self.attack, words)
+    }
+
+    /// What each of these attempts comes to, in one containment.
+    #[track_caller]
+    fn answers(&self, guarded: bool, net: &str, attempts: &[Vec<&str>]) -> Vec<i32> {
+        let words: Vec<&str> =
+            attempts.iter().flat_map(|words| ["+"].into_iter().chain(words.iter().copied())).collect();
+        let run = self.inside(guarded, net, &words).go();
+        let answers = run.passes().out.split_whitespace().map(|word| word.parse().unwrap());
+        let answers: Vec<i32> = answers.collect();
+        assert_eq!(answers.len(), attempts.len(), "{run}");
+        answers
+    }
+
+    /// Each of these is denied with the program, and let through without it; a call that the kernel
+    /// does not have (`ENOSYS`) is neither.
+    #[track_caller]
+    pub(crate) fn holds_all(&self, net: &str, attempts: &[Vec<&str>]) {
+        let without = self.answers(false, net, attempts);
+        let with = self.answers(true, net, attempts);
+        for (number, words) in attempts.iter().enumerate() {
+            let pair = (without[number], with[number]);
+            assert!(matches!(pair, (0, EACCES) | (38, 38)), "{words:?}: {pair:?}");
+        }
+    }
+
+    /// Each of these is let through with the program.
+    #[track_caller]
+    pub(crate) fn allows_all(&self, net: &str, attempts: &[Vec<&str>]) {
+        let with = self.answers(true, net, attempts);
+        for (answer, words) in with.iter().zip(attempts) {
+            assert_eq!(*answer, 0, "{words:?}");
+        }
     }
 
     /// Denied with the program, let through without it.

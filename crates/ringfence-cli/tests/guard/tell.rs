@@ -55,3 +55,26 @@ fn it_needs_a_pid_namespace() {
     let flags = format!("--policy {policy} --namespaces-unshare uts");
     field.ground.ringfence(&flags, &["true"]).go().exits(125).complains("pid namespace");
 }
+
+/// Beside every other control, and with views of their own: nothing that a policy allows is lost.
+#[test]
+fn every_builtin_runs_with_it() {
+    let Some(field) = Field::new("every_builtin_runs_with_it") else { return };
+    let degrade = crate::field::WITHOUT_LANDLOCK.map(|name| format!(" --degrade-allow {name}")).concat();
+    let runs = |builtin: &str, script: &str| {
+        let flags = format!("--policy builtin:{builtin} --lsm-bpf require{degrade}");
+        let checked = field
+            .ground
+            .command(&field.ground.binary(), &["check", "--policy", &format!("builtin:{builtin}")]);
+        let old = checked.go().err.contains("own view of the file system");
+        if old {
+            crate::harness::skip(&field.ground.test, "needs Linux 5.12 for a view");
+        } else {
+            field.ground.shell(&flags, script).go().passes();
+        }
+    };
+    for builtin in ["compute", "offline", "service", "container"] {
+        runs(builtin, "true | cat");
+    }
+    runs("build", "echo text >made && mkdir d && mv made d/ && chmod 600 d/made && : >/dev/null && rm -r d");
+}

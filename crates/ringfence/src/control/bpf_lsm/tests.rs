@@ -49,7 +49,8 @@ fn each_place_with_a_right_is_shown_in_the_order_of_the_rights() {
 
 #[test]
 fn ports_are_those_of_the_lists_and_one_that_the_kernel_picks() {
-    let outcome = compile(model(), &Host::for_tests(), &Bump::new()).unwrap();
+    let arena = Bump::new();
+    let outcome = compile(model(), &Host::for_tests(), &arena).unwrap();
     let guard = outcome.guard.unwrap();
     assert_eq!(guard.ports.into_iter().collect::<Vec<_>>(), [(0, 0, 443), (1, 0, 53), (1, 1, 0)]);
     assert_eq!(guard.every, 0b10);
@@ -61,7 +62,8 @@ fn ports_are_those_of_the_lists_and_one_that_the_kernel_picks() {
 #[test]
 fn a_host_that_takes_no_program_is_a_missing_promise_and_no_step() {
     let host = Host::for_tests().with_bpf_lsm(Err("no".into()));
-    let outcome = compile(model(), &host, &Bump::new()).unwrap();
+    let arena = Bump::new();
+    let outcome = compile(model(), &host, &arena).unwrap();
     assert!(outcome.guard.is_none() && outcome.compiled.steps.is_empty());
     assert!(matches!(outcome.compiled.promises[0].actual, Actual::Missing { .. }));
 }

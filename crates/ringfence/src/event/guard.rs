@@ -312,8 +312,8 @@ mod tests {
     #[test]
     fn a_path_that_is_cut_says_so() {
         let long = "x".repeat(NAME - 1);
-        assert_eq!(parse(&record(&[&long, "/"])).unwrap().path.unwrap().1, true);
-        assert_eq!(parse(&record(&["file", "home"])).unwrap().path.unwrap().1, true);
+        assert!(parse(&record(&[&long, "/"])).unwrap().path.unwrap().1);
+        assert!(parse(&record(&["file", "home"])).unwrap().path.unwrap().1);
         assert_eq!(parse(&record(&[])).unwrap().path, None);
     }
 

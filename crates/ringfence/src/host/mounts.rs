@@ -76,7 +76,7 @@ pub(super) fn read(_: &Host) -> Fact<Reading<Vec<Mount>>> {
 /// # Errors
 /// Those of open(2) and read(2): it may be gone.
 pub fn of(pid: i32) -> std::io::Result<Vec<Mount>> {
-    let text = kernel::read_bytes(&format!("/proc/{pid}/mountinfo"))?;
+    let text = kernel::read_bytes(format!("/proc/{pid}/mountinfo"))?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }
 

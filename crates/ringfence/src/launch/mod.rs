@@ -34,6 +34,7 @@ pub use observer::{DESCRIPTORS, Observer};
 /// What came of a plan.
 #[derive(Debug)]
 #[must_use]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process, and it is moved once")]
 pub enum Outcome<'o> {
     /// The command ended: exit status as a shell gives it, 128+n for a signal.
     Ended(i32),

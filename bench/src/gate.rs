@@ -6,15 +6,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use ringfence_bpf::compile::optimise;
+use ringfence_bpf::compile::{least, optimise};
 use ringfence_bpf::diagram::{Limits, Space};
 use ringfence_bpf::program::{Insn, Program};
 use ringfence_bpf::{prove, relate};
 
 const RUNS: usize = 31;
 
-/// Writes the optimised program to a file, and prints: instructions before and after, then medians in
-/// nanoseconds of program to diagram, diagram to program, and the proof that both are equal.
+/// Writes the optimised program to a file, and prints: instructions before and after, and the fewest by
+/// comparisons, then medians in nanoseconds of program to diagram, diagram to program, and the proof that both are equal.
 pub(crate) fn optimised(source: &Path, target: &Path) -> Result<()> {
     let program = read(source)?;
     let mut space = Space::new(Limits::default());
@@ -26,7 +26,8 @@ pub(crate) fn optimised(source: &Path, target: &Path) -> Result<()> {
     let to_diagram = median(|| Space::new(Limits::default()).program(&program).map(drop))?;
     let to_program = median(|| optimise(&mut space, diagram).map(drop))?;
     let proof = median(|| prove::equal(&short, &program).map(drop))?;
-    println!("{}\t{}\t{to_diagram}\t{to_program}\t{proof}", program.len(), short.len());
+    let fewest = least(&space, diagram);
+    println!("{}\t{}\t{fewest}\t{to_diagram}\t{to_program}\t{proof}", program.len(), short.len());
     Ok(())
 }
 

@@ -6,9 +6,11 @@
 //!   nanoseconds of the fastest, the median and the slowest tenth.
 //! - `optimise SOURCE TARGET`, `compare FIRST SECOND`, `corpus SOURCE…`, `seccompiler SOURCE TARGET`:
 //!   raw seccomp programs as diagrams, for `cargo xtask bench gate`.
+//! - `adversary`: the same for programs that were written to be hard.
 // Its output is what it is for.
 #![allow(clippy::print_stdout)]
 
+mod adversary;
 mod compile;
 mod filter;
 mod gate;
@@ -26,11 +28,12 @@ fn main() -> Result<()> {
         ["compile", runs, policy] => compile::time(runs.parse()?, Some(policy)),
         ["optimise", source, target] => gate::optimised(source.as_ref(), target.as_ref()),
         ["compare", first, second] => gate::compared(first.as_ref(), second.as_ref()),
+        ["adversary"] => adversary::answered(),
         ["corpus", ref sources @ ..] => gate::all(sources),
         ["seccompiler", source, target] => peer::seccompiler(source.as_ref(), target.as_ref()),
         _ => bail!(
             "usage: ringfence-bench filter POLICY PROGRAM CALLS | compile RUNS [POLICY] | optimise SOURCE TARGET | \
-             compare FIRST SECOND | corpus SOURCE… | seccompiler SOURCE TARGET"
+             compare FIRST SECOND | corpus SOURCE… | adversary | seccompiler SOURCE TARGET"
         ),
     }
 }

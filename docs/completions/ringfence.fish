@@ -206,8 +206,12 @@ tap\t''
 html\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l save -d 'Write what was found to a file, to be compared with later' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l against -d 'Compare with a file that --save wrote; the exit status is about what changed' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l via -d 'Try the claims in another sandbox: its command line, with {} for ours and {self} for our path' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l prober -d 'Where ringfence is inside, if not where it is here' -r -F
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l patience -d 'How long the launcher may say nothing (default: 60)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l depth -d 'Try each denied operation with each control alone: how many hold it'
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l all -d 'Also show what holds, one by one'
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l here -d 'Try the claims from where ringfence stands, as in a container'
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l process-user -d 'Whom the program runs as: a word, a name, or UID:GID (keep, root-in-namespace)' -r

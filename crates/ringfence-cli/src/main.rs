@@ -21,6 +21,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use args::Invocation;
+use ringfence::launch::foreign;
 use ringfence_sys::entry::Arguments;
 use ringfence_sys::heap::Heap;
 
@@ -35,10 +36,21 @@ static HEAP: Heap = Heap::new();
 #[cfg_attr(test, allow(dead_code))]
 fn main(arguments: Arguments) -> i32 {
     let word = |word: &CStr| OsStr::from_bytes(word.to_bytes()).to_owned();
-    let args: Vec<OsString> = arguments.skip(1).map(word).collect();
+    let args: Vec<OsString> = arguments.clone().skip(1).map(word).collect();
+    if arguments.elevated() {
+        // A policy says what its writer likes: with another user's rights, it would be an order.
+        return run::bad(
+            "error: the set-user-id or set-group-id bit is set, or the file has capabilities, and ringfence does not \
+             lend rights to its callers\n  help: take them away: chmod ug-s, setcap -r; an ordinary user needs none of them",
+            run::FAILED,
+        );
+    }
+    if let Some(status) = hidden(&args) {
+        return status;
+    }
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
-        Invocation::Run(job) => return run::run(&job),
+        Invocation::Run(job) => return run::run(&job, &arguments.environment()),
         Invocation::Check(job, format) => check::check(&job, format),
         Invocation::Verify(job, wishes) => verify::verify(&job, &wishes),
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
@@ -60,4 +72,14 @@ fn main(arguments: Arguments) -> i32 {
     };
     let _ = io::stdout().lock().flush();
     status
+}
+
+/// What `verify --via` starts itself with.
+fn hidden(args: &[OsString]) -> Option<i32> {
+    let (first, rest) = args.split_first()?;
+    if first == foreign::PROBE {
+        let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return Some(foreign::probe(&words));
+    }
+    (first == foreign::KEEP).then(|| foreign::keep(rest))
 }

@@ -1,13 +1,16 @@
 //! `ringfence verify`: attempts every claim of a policy on this kernel, and says what holds.
 
+mod outside;
 mod progress;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use bumpalo::Bump;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
+use ringfence::launch::foreign::Template;
 use ringfence::launch::witness::{self, Witnesses};
 use ringfence::policy::Policy;
 use ringfence::verify::baseline::{Baseline, Change, Weight};
@@ -65,10 +68,31 @@ pub(crate) struct Wishes {
     pub(crate) against: Option<String>,
     /// `--format`.
     pub(crate) format: Format,
+    /// Where the claims are tried.
+    pub(crate) place: Place,
+    /// `--prober`: where ringfence is inside.
+    pub(crate) prober: Option<PathBuf>,
+    /// `--patience`: seconds that a launcher may say nothing.
+    pub(crate) patience: Option<u64>,
+}
+
+/// Where claims are tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In containments of ringfence's own.
+    #[default]
+    Own,
+    /// In those of another launcher: `--via`.
+    Via(Template),
+    /// Where ringfence stands: `--here`.
+    Here,
 }
 
 /// Prints what was found; 0 held, 1 broken, 2 bad input, 3 unverifiable.
+#[inline(never)]
 pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
+    // Before anything is opened.
+    let open = outside::open_at_start(&wishes.place);
     let policy = match run::load(job) {
         Ok(policy) => policy,
         Err(diagnostics) => {
@@ -83,44 +107,47 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
         Ok(before) => before,
         Err(why) => return bad(&why),
     };
-    let (arena, host) = (Bump::new(), Host::live());
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let surroundings = Surroundings::live();
-    // Attempts have no terminal: what is tried must not depend on who watches.
-    let request = plan::Request { terminal: 0, ..run::request(job, &policy, &environment, &surroundings) };
-    let plan = match plan::compile(&request, &host, &arena) {
-        Ok(plan) => plan,
-        Err(failure) => {
-            run::refuse(&policy, failure);
-            return BAD;
-        }
+    let host = Host::live();
+    if wishes.depth && wishes.place != Place::Own {
+        let help = "which controls hold a claim is found by leaving some out, and only ringfence's own containments let that be done";
+        return bad(&format!("--depth does not go with --via or --here: {help}"));
+    }
+    let found = match &wishes.place {
+        Place::Own => own(job, wishes, &policy, &host),
+        Place::Via(template) => outside::via(wishes, &policy, &host, template),
+        Place::Here => outside::here(&policy, &host, &open),
     };
-    let witnesses = match Witnesses::put_up() {
-        Ok(witnesses) => witnesses,
-        Err(error) => return give_up(&error.to_string()),
-    };
-    let scene = match scene(&host, &witnesses) {
-        Ok(scene) => scene,
-        Err(error) => return give_up(&error.to_string()),
-    };
-    let subject = Subject { policy: &policy, plan: &plan, surroundings: &surroundings };
-    let claims = match claims::claims(&subject, &scene) {
-        Ok(claims) => claims,
-        Err(diagnostics) => {
-            run::complain(&diagnostics);
-            return BAD;
-        }
-    };
-    let options = Options { depth: wishes.depth };
-    let notes = claims::notes(&subject, &scene);
-    match ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
-    {
+    match found {
         Ok(mut report) => {
             report.lsms = host.lsms().value.known().cloned().unwrap_or_default();
             finish(&report, &host, &policy, wishes, before.as_ref())
         }
-        Err(error) => give_up(&error.to_string()),
+        Err(status) => status,
     }
+}
+
+/// In ringfence's own containments; else the status.
+fn own(job: &Job, wishes: &Wishes, policy: &Policy, host: &Host) -> Result<Report, i32> {
+    let arena = Bump::new();
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let surroundings = Surroundings::live();
+    // Attempts have no terminal: what is tried must not depend on who watches.
+    let request = plan::Request { terminal: 0, ..run::request(job, policy, &environment, &surroundings) };
+    let plan = plan::compile(&request, host, &arena).map_err(|failure| {
+        run::refuse(policy, failure);
+        BAD
+    })?;
+    let witnesses = Witnesses::put_up().map_err(|error| give_up(&error.to_string()))?;
+    let scene = scene(host, &witnesses).map_err(|error| give_up(&error.to_string()))?;
+    let subject = Subject { policy, plan: &plan, surroundings: &surroundings };
+    let claims = claims::claims(&subject, &scene).map_err(|diagnostics| {
+        run::complain(&diagnostics);
+        BAD
+    })?;
+    let options = Options { depth: wishes.depth };
+    let notes = claims::notes(&subject, &scene);
+    ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
+        .map_err(|error| give_up(&error.to_string()))
 }
 
 /// What attempts need to know of this machine.
@@ -141,7 +168,7 @@ fn finish(found: &Report, host: &Host, policy: &Policy, wishes: &Wishes, before:
     progress::clear();
     let facts = match (before, &wishes.save) {
         (None, None) => BTreeMap::new(),
-        _ => facts(host, policy),
+        _ => facts(host, policy, &wishes.place),
     };
     if let Some(path) = &wishes.save {
         let text = report::baseline::write(&Baseline::of(found, facts.clone()));
@@ -174,10 +201,16 @@ fn text(found: &Report, kernel: &str, wishes: &Wishes, changes: Option<&[Change]
 }
 
 /// What bears on a comparison: the host, which policy, which ringfence.
-fn facts(host: &Host, policy: &Policy) -> BTreeMap<String, String> {
+fn facts(host: &Host, policy: &Policy, place: &Place) -> BTreeMap<String, String> {
     let mut facts = report::baseline::facts(host);
     let names: Vec<&str> = policy.sources.iter().map(|source| &*source.name).collect();
     facts.insert("policy".into(), names.join(" "));
+    let launcher = match place {
+        Place::Own => "ringfence".to_owned(),
+        Place::Via(template) => template.to_string(),
+        Place::Here => "whoever started ringfence".to_owned(),
+    };
+    facts.insert("launcher".into(), launcher);
     facts.insert("ringfence.version".into(), env!("CARGO_PKG_VERSION").into());
     facts
 }

@@ -11,6 +11,7 @@ pub mod bpf;
 mod capability;
 pub mod entry;
 pub mod heap;
+pub mod inherit;
 mod init;
 pub mod janitor;
 mod label;

@@ -86,6 +86,13 @@ pub fn children_are_told() -> bool {
     asked.is_ok() && action[0] != ignore && action[1] & no_wait == 0
 }
 
+/// Blocks nothing any more in the calling thread: what a process inherits from a verifier.
+pub fn unblock_all() {
+    let none = 0u64;
+    // SAFETY: rt_sigprocmask reads one 64-bit set.
+    let _ = unsafe { syscall!(nr::__NR_rt_sigprocmask, SET_MASK, &raw const none, 0, 8) };
+}
+
 impl Drop for Blocked {
     fn drop(&mut self) {
         // SAFETY: rt_sigprocmask reads one 64-bit set.

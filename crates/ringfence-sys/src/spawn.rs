@@ -83,6 +83,8 @@ pub struct Request<'a> {
     /// What the init holds open as long as it lives, and no program that it starts: it must be
     /// close-on-exec.
     pub kept: Option<BorrowedFd<'a>>,
+    /// The stacks of a child that has ended stay mapped: for a process that ends soon itself.
+    pub leave: bool,
 }
 
 /// A child process: what can be done to it by whoever made it.
@@ -182,6 +184,10 @@ pub fn with_child<R>(
     let mut guard = Guard { child };
     let result = attend(&mut guard.child);
     let over = guard.hand_over();
+    if over.is_none() && request.leave {
+        core::mem::forget(stacks);
+        return Ok((result, None));
+    }
     Ok((result, over.map(|handle| Running { handle, _stacks: stacks })))
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bench.sizes(&corpus)?;
     bench.comparisons()?;
     bench.corpus()?;
+    bench.adversaries()?;
     bench.calls(args.runs.unwrap_or(RUNS))
 }
 
@@ -93,21 +94,21 @@ impl Bench {
 
     fn sizes(&self, corpus: &Path) -> Result<()> {
         println!(
-            "\n| profile | libseccomp | its tree | ringfence | of libseccomp's | to diagram µs | to program µs | proof µs |"
+            "\n| profile | libseccomp | its tree | ringfence | of libseccomp's | fewest by comparisons | to diagram µs | to program µs | proof µs |"
         );
-        println!("|---|--:|--:|--:|--:|--:|--:|--:|");
+        println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         for (profile, (name, ..)) in PROFILES.iter().enumerate() {
             self.compile(corpus, profile, "1", "linear")?;
             self.compile(corpus, profile, "2", "tree")?;
             let (linear, tree) = (self.file(profile, "linear"), self.file(profile, "tree"));
             let short = self.file(profile, "short");
-            let [before, after, diagram, program, proof] =
+            let [before, after, fewest, diagram, program, proof] =
                 &self.library(&["optimise".as_ref(), &linear, &short])?[..]
             else {
                 bail!("ringfence-bench wrote something else");
             };
             println!(
-                "| {name} | {before} | {} | {after} | {:.2} | {} | {} | {} |",
+                "| {name} | {before} | {} | {after} | {:.2} | {fewest} | {} | {} | {} |",
                 fs::metadata(&tree)?.len() / 8,
                 after.parse::<f64>()? / before.parse::<f64>()?,
                 micro(diagram)?,
@@ -151,6 +152,30 @@ impl Bench {
             files.len(),
             time.parse::<f64>()? / 1e6
         );
+        Ok(())
+    }
+
+    /// The hardest of the programs that were written to be hard, by the processor's time.
+    fn adversaries(&self) -> Result<()> {
+        let output = Command::new(&self.library).arg("adversary").output().context("ringfence-bench")?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout)?;
+        println!("\nHostile programs, ms of processor; in parentheses where the answer is a refusal:\n");
+        println!("| | instructions | diagram | findings | rules | differences | shorter program |");
+        println!("|---|--:|--:|--:|--:|--:|--:|");
+        for line in text.lines() {
+            let [name, length, times @ ..] = &line.split('\t').collect::<Vec<_>>()[..] else {
+                println!("\nThe most memory at any time: {} MB", line.parse::<u64>()? / 1000);
+                continue;
+            };
+            let milli = |time: &&str| -> Result<String> {
+                let digits = time.trim_start_matches('-');
+                let text = format!("{:.1}", digits.parse::<f64>()? / 1e6);
+                Ok(if digits == *time { text } else { format!("({text})") })
+            };
+            let cells: Vec<String> = times.iter().map(milli).collect::<Result<_>>()?;
+            println!("| {name} | {length} | {} |", cells.join(" | "));
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 mod condition;
 mod emit;
 mod graph;
+mod least;
 mod optimise;
 mod proven;
 mod search;
@@ -22,6 +23,7 @@ use condition::Subject;
 use graph::{Graph, Load, NodeId, Op};
 use search::Range;
 
+pub use least::least;
 pub use optimise::optimise;
 pub use proven::{proven, shortened};
 

@@ -17,11 +17,13 @@ use crate::program::Program;
 use crate::table;
 
 /// The most ranges of a word that are searched.
-const RANGES: usize = 2 * crate::program::MAX_INSNS;
+pub(super) const RANGES: usize = 2 * crate::program::MAX_INSNS;
 /// The most masks of a word that are looked at.
 const MASKS: usize = 256;
 /// The most tests by mask of one word.
 const PEELED: usize = 32;
+/// The most outcomes of a word of which each is peeled off first.
+const OUTCOMES: usize = 4;
 /// The most masks of which each is tried without each of its bits.
 const WIDENED: usize = 64;
 /// Ranges that are searched without looking for masks: two comparisons at the most.
@@ -87,7 +89,7 @@ impl Optimiser<'_> {
         {
             return self.search(offset, ranges);
         }
-        let peeled = self.peel(diagram, offset)?;
+        let peeled = self.peeled(diagram, offset)?;
         match (ranges, peeled) {
             (Some(ranges), Some((peeled, _))) if ranges.len() - 1 <= cost(&peeled) => {
                 self.search(offset, &ranges)
@@ -124,10 +126,40 @@ impl Optimiser<'_> {
         Ok(search::search(&mut self.graph, Load::word(offset as u8), &ranges))
     }
 
+    /// The shortest tests of the word by masks, over several orders in which they may be found.
+    #[allow(clippy::type_complexity)]
+    fn peeled(&mut self, diagram: Diagram, offset: u32) -> Result<Option<(Vec<Peeled>, Diagram)>, Error> {
+        let mut best = self.peel(diagram, offset, None)?;
+        let Some(masks) = self.space.word_masks(diagram, offset, WIDENED) else { return Ok(best) };
+        let mut outcomes: Vec<Diagram> = Vec::new();
+        for test in &masks {
+            if !outcomes.contains(&test.rest) {
+                outcomes.push(test.rest);
+            }
+        }
+        if outcomes.len() <= OUTCOMES {
+            for outcome in outcomes {
+                let other = self.peel(diagram, offset, Some(outcome))?;
+                if let Some((tests, _)) = &other
+                    && best.as_ref().is_none_or(|(known, _)| cost(tests) < cost(known))
+                {
+                    best = other;
+                }
+            }
+        }
+        Ok(best)
+    }
+
     /// Tests of the word by masks, one after the other, and what is left after the last: each time
-    /// values of one outcome are those of one mask, and the others may forget about them. `None`
-    /// where that takes too many.
-    fn peel(&mut self, diagram: Diagram, offset: u32) -> Result<Option<(Vec<Peeled>, Diagram)>, Error> {
+    /// values of one outcome are those of one mask, and the others may forget about them. Those of
+    /// `outcome` only, where one is named. `None` where that takes too many.
+    #[allow(clippy::type_complexity)]
+    fn peel(
+        &mut self,
+        diagram: Diagram,
+        offset: u32,
+        outcome: Option<Diagram>,
+    ) -> Result<Option<(Vec<Peeled>, Diagram)>, Error> {
         let mut peeled = Vec::new();
         let mut left = diagram;
         while peeled.len() < PEELED {
@@ -139,10 +171,12 @@ impl Optimiser<'_> {
             let wide =
                 |test: &Masked| (price(test.mask, test.value), test.mask.count_ones(), test.mask, test.value);
             let whole = masks.iter().copied().filter(|test| single(test.rest)).min_by_key(wide);
+            let whole = whole.filter(|_| outcome.is_none());
             let best = whole.or_else(|| {
                 let few = masks.len() <= WIDENED;
-                let wider = masks.iter().filter(|_| few).map(|test| self.widened(left, offset, *test));
-                wider.min_by_key(wide)
+                let wanted =
+                    masks.iter().filter(|test| few && outcome.is_none_or(|outcome| test.rest == outcome));
+                wanted.map(|test| self.widened(left, offset, *test)).min_by_key(wide)
             });
             let Some(best) = best else { return Ok(None) };
             peeled.push(Peeled { mask: best.mask, value: best.value, rest: best.rest });

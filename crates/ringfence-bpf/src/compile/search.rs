@@ -12,7 +12,7 @@ pub(super) struct Range {
 }
 
 /// The most equality tests in a row before a bisection is better.
-const EXCEPTIONS: usize = 3;
+const EXCEPTIONS: usize = 4;
 
 /// Adds a range after the others, which it must follow; equal neighbours become one.
 pub(super) fn push(ranges: &mut Vec<Range>, start: u32, outcome: NodeId, weight: u32) {

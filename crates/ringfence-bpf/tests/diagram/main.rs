@@ -2,6 +2,8 @@
 // Figures, and what was skipped.
 #![allow(clippy::print_stderr)]
 
+#[path = "../adversary/mod.rs"]
+mod adversary;
 #[path = "../random/mod.rs"]
 mod random;
 
@@ -21,10 +23,10 @@ fn program(insns: &[Insn]) -> Program {
     Program::new(insns.to_vec())
 }
 
-fn load(offset: u32) -> Insn {
+const fn load(offset: u32) -> Insn {
     Insn::stmt(code::LD_ABS, offset)
 }
 
-fn ret(value: u32) -> Insn {
+const fn ret(value: u32) -> Insn {
     Insn::stmt(code::RET, value)
 }

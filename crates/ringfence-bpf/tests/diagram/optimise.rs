@@ -1,6 +1,6 @@
 //! Programs made of diagrams: proven equal, accepted by the kernel's rules, cached where they must be.
 
-use ringfence_bpf::compile::{compile, optimise, proven, shortened};
+use ringfence_bpf::compile::{compile, least, optimise, proven, shortened};
 use ringfence_bpf::diagram::{Limits, Space};
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::program::{Insn, Program, SeccompData};
@@ -54,6 +54,25 @@ fn constant_allows_are_cached() {
         }
     }
     assert!(cached > 1000, "{cached}");
+}
+
+/// Values apart cost a comparison each, and a bisection some more.
+#[test]
+fn values_apart_cost_a_comparison_each() {
+    let apart = |count: u32| {
+        let mut insns = vec![load(0)];
+        insns.extend((0..count).flat_map(|at| [Insn::jump(0x15, at * 7, 0, 1), ret(0x7fff_0000)]));
+        insns.push(ret(0x0005_0001));
+        program(&insns)
+    };
+    for count in [1, 5, 40] {
+        let mut space = Space::new(Limits::default());
+        let diagram = space.program(&apart(count)).unwrap();
+        let made = optimise(&mut space, diagram).unwrap().len();
+        // A load, a comparison a value, two returns.
+        assert_eq!(least(&space, diagram), 3 + count as usize);
+        assert!(made >= least(&space, diagram) && made <= least(&space, diagram) + count as usize / 2);
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! is built.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use ringfence::launch::foreign::Template;
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
@@ -16,12 +18,13 @@ use crate::check::Format;
 use crate::events::Wanted;
 use crate::run::{FAILED, Job};
 use crate::surface;
-use crate::verify::{Format as Reported, Wishes};
+use crate::verify::{Format as Reported, Place, Wishes};
 
 /// Exit status of a mistake on the command line of `run`.
 const RUN_FAILED: u8 = FAILED as u8;
 
 /// `ringfence run`.
+#[inline(never)]
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| watched(&matches, job(&matches)?)) {
         Ok(job) => Invocation::Run(job),
@@ -30,6 +33,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence check`.
+#[inline(never)]
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
@@ -38,6 +42,7 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence verify`.
+#[inline(never)]
 pub(super) fn verify(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut job = job(&matches)?;
@@ -52,6 +57,9 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
             save,
             against,
             format: format.map(|(_, format)| format).unwrap_or_default(),
+            place: place(&matches)?,
+            prober: matches.get_one::<PathBuf>("prober").cloned(),
+            patience: matches.get_one::<u64>("patience").copied(),
         };
         Ok((job, wishes))
     };
@@ -61,7 +69,19 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
     }
 }
 
+/// Where the claims of `verify` are tried.
+fn place(matches: &ArgMatches) -> Result<Place, clap::Error> {
+    match matches.get_one::<String>("via") {
+        Some(text) => Template::parse(text)
+            .map(Place::Via)
+            .map_err(|why| clap::Error::raw(ErrorKind::InvalidValue, format!("--via {text:?}: {why}\n"))),
+        None if matches.get_flag("here") => Ok(Place::Here),
+        None => Ok(Place::Own),
+    }
+}
+
 /// `ringfence host`.
+#[inline(never)]
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
@@ -87,6 +107,7 @@ pub(super) fn inspect(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence surface`.
+#[inline(never)]
 pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
         Ok(matches) => Invocation::Surface(surface::Job {
@@ -101,6 +122,7 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence host audit`.
+#[inline(never)]
 pub(super) fn host_audit(args: &[OsString]) -> Invocation {
     let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
     match matches(command, args) {
@@ -110,6 +132,7 @@ pub(super) fn host_audit(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence explain`.
+#[inline(never)]
 pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut words: Vec<String> = matches.get_many("words").into_iter().flatten().cloned().collect();
@@ -122,6 +145,7 @@ pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
 }
 
 /// No command, an unknown one, or a question about ringfence itself.
+#[inline(never)]
 pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
@@ -158,6 +182,7 @@ fn ringfence() -> Command {
 
 /// All of it at once, for the manual.
 #[cfg(test)]
+#[inline(never)]
 pub(super) fn whole() -> Command {
     ringfence()
         .subcommands([
@@ -216,8 +241,30 @@ fn verify_command() -> Command {
         .arg(path("save", "Write what was found to a file, to be compared with later"))
         .arg(path("against", "Compare with a file that --save wrote; the exit status is about what changed"))
         .arg(switch("all", "Also show what holds, one by one"))
+        .args(places())
         .arg(file)
         .after_help("Exit status: 0 all held, 1 something broken, 2 bad input, 3 something unverifiable.")
+}
+
+/// Where else claims are tried than in ringfence's own containments.
+fn places() -> [Arg; 4] {
+    let via = Arg::new("via").long("via").value_name("LAUNCHER").allow_hyphen_values(true);
+    let here = Arg::new("here").long("here").action(ArgAction::SetTrue).conflicts_with("via");
+    let prober = Arg::new("prober").long("prober").value_name("PATH").requires("via");
+    let patience = Arg::new("patience").long("patience").value_name("SECONDS").requires("via");
+    [
+        via.help(
+            "Try the claims in another sandbox: its command line, with {} for ours and {self} for our path",
+        ),
+        here.help("Try the claims from where ringfence stands, as in a container"),
+        prober
+            .value_parser(value_parser!(PathBuf))
+            .help("Where ringfence is inside, if not where it is here"),
+        patience
+            .value_parser(value_parser!(u64).range(1..=3600))
+            .help("How long the launcher may say nothing (default: 60)"),
+    ]
+    .map(|arg| arg.help_heading("Another sandbox"))
 }
 
 fn explain_command() -> Command {
@@ -290,6 +337,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
+#[inline(never)]
 pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
@@ -307,10 +355,12 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
+#[inline(never)]
 pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
+#[inline(never)]
 pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
@@ -344,6 +394,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 
+#[inline(never)]
 pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),

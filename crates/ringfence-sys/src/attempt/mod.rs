@@ -5,6 +5,7 @@
 //! [`Page`] that was shared before the containment existed, so that nothing needs to be permitted
 //! for reporting. The child has memory of its own: nothing that it tries can harm its maker.
 
+mod ask;
 mod carry;
 mod gate;
 mod image;
@@ -12,6 +13,7 @@ mod instruction;
 mod page;
 mod spawn;
 
+pub use ask::{Asked, ask};
 pub use gate::{Addresses, addresses};
 pub use image::Image;
 pub use page::{Page, Record, Signal};
@@ -73,6 +75,8 @@ pub enum Deed<'a> {
     /// fork(2): a second process goes on with the deeds up to this number, and ends; this one waits
     /// for that, and goes on behind them.
     Branch(usize),
+    /// fork(2): the first process ends, the second goes on. After execve(2) only.
+    Leave,
     /// Waits until the maker says that it may go on ([`Held::release`]).
     Hold,
     /// A privileged instruction.

@@ -21,12 +21,17 @@ const NONE: u64 = 1 << 63;
 const TIMEDOUT: Errno = Errno(110);
 const HEADER: usize = 256;
 const ANSWERS_AT: usize = HEADER;
+/// The last word of the header: whether the gate could be asked; 0: not known yet.
+const ASKING_AT: usize = HEADER - 8;
 pub(super) const SCRATCH_AT: usize = ANSWERS_AT + ANSWERS * 8;
 const COPIES_AT: usize = SCRATCH_AT + SCRATCH;
 /// Rows of a program's deeds.
 pub(super) const ROWS_AT: usize = COPIES_AT + COPIES;
 pub(super) const ROW: usize = size_of::<Row>();
 pub(super) const LEN: usize = (ROWS_AT + super::MAX_DEEDS * ROW).next_multiple_of(4096);
+
+const LISTENING: u8 = 1;
+const REFUSED: u8 = 2;
 
 /// What the child knows about its own progress. Every field is one word, written alone.
 #[repr(C)]
@@ -140,6 +145,13 @@ impl Page {
         Ok(Self { base: core::ptr::with_exposed_provenance_mut(base), descriptor })
     }
 
+    /// As new, with deeds for the program of an image that somebody else executes; `false` where they
+    /// are none for a program.
+    pub fn load(&mut self, deeds: &[super::Deed<'_>]) -> bool {
+        self.clear();
+        super::carry::load(self.view(), deeds, 0)
+    }
+
     /// The number of the descriptor of its memory.
     pub(super) fn descriptor(&self) -> i32 {
         self.descriptor.as_raw_fd()
@@ -203,6 +215,22 @@ impl Page {
         }
     }
 
+    /// Whether the gate could be asked, by a listener.
+    pub(super) fn asking(&self) -> Option<Result<(), Errno>> {
+        let word = self.read(ASKING_AT);
+        match (word & 0xff) as u8 {
+            LISTENING => Some(Ok(())),
+            REFUSED => Some(Err(Errno((word >> 8) as u16))),
+            _ => None,
+        }
+    }
+
+    /// The listener's descriptor, where there is one.
+    pub(super) fn listener(&self) -> Option<i32> {
+        let word = self.read(ASKING_AT);
+        (word & 0xff == u64::from(LISTENING)).then_some((word >> 8) as i32)
+    }
+
     pub(super) fn view(&self) -> View {
         View { base: self.base, descriptor: self.descriptor.as_raw_fd() }
     }
@@ -261,6 +289,14 @@ impl View {
         self.write(core::mem::offset_of!(Header, step), failure.step as u64);
         self.write(core::mem::offset_of!(Header, errno), u64::from(failure.errno.0));
         self.write(core::mem::offset_of!(Header, failed), 1);
+    }
+
+    pub(super) fn listening(self, fd: i32) {
+        self.write(ASKING_AT, u64::from(LISTENING) | (fd as u64) << 8);
+    }
+
+    pub(super) fn not_listening(self, errno: Errno) {
+        self.write(ASKING_AT, u64::from(REFUSED) | u64::from(errno.0) << 8);
     }
 
     /// Says that it waits, and waits until it is released. `over`: asked every 50 ms whether that is

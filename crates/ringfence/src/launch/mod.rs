@@ -11,6 +11,7 @@
 pub mod attempt;
 mod attend;
 mod cgroup;
+pub mod foreign;
 mod guard;
 mod idmap;
 mod janitor;
@@ -129,8 +130,12 @@ fn supervised<'o>(
     }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = attend::Signals::new(plan, options, observer.is_none() && plan.guard.is_none(), blocked)?;
-    let request =
-        spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup(), kept: leftovers.links() };
+    let request = spawn::Request {
+        namespaces: plan.clone_flags,
+        cgroup: leftovers.cgroup(),
+        kept: leftovers.links(),
+        leave: options.dedicated,
+    };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child, observer));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;

@@ -60,13 +60,35 @@ impl Witnesses {
 /// # Errors
 /// Those of [`Bench::new`] and [`Site::prepare`].
 pub fn entries() -> Result<Vec<Entry>, Error> {
+    asked(|outcome| matches!(outcome, Outcome::Answered { answer, .. } if *answer > 0))
+}
+
+/// The same where a filter may stand already: an entry that answers anything is there, and one after
+/// which the process was killed.
+///
+/// # Errors
+/// As [`entries`].
+pub fn denied_or_not() -> Result<Vec<Entry>, Error> {
+    const SIGSYS: i32 = 31;
+    asked(|outcome| match outcome {
+        Outcome::Answered { answer, .. } => *answer != NOT_READY,
+        Outcome::Signalled { signal, .. } => signal.number == SIGSYS,
+        Outcome::Ended { status, .. } => *status == 128 + SIGSYS,
+        Outcome::Late { .. } | Outcome::Unmade(_) => false,
+    })
+}
+
+/// What the attempt's 32-bit entries answer where their place in memory could not be made.
+const NOT_READY: i64 = -4094;
+
+fn asked(is: impl Fn(&Outcome) -> bool) -> Result<Vec<Entry>, Error> {
     const GETPID: [u32; 2] = [39, 20];
     let (mut bench, site) = (Bench::new()?, Site::prepare(None)?);
     let nothing = Containment { steps: Vec::new(), namespaces: 0 };
     let mut has = |entry: Entry| {
         let number = GETPID[usize::from(entry != Entry::Syscall)];
         let trial = Trial::of(vec![Deed::Call { entry, number, args: Vec::new(), splits: false }]);
-        matches!(site.attempt(&mut bench, &nothing, &trial), Outcome::Answered { answer, .. } if answer > 0)
+        is(&site.attempt(&mut bench, &nothing, &trial))
     };
     let all = [Entry::Syscall, Entry::Int80, Entry::Syscall32, Entry::Sysenter];
     Ok(all.into_iter().filter(|entry| has(*entry)).collect())

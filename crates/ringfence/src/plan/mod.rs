@@ -27,6 +27,7 @@ use crate::policy::{Origin, Policy};
 pub use build::{compile, intent};
 pub use explain::{Explained, explain};
 pub use print::{control_name, detail, human, namespace_names, place, quoted};
+pub use process::passes;
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ pub struct Request<'r> {
     pub policy: &'r Policy,
     /// The command and its arguments; empty: the plan ends before execve.
     pub command: &'r [OsString],
-    /// The caller's environment.
+    /// The caller's environment; what does not pass ([`passes`]) may be left out.
     pub environment: &'r [(OsString, OsString)],
     /// The caller's working directory, and what `~` and `$VAR` stand for.
     pub surroundings: &'r Surroundings,
@@ -137,6 +138,30 @@ pub fn gate(policy: &Policy) -> Result<Option<seccomp::Specified>, Refusal> {
     seccomp::specify(&syscalls::seccomp(policy, false, 0))
 }
 
+/// A plan of nothing, for verifying what another launcher contains: only the policy's statements
+/// count there, and this host need not be able to carry it out.
+#[must_use]
+pub fn unplanned(policy: &Policy) -> Plan<'static> {
+    Plan {
+        steps: Vec::new(),
+        promises: Vec::new(),
+        degraded: Vec::new(),
+        mode: Mode::InPlace,
+        clone_flags: 0,
+        id_map: None,
+        cgroup: None,
+        wall: None,
+        terminal: None,
+        placeholders: Vec::new(),
+        profile: None,
+        guard: None,
+        program: None,
+        view: None,
+        landlock: None,
+        gate: syscalls::seccomp(policy, false, 0),
+    }
+}
+
 impl Plan<'_> {
     /// `CLONE_NEW*` of every namespace that is made, by clone3(2) or by a step.
     #[must_use]
@@ -145,6 +170,31 @@ impl Plan<'_> {
             ringfence_sys::step::Step::Unshare(late) => flags | late,
             _ => flags,
         })
+    }
+
+    /// The same containment with other steps and another wall limit, and no terminal of its own.
+    #[must_use]
+    pub fn with<'b>(&'b self, steps: Vec<Planned<'b>>, wall: Option<Duration>) -> Plan<'b> {
+        let shows = steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::ShowPlace { .. }));
+        Plan {
+            steps,
+            promises: Vec::new(),
+            degraded: Vec::new(),
+            mode: self.mode,
+            clone_flags: self.clone_flags,
+            id_map: self.id_map.clone(),
+            cgroup: self.cgroup.clone(),
+            wall,
+            terminal: None,
+            placeholders: self.placeholders.clone(),
+            profile: self.profile.clone(),
+            // Where no place is shown, none would be granted.
+            guard: self.guard.clone().filter(|_| shows),
+            program: None,
+            view: self.view.clone(),
+            landlock: self.landlock.clone(),
+            gate: self.gate.clone(),
+        }
     }
 
     /// Whether the child waits for the launcher before it makes its view.

@@ -145,7 +145,7 @@ fn sections(report: &Report, all: bool, text: &mut String) {
             continue;
         }
         let _ = writeln!(text, "\n{title}");
-        for finding in found {
+        for finding in together(found, all || word != "unverifiable", text) {
             line(finding, text);
         }
     }
@@ -167,6 +167,35 @@ fn sections(report: &Report, all: bool, text: &mut String) {
             let _ = writeln!(text, "  {note}");
         }
     }
+}
+
+/// What is to be shown one by one. Where many claims have the same reason, as where a launcher starts
+/// nothing, that is said once.
+fn together<'f>(found: Vec<&'f Finding>, each: bool, text: &mut String) -> Vec<&'f Finding> {
+    /// So many are shown one by one.
+    const FEW: usize = 5;
+    if each {
+        return found;
+    }
+    let mut reasons: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in found {
+        let why = why(finding).unwrap_or_default();
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, list)) => list.push(finding),
+            None => reasons.push((why, vec![finding])),
+        }
+    }
+    let mut single = Vec::new();
+    for (why, list) in reasons {
+        if list.len() <= FEW {
+            single.extend(list);
+            continue;
+        }
+        let mut parts: Vec<&str> = list.iter().map(|finding| finding.part.name()).collect();
+        parts.dedup();
+        let _ = writeln!(text, "  {} claims ({}; --all shows each)\n    {why}", list.len(), parts.join(", "));
+    }
+    single
 }
 
 /// Of several LSMs that deny, the first one's answer is what a program sees.

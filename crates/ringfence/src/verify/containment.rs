@@ -128,7 +128,7 @@ pub(super) fn questioned<'a>(containment: &Containment<'a>, arena: &'a Bump) -> 
 }
 
 /// Answers by the instruction pointer (`seccomp_data` offset 8), which tells attempts from the rest.
-fn question_filter() -> Vec<SockFilter> {
+pub(super) fn question_filter() -> Vec<SockFilter> {
     let at = addresses();
     let insn = |code, k, jt, jf| SockFilter { code, jt, jf, k };
     let halves = |address: u64| (address as u32, (address >> 32) as u32);

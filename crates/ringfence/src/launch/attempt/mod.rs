@@ -1,8 +1,10 @@
 //! Carries trials out: each in a containment of its own, or in none, with what the launcher does
 //! around a child (id maps, cgroups, placeholders of denied paths).
 
+mod ask;
 mod outcome;
 mod script;
+pub mod supervised;
 
 use std::time::Duration;
 
@@ -100,6 +102,16 @@ impl<'p> Site<'p> {
         let guard = plan.and_then(|plan| plan.guard.as_ref());
         let guards = guard.map(Guards::attach).transpose()?;
         Ok(Self { plan, leftovers, guards, vdso: vdso() })
+    }
+
+    /// The same without cgroups.
+    ///
+    /// # Errors
+    /// Those of [`Leftovers::make`].
+    pub fn prepare_unlimited(plan: &'p Plan<'p>) -> Result<Self, Error> {
+        let leftovers = Leftovers::make(None, &plan.placeholders, false)?;
+        let guards = plan.guard.as_ref().map(Guards::attach).transpose()?;
+        Ok(Self { plan: Some(plan), leftovers, guards, vdso: vdso() })
     }
 
     /// Tries one thing in a fresh containment. A peer is outside, or in another containment of the

@@ -8,6 +8,11 @@ use ringfence::event::record::{self, Body, Record, serial::Serials};
 use ringfence::event::text::Text;
 
 fuzz_target!(|bytes: &[u8]| {
+    // What the eBPF program sends has a form of its own.
+    if let Some(failed) = ringfence::event::ebpf::layout::parse(bytes) {
+        let shown = ringfence::event::call::decode(&failed.data, &failed.kept).to_string();
+        assert!(!shown.contains(char::is_control));
+    }
     let [low, high, rest @ ..] = bytes else { return };
     // Half of the inputs are of the types that are taken apart.
     let kinds = [record::SYSCALL, record::SECCOMP, record::AVC, record::LANDLOCK_ACCESS, record::LANDLOCK_DOMAIN];

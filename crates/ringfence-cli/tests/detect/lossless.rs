@@ -7,7 +7,7 @@ use crate::harness::both;
 use crate::harness::ground::Ground;
 
 /// Waits until a perl of this ground runs.
-fn perl_runs(ground: &Ground) {
+pub(crate) fn perl_runs(ground: &Ground) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !ground
         .processes()

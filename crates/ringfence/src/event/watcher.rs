@@ -122,6 +122,7 @@ impl<'s> Watcher<'s> {
         };
         let scope = Scope {
             space: plan.clone_flags & CLONE_NEWPID != 0,
+            host_view: plan.view.is_none(),
             gate_told: plan.listens(),
             landlock_told: landlock && audit.is_some() && silent(host).is_none(),
         };

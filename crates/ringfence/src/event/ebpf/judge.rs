@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringfence_bpf::filter::Action;
 
+use super::Scope;
 use super::layout::Failed;
 use crate::event::trace::attribute::{self, Attribution};
 use crate::event::trace::tried::{Named, Tried, tried};
@@ -27,8 +28,7 @@ pub(super) struct Judge {
     model: Model,
     /// Whether capabilities that are asked for are observed.
     asked: bool,
-    /// Audit's records tell of Landlock.
-    landlock_told: bool,
+    scope: Scope,
     left_to_audit: u64,
     /// The last answer, and when it was found: a program that does one thing over and over again.
     last: Option<(Failed, Instant, Option<Attribution>)>,
@@ -37,8 +37,8 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(model: Model, asked: bool, landlock_told: bool) -> Self {
-        Self { model, asked, landlock_told, left_to_audit: 0, last: None, init: None }
+    pub(super) fn new(model: Model, asked: bool, scope: Scope) -> Self {
+        Self { model, asked, scope, left_to_audit: 0, last: None, init: None }
     }
 
     pub(super) fn init(&mut self, pid: i32) {
@@ -64,7 +64,7 @@ impl Judge {
         };
         let by_landlock =
             attribution.as_ref().is_some_and(|found| found.control.value() == Some(&Control::Landlock));
-        if by_landlock && self.landlock_told {
+        if by_landlock && self.scope.landlock_told {
             self.left_to_audit += 1;
             return None;
         }
@@ -133,15 +133,22 @@ impl Judge {
             }
             _ => {}
         }
-        let thread = failed.thread.cast_signed();
-        let subject = match self.init {
-            Some(init) if !Path::new(&format!("/proc/{thread}/root")).exists() => match absolute(tried) {
-                true => init,
-                false => return gone(failed.errno),
-            },
-            _ => thread,
+        let Some(subject) = self.subject(failed.thread.cast_signed(), tried) else {
+            return gone(failed.errno);
         };
         attribute::attribute(&self.model, subject, tried, failed.errno)
+    }
+
+    /// Where to look for names: by the thread, by the init where it has ended, and by ringfence itself
+    /// where that has ended too and all have the same view. `None`: there is nobody left to ask.
+    fn subject(&self, thread: i32, tried: &Tried) -> Option<i32> {
+        let lives = |pid: i32| Path::new(&format!("/proc/{pid}/root")).exists();
+        if lives(thread) {
+            return Some(thread);
+        }
+        let instead = self.init.filter(|init| lives(*init));
+        let own = || self.scope.host_view.then(|| std::process::id().cast_signed());
+        instead.or_else(own).filter(|_| absolute(tried))
     }
 }
 

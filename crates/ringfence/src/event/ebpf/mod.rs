@@ -51,6 +51,8 @@ const CAPABILITIES: (&str, &str) = ("capability_asked", "cap_capable");
 pub struct Scope {
     /// The command gets a pid namespace of its own.
     pub space: bool,
+    /// The command sees the host's files, so that a name can be looked at when all of it has ended.
+    pub host_view: bool,
     /// What seccomp answers is told by its listener; here it is only counted.
     pub gate_told: bool,
     /// What Landlock denies is told by audit's records; here it is only counted.
@@ -118,7 +120,7 @@ impl Ebpf {
             counts,
             settings: set,
             pressure: scope.space.then(|| Pressure::new(stopped)),
-            judge: Judge::new(model, observed, scope.landlock_told),
+            judge: Judge::new(model, observed, scope),
             scope,
             received: 0,
             unreadable: 0,

@@ -1,0 +1,163 @@
+//! Denials behind the filter, told by programs in the kernel: nothing is lost unsaid, whoever is
+//! stopped goes on, and nothing stays loaded after any death.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::ground::{Ground, Who, stand};
+use crate::harness::run::Outcome;
+use crate::harness::skip;
+use crate::lossless::perl_runs;
+
+/// Makes denials that only the kernel behind the filter makes.
+const FLOOD: &str = "mkdir '/usr/refused' for 1 .. 20000";
+
+/// The same, in records that soon fill the ring.
+const LONG: &str = "my $long = '/usr/' . './' x 200 . 'refused'; mkdir $long for 1 .. 20000";
+
+/// As root, with perl; what an older or locked kernel lacks is a skip.
+fn kernel(name: &str, test: fn(&Ground)) {
+    let Some(ground) = Ground::new(Who::Root, name) else { return };
+    if !ground.has(&["perl"]) {
+        return;
+    }
+    let run = ground.ringfence("--explain", &["true"]).go();
+    match run.err.contains("ebpf: ") {
+        true => test(&ground),
+        false => skip(&ground.test, "needs eBPF"),
+    }
+}
+
+/// What the summary says was told of the flood, and what it says is missing.
+fn told(run: &Outcome) -> (u64, u64) {
+    let number = |line: &str, before: &str, after: &str| {
+        line.split_once(before)?.1.split_once(after)?.0.rsplit(' ').next()?.parse::<u64>().ok()
+    };
+    let flood = run.err.lines().filter(|line| line.contains("mkdir(pathname: \"/usr/"));
+    let told = flood.filter_map(|line| number(line, "EROFS", " times]")).sum();
+    let source = run.err.lines().find(|line| line.trim_start().starts_with("ebpf: ")).unwrap_or_default();
+    (told, number(source, "incomplete, ", " missing").unwrap_or(0))
+}
+
+#[test]
+fn a_flood_is_received_whole() {
+    kernel(concat!(module_path!(), "::a_flood_is_received_whole"), |ground| {
+        let run = ground.ringfence("--explain", &["perl", "-e", FLOOD]).go();
+        assert_eq!(told(&run), (20_000, 0), "{run}");
+        assert!(run.passes().err.contains("ebpf: complete"), "{run}");
+    });
+}
+
+#[test]
+fn a_flood_waits_for_a_reader_that_stands_still() {
+    kernel(concat!(module_path!(), "::a_flood_waits_for_a_reader_that_stands_still"), |ground| {
+        let script =
+            format!("$| = 1; print \"on\\n\"; select undef, undef, undef, 1; {FLOOD}; print \"off\\n\"");
+        let root = ground.root().to_str().unwrap();
+        let run = ground.ringfence("--explain", &["perl", "-e", &script, root]).start();
+        perl_runs(ground);
+        let pid = Pid::from_child(&run.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        kill_process(pid, Signal::CONT).unwrap();
+        let run = run.finish();
+        assert!(run.passes().out.ends_with("off\n"), "{run}");
+        assert_eq!(told(&run), (20_000, 0), "{run}");
+    });
+}
+
+/// Whoever wakes what was stopped, while the reader stands still, makes more events than the ring
+/// holds, if the machine is fast enough; each one that is lost is counted.
+#[test]
+fn a_program_that_wakes_itself_is_counted_exactly() {
+    kernel(concat!(module_path!(), "::a_program_that_wakes_itself_is_counted_exactly"), |ground| {
+        let script = format!(
+            "my $flood = fork; if (!$flood) {{ select undef, undef, undef, 1; {LONG}; exit 0 }} \
+             my $waker = fork; if (!$waker) {{ while (1) {{ kill 'CONT', $flood }} }} \
+             waitpid $flood, 0; kill 'KILL', $waker; waitpid $waker, 0; print \"off\\n\""
+        );
+        let root = ground.root().to_str().unwrap();
+        let run = ground.ringfence("--explain", &["perl", "-e", &script, root]).start();
+        perl_runs(ground);
+        let pid = Pid::from_child(&run.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        std::thread::sleep(Duration::from_secs(4));
+        kill_process(pid, Signal::CONT).unwrap();
+        let run = run.finish();
+        assert!(run.passes().out.ends_with("off\n"), "{run}");
+        let (told, missing) = told(&run);
+        assert_eq!(told + missing, 20_000, "{run}");
+    });
+}
+
+/// A process that stopped itself stays stopped, however often others are stopped and go on.
+#[test]
+fn what_others_stopped_is_not_woken() {
+    kernel(concat!(module_path!(), "::what_others_stopped_is_not_woken"), |ground| {
+        let script = format!(
+            "my $still = fork; if (!$still) {{ kill 'STOP', $$; exit 0 }} waitpid $still, 2; {FLOOD}; \
+             open my $stat, '<', \"/proc/$still/stat\"; print((split ' ', <$stat>)[2], \"\\n\"); \
+             kill 'CONT', $still; waitpid $still, 0; print \"off\\n\""
+        );
+        let run = ground.ringfence("--explain", &["perl", "-e", &script]).go();
+        assert_eq!(run.passes().out, "T\noff\n", "{run}");
+    });
+}
+
+/// Whether the kernel holds a map that names this process as the launcher.
+fn watches(pid: u32) -> bool {
+    let maps = Command::new("bpftool").args(["map", "list"]).output().unwrap();
+    let text = String::from_utf8_lossy(&maps.stdout).into_owned();
+    let ids =
+        text.lines().filter(|line| line.contains("name settings")).filter_map(|line| line.split(':').next());
+    ids.map(str::to_owned).any(|id| {
+        let value = Command::new("bpftool").args(["map", "dump", "id", &id]).output().unwrap();
+        let text = String::from_utf8_lossy(&value.stdout).into_owned();
+        let launcher = text.lines().find_map(|line| line.split_once("\"launcher\":")).map(|(_, rest)| rest);
+        launcher.is_some_and(|rest| rest.trim().trim_end_matches(',') == pid.to_string())
+    })
+}
+
+#[test]
+fn nothing_stays_loaded_after_any_death() {
+    kernel(concat!(module_path!(), "::nothing_stays_loaded_after_any_death"), |ground| {
+        if Command::new("bpftool").arg("version").output().is_err() {
+            return skip(&ground.test, "needs bpftool");
+        }
+        let before = ground.picture();
+        let root = ground.root().to_str().unwrap();
+        for signal in [Signal::KILL, Signal::TERM] {
+            let run =
+                ground.ringfence("--explain", &["perl", "-e", "mkdir '/usr/refused' while 1", root]).start();
+            let pid = run.child.id();
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !watches(pid) {
+                assert!(Instant::now() < deadline, "nothing was loaded");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            kill_process(Pid::from_child(&run.child), signal).unwrap();
+            let _ = run.finish();
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while watches(pid) {
+                assert!(Instant::now() < deadline, "programs are left after {signal:?}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            ground.nothing_left(&before);
+        }
+    });
+}
+
+#[test]
+fn two_capabilities_are_enough_and_without_them_it_is_said() {
+    stand(
+        Who::User,
+        concat!(module_path!(), "::two_capabilities_are_enough_and_without_them_it_is_said"),
+        |ground| {
+            let run = ground.ringfence("--explain", &["mkdir", "/usr/refused"]).go();
+            assert!(run.err.contains("CAP_BPF and CAP_PERFMON"), "{run}");
+            assert!(!run.err.contains("ebpf: "), "{run}");
+        },
+    );
+}

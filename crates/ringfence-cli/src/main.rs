@@ -55,7 +55,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Verify(job, wishes) => verify::verify(&job, &wishes),
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),
         Invocation::Host(format) => host::host(format).into(),
-        Invocation::HostAudit(format) => host::audit(format).into(),
+        Invocation::HostAudit(test, format) => host::audit(test, format).into(),
         Invocation::Inspect(pid, format) => inspect::inspect(&pid, format),
         Invocation::Watch(wishes, format) => watch::watch(&wishes, format),
         Invocation::Surface(job) => surface::run(&job),

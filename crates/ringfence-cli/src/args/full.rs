@@ -124,9 +124,14 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
 /// `ringfence host audit`.
 #[inline(never)]
 pub(super) fn host_audit(args: &[OsString]) -> Invocation {
-    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
+    let test = Arg::new("test").long("test").action(ArgAction::SetTrue);
+    let test = test.help("Provoke each denial in a child, and see whether it is recorded; needs root");
+    let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT);
+    let command = command.arg(test).arg(format_flag()).after_help(
+        "Exit status: 0; with --test 1 where a branch is not as it is said to be, 3 where none could be tried.",
+    );
     match matches(command, args) {
-        Ok(matches) => Invocation::HostAudit(format(&matches)),
+        Ok(matches) => Invocation::HostAudit(matches.get_flag("test"), format(&matches)),
         Err(error) => explain(&error, "host audit", USAGE),
     }
 }

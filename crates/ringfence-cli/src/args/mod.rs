@@ -32,8 +32,8 @@ pub(crate) enum Invocation {
     Explain(Job, String, Format),
     /// `host`.
     Host(Format),
-    /// `host audit`.
-    HostAudit(Format),
+    /// `host audit`; each branch is tried.
+    HostAudit(bool, Format),
     /// `inspect` a process.
     Inspect(String, Format),
     /// `watch`.

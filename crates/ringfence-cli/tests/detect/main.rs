@@ -13,4 +13,5 @@ mod kernel;
 mod landlock;
 mod lossless;
 mod predicted;
+mod proved;
 mod told;

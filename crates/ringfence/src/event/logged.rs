@@ -121,6 +121,93 @@ pub fn landlock(flag: bool, host: &Host) -> Logged {
     }
 }
 
+/// One branch of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Which one.
+    pub case: Case,
+    /// What the facts say of it.
+    pub logged: Logged,
+}
+
+/// What a branch is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// An action, with the filter's log flag or without.
+    Seccomp(Action, bool),
+    /// Landlock, by each of its flags.
+    Landlock(Domains),
+    /// An explicit `deny` of AppArmor.
+    AppArmor,
+}
+
+/// Who is denied by a Landlock domain, and with which of its three flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domains {
+    /// The program that restricted itself.
+    Same,
+    /// The same, with `LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF`.
+    SameOff,
+    /// A program that it executes.
+    Executed,
+    /// The same, with `LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON`.
+    ExecutedOn,
+    /// By a domain inside another.
+    Nested,
+    /// The same, with `LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF` on the outer one.
+    NestedOff,
+}
+
+impl Domains {
+    /// All of them, each flag after the case without it.
+    pub const ALL: [Self; 6] =
+        [Self::Same, Self::SameOff, Self::Executed, Self::ExecutedOn, Self::Nested, Self::NestedOff];
+
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Same => "denial, same program",
+            Self::SameOff => "denial, same program, LOG_SAME_EXEC_OFF",
+            Self::Executed => "denial, after execve",
+            Self::ExecutedOn => "denial, after execve, LOG_NEW_EXEC_ON",
+            Self::Nested => "denial, nested domain",
+            Self::NestedOff => "denial, nested domain, LOG_SUBDOMAINS_OFF",
+        }
+    }
+}
+
+/// The whole tree of a host.
+#[must_use]
+pub fn branches(host: &Host) -> Vec<Branch> {
+    let of_action = |action| {
+        [true, false]
+            .map(|flag| Branch { case: Case::Seccomp(action, flag), logged: seccomp(action, flag, host) })
+    };
+    let of_domain = |domains| Branch { case: Case::Landlock(domains), logged: domain(domains, host) };
+    let mut all: Vec<Branch> = Action::ALL.into_iter().flat_map(of_action).collect();
+    all.extend(Domains::ALL.map(of_domain));
+    all.push(Branch { case: Case::AppArmor, logged: apparmor_deny(host) });
+    all
+}
+
+/// Whether a denial of Landlock is recorded, by who is denied and each flag.
+fn domain(domains: Domains, host: &Host) -> Logged {
+    let usual = landlock(true, host);
+    let silent = match domains {
+        Domains::Same | Domains::ExecutedOn | Domains::Nested => return usual,
+        Domains::SameOff => "LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF silences who restricted itself",
+        Domains::Executed => {
+            "after execve(2) a domain is silent without LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON"
+        }
+        Domains::NestedOff => "LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF silences domains inside",
+    };
+    match usual.recorded {
+        Some(true) => Logged { recorded: Some(false), because: silent.to_owned() },
+        _ => usual,
+    }
+}
+
 /// Whether AppArmor's explicit `deny` rules are recorded: they are quiet unless its `audit`
 /// parameter says `noquiet`.
 #[must_use]

@@ -16,6 +16,7 @@ mod journal;
 pub mod logged;
 mod model;
 pub mod notify;
+pub mod prove;
 pub mod record;
 pub mod rendezvous;
 pub mod scene;

@@ -18,6 +18,7 @@ mod janitor;
 pub mod leftover;
 mod observer;
 mod profile;
+pub mod provoke;
 mod relay;
 pub mod witness;
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! operation := access path                   read ~/.ssh/id_ed25519
+//!            | 'open' path 'for' purpose     open /etc/shadow for reading (writing, execution)
 //!            | 'connect' endpoint            connect tcp:443, connect tcp:192.0.2.1:443, connect unix:/run/x
 //!            | 'bind' transport ':' port     bind tcp:80
 //!            | 'capability' name             capability CAP_NET_ADMIN

@@ -47,6 +47,9 @@ pub fn parse(text: &str) -> Result<Operation, Error> {
     if let Some((_, access)) = Access::ALL.iter().find(|(name, _)| *name == word).filter(|_| phrase) {
         return path_of(rest).map(|path| Operation::File(*access, path)).map_err(moved);
     }
+    if let Some((path, access)) = opened(word, rest) {
+        return path_of(path).map(|path| Operation::File(access, path)).map_err(moved);
+    }
     match word {
         "connect" if phrase => connect(rest).map_err(moved),
         "bind" if phrase => bind(rest).map_err(moved),
@@ -62,6 +65,14 @@ pub fn parse(text: &str) -> Result<Operation, Error> {
         }
         _ => call(body, start),
     }
+}
+
+/// `open PATH for reading`, as people say it.
+fn opened<'t>(word: &str, rest: &'t str) -> Option<(&'t str, Access)> {
+    const PURPOSES: [(&str, Access); 3] =
+        [(" for reading", Access::Read), (" for writing", Access::Write), (" for execution", Access::Exec)];
+    let cut = |(end, access): (&str, Access)| Some((rest.strip_suffix(end)?.trim_end(), access));
+    (word == "open").then(|| PURPOSES.into_iter().find_map(cut)).flatten()
 }
 
 fn path_of(text: &str) -> Result<PathSpec, Fault> {
@@ -162,6 +173,8 @@ mod tests {
     fn every_form_is_understood() {
         for text in [
             "read /etc/shadow",
+            "open /etc/shadow for reading",
+            "open ./a b for writing",
             "write .",
             "exec ~/bin/x",
             "unlink /a",
@@ -181,6 +194,8 @@ mod tests {
         ] {
             assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
         }
+        assert_eq!(parse("open /etc/shadow for reading"), parse("read /etc/shadow"));
+        assert!(matches!(parse("open(flags: 0)"), Ok(Operation::Call(_))));
         assert!(matches!(parse("link /x"), Ok(Operation::File(Access::Link, _))));
         assert!(matches!(parse("link"), Ok(Operation::Call(_))));
     }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::event::logged::{self, Action, Logged};
+use crate::event::logged::{Branch, Case, branches};
+use crate::event::prove::Proof;
 use crate::host::Host;
 
 /// Raised when a field changes its meaning or goes away.
@@ -14,66 +15,91 @@ const VERSION: u32 = 1;
 struct Document {
     version: u32,
     kind: &'static str,
-    branches: Vec<Branch>,
+    branches: Vec<Told>,
 }
 
 /// One branch of the tree.
 #[derive(Serialize)]
-struct Branch {
+struct Told {
     control: &'static str,
     what: String,
     flag: Option<bool>,
     recorded: Option<bool>,
     because: String,
+    /// Where it was tried: whether there was a record; why it was not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried: Option<Tried>,
 }
 
-/// The tree as one JSON document with a final newline.
+#[derive(Serialize)]
+struct Tried {
+    recorded: Option<bool>,
+    because: Option<String>,
+    agrees: Option<bool>,
+}
+
+/// The tree as one JSON document with a final newline; beside it what was tried, where it was.
 #[must_use]
-pub fn json(host: &Host) -> String {
-    let document = Document { version: VERSION, kind: "ringfence.audit", branches: branches(host) };
+pub fn json(host: &Host, proofs: &[Proof]) -> String {
+    let document = Document { version: VERSION, kind: "ringfence.audit", branches: told(host, proofs) };
     // Nothing in the document can fail to serialise: strings, booleans and lists of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
 /// The tree as text, a branch a line.
 #[must_use]
-pub fn human(host: &Host) -> String {
+pub fn human(host: &Host, proofs: &[Proof]) -> String {
     let mut text = String::new();
-    for Branch { control, what, flag, recorded, because } in branches(host) {
+    for Told { control, what, flag, recorded, because, tried } in told(host, proofs) {
         let flag = match flag {
             Some(true) => ", log flag",
             Some(false) => ", no log flag",
             None => "",
         };
-        let recorded = match recorded {
-            Some(true) => "recorded",
-            Some(false) => "not recorded",
-            None => "unknown",
-        };
         let branch = format!("{control} {what}{flag}");
-        let _ = writeln!(text, "{branch:<46} {recorded:<13} {because}");
+        let _ = write!(text, "{branch:<52} {:<13}", words(recorded));
+        if let Some(tried) = tried {
+            let _ = match (tried.agrees, tried.because) {
+                (Some(true), _) => write!(text, "seen so      "),
+                (Some(false), _) => write!(text, "SEEN: {} ", words(tried.recorded)),
+                (None, Some(why)) => write!(text, "not tried: {why}; "),
+                (None, None) => write!(text, "seen: {} ", words(tried.recorded)),
+            };
+        }
+        let _ = writeln!(text, "{because}");
     }
     text
 }
 
-fn branches(host: &Host) -> Vec<Branch> {
-    let branch = |control, what: &str, flag, Logged { recorded, because }: Logged| Branch {
-        control,
-        what: what.to_owned(),
-        flag,
-        recorded,
-        because,
+/// Whether what was seen is what the tree says, wherever both say something; `None` where nothing could
+/// be tried.
+#[must_use]
+pub fn agrees(host: &Host, proofs: &[Proof]) -> Option<bool> {
+    let all: Vec<bool> = told(host, proofs).into_iter().filter_map(|told| told.tried?.agrees).collect();
+    (!all.is_empty()).then(|| all.iter().all(|agrees| *agrees))
+}
+
+fn words(recorded: Option<bool>) -> &'static str {
+    match recorded {
+        Some(true) => "recorded",
+        Some(false) => "not recorded",
+        None => "unknown",
+    }
+}
+
+fn told(host: &Host, proofs: &[Proof]) -> Vec<Told> {
+    let one = |(at, Branch { case, logged }): (usize, Branch)| {
+        let (control, what, flag) = match case {
+            Case::Seccomp(action, flag) => ("seccomp", action.words().join("/"), Some(flag)),
+            Case::Landlock(domains) => ("landlock", domains.words().to_owned(), None),
+            Case::AppArmor => ("apparmor", "deny rule".to_owned(), None),
+        };
+        let tried = proofs.get(at).map(|proof| Tried {
+            recorded: proof.recorded,
+            because: proof.because.clone(),
+            agrees: proof.recorded.zip(logged.recorded).map(|(seen, said)| seen == said),
+        });
+        Told { control, what, flag, recorded: logged.recorded, because: logged.because, tried }
     };
-    let mut branches = Vec::new();
-    for action in Action::ALL {
-        let what = action.words().join("/");
-        for flag in [true, false] {
-            branches.push(branch("seccomp", &what, Some(flag), logged::seccomp(action, flag, host)));
-        }
-    }
-    for flag in [true, false] {
-        branches.push(branch("landlock", "denial", Some(flag), logged::landlock(flag, host)));
-    }
-    branches.push(branch("apparmor", "deny rule", None, logged::apparmor_deny(host)));
-    branches
+    branches(host).into_iter().enumerate().map(one).collect()
 }

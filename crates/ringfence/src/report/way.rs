@@ -9,7 +9,8 @@ use super::event::{
     remedy_words,
 };
 use crate::event::way::{Answer, Stop, Way};
-use crate::event::{Known, Remedy};
+use crate::event::{Control, Known, Remedy};
+use ringfence_bpf::table::Abi;
 
 /// Raised when a field changes its meaning or goes away.
 const VERSION: u32 = 1;
@@ -113,7 +114,16 @@ pub fn human(ways: &[Way], asked: &[&str]) -> String {
             }
             None => "allowed".to_owned(),
         };
-        let _ = writeln!(text, "{} (predicted): {end}", way.what);
+        let abi = if way.abi == Abi::X86_64 { String::new() } else { format!(" through {}", way.abi.name()) };
+        let _ = writeln!(text, "{}{abi} (predicted): {end}", way.what);
+        // Behind the filter nothing tells ABIs apart: what was shown of the first holds for the others.
+        if !abi.is_empty() && !way.calls.is_empty() {
+            let own = way.stops.iter().filter(|stop| stop.control == Control::Seccomp);
+            let why: Vec<String> =
+                own.filter_map(|stop| stop.cause.as_ref()).map(cause_words).take(1).collect();
+            let _ = writeln!(text, "└ seccomp: {}", why.first().map_or("allows", String::as_str));
+            continue;
+        }
         for (at, stop) in way.stops.iter().enumerate() {
             let (branch, stem) = if at + 1 == way.stops.len() { ("└", " ") } else { ("├", "│") };
             let late = way.stops[..at].iter().any(|before| before.answer.stops());

@@ -16,7 +16,12 @@ const EPERM: u16 = 1;
 pub(super) fn ways(model: &Model, rule: &Rule) -> Vec<Way> {
     let Some(gate) = model.gate() else {
         let stop = Stop::new(Control::Seccomp, Answer::Allows, "syscalls.mode = \"off\": there is no filter");
-        return vec![Way { what: "every call".to_owned(), abi: Abi::X86_64, stops: vec![stop] }];
+        return vec![Way {
+            what: "every call".to_owned(),
+            abi: Abi::X86_64,
+            calls: Vec::new(),
+            stops: vec![stop],
+        }];
     };
     let mut ways = Vec::new();
     for call in rule.target.calls() {
@@ -34,7 +39,7 @@ pub(super) fn ways(model: &Model, rule: &Rule) -> Vec<Way> {
                 let rest = "what the call checks by itself (capabilities, objects) is not modelled";
                 stops.push(Stop::new(Control::Credential, Answer::Unknown, rest));
             }
-            ways.push(Way { what, abi, stops });
+            ways.push(Way { what, abi, calls: Vec::new(), stops });
         }
     }
     ways
@@ -93,5 +98,5 @@ pub(super) fn capability(model: &Model, capability: Capability) -> Way {
         let setting = Setting { key: "process.capabilities", value: name.clone(), list: true };
         stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));
     }
-    Way { what: format!("what {name} is needed for"), abi: Abi::X86_64, stops: vec![stop] }
+    Way { what: format!("what {name} is needed for"), abi: Abi::X86_64, calls: Vec::new(), stops: vec![stop] }
 }

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ringfence_bpf::table::Abi;
-
 use super::bits::{self, Bits};
 use super::{Answer, Model, Stop, Way};
 use crate::control::landlock::right::fs;
@@ -122,13 +120,13 @@ struct Needs {
 
 pub(super) fn way(model: &Model, access: Access, found: &Found) -> Way {
     let deed = Deed::of(access, found.directory);
-    let (call, args) = usual_call(deed);
-    let mut stops: Vec<Stop> = model.filter(call, args).into_iter().collect();
+    let what = format!("{} {}", access.word(), found.path.display());
+    let mut way = Way::by(model, what, vec![usual_call(deed)]);
     // What is made in a directory that exists is a new name in it.
     let inside = deed == Deed::Create && found.directory == Some(true);
     let target = if inside { below(found) } else { found.clone() };
-    stops.extend(self::stops(model, deed, &target));
-    Way { what: format!("{} {}", access.word(), found.path.display()), abi: Abi::X86_64, stops }
+    way.stops.extend(stops(model, deed, &target));
+    way
 }
 
 /// A name that does not exist yet, in the directory that was found.

@@ -60,6 +60,8 @@ pub struct Way {
     pub what: String,
     /// The way through the gate.
     pub abi: Abi,
+    /// The calls that are usually made for it, with their registers; empty where a rule names the call.
+    pub calls: Vec<(&'static str, [u64; 6])>,
     /// Each control, in the order in which the kernel asks.
     pub stops: Vec<Stop>,
 }
@@ -107,6 +109,12 @@ impl Answer {
 }
 
 impl Way {
+    /// By x86_64, with what the filter says of each of these calls; other controls are added behind.
+    fn by(model: &Model, what: String, calls: Vec<(&'static str, [u64; 6])>) -> Self {
+        let stops = calls.iter().filter_map(|(name, args)| model.filter(name, *args)).collect();
+        Self { what, abi: Abi::X86_64, calls, stops }
+    }
+
     /// The first control that denies, and the answer that the program gets.
     #[must_use]
     pub fn denied_by(&self) -> Option<&Stop> {
@@ -133,17 +141,35 @@ pub fn ways(
     operation: &Operation,
     found: &dyn Fn(&crate::policy::model::PathSpec) -> Found,
 ) -> Vec<Way> {
-    match operation {
-        Operation::Call(rule) => call::ways(model, rule),
-        Operation::File(access, path) => vec![file::way(model, *access, &found(path))],
-        Operation::Connect { transport, address, port } => {
-            vec![peer::connect(model, *transport, *address, *port)]
-        }
-        Operation::ConnectUnix(path) => vec![peer::connect_unix(model, &found(path))],
-        Operation::Bind { transport, port } => vec![peer::bind(model, *transport, *port)],
-        Operation::Capability(capability) => vec![call::capability(model, *capability)],
-        Operation::SignalHost => vec![peer::signal(model)],
+    let way = match operation {
+        Operation::Call(rule) => return call::ways(model, rule),
+        Operation::Capability(capability) => return vec![call::capability(model, *capability)],
+        Operation::File(access, path) => file::way(model, *access, &found(path)),
+        Operation::Connect { transport, address, port } => peer::connect(model, *transport, *address, *port),
+        Operation::ConnectUnix(path) => peer::connect_unix(model, &found(path)),
+        Operation::Bind { transport, port } => peer::bind(model, *transport, *port),
+        Operation::SignalHost => peer::signal(model),
+    };
+    let others =
+        [Abi::I386, Abi::X32].into_iter().filter_map(|abi| through(model, &way, abi)).collect::<Vec<_>>();
+    [way].into_iter().chain(others).collect()
+}
+
+/// The same operation by the same calls of another ABI: only the filter tells them apart. `None` where that
+/// has no such call.
+fn through(model: &Model, way: &Way, abi: Abi) -> Option<Way> {
+    let gate = model.gate.as_ref()?;
+    let mut stops = Vec::new();
+    for (name, args) in &way.calls {
+        let number = ringfence_bpf::table::call(name)?.number(abi)? | abi.bit();
+        let args = args.map(|arg| if abi == Abi::I386 { arg & 0xffff_ffff } else { arg });
+        let data = SeccompData { nr: number, arch: abi.audit_arch(), instruction_pointer: 0, args };
+        let mut stop = model.judged(gate, &data, name);
+        stop.about = format!("{name} of {}", abi.name());
+        stops.push(stop);
     }
+    stops.extend(way.stops.iter().filter(|stop| stop.control != Control::Seccomp).cloned());
+    Some(Way { what: way.what.clone(), abi, calls: way.calls.clone(), stops })
 }
 
 /// What each control behind the filter says of a deed with a path.

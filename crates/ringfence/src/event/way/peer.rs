@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use ringfence_bpf::table::Abi;
-
 use super::{Answer, Found, Model, Stop, Way, file};
 use crate::control::landlock::right::{net, scope};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
@@ -19,28 +17,29 @@ const NET_BIND_SERVICE: u8 = 10;
 const UNPRIVILEGED: u16 = 1024;
 
 pub(super) fn connect(model: &Model, transport: Transport, address: Option<IpAddr>, port: u16) -> Way {
-    let mut stops = socket(model, transport, address.is_some_and(|address| address.is_ipv6()));
-    stops.extend(model.filter("connect", [3, 1, 16, 0, 0, 0]));
+    let host = address.map_or_else(String::new, |address| format!("{address} port "));
+    let six = address.is_some_and(|address| address.is_ipv6());
+    let calls = vec![socket(transport, six), ("connect", [3, 1, 16, 0, 0, 0])];
+    let mut way = Way::by(model, format!("connect {transport} {host}{port}"), calls);
     let right = match transport {
         Transport::Tcp => (net::CONNECT_TCP, "net.connect_tcp", "net.connect"),
         Transport::Udp => (net::CONNECT_SEND_UDP, "net.connect_send_udp", "net.connect"),
     };
-    stops.extend(landlock(model, right, transport, port));
-    stops.push(network(model, address));
-    let host = address.map_or_else(String::new, |address| format!("{address} port "));
-    Way { what: format!("connect {transport} {host}{port}"), abi: Abi::X86_64, stops }
+    way.stops.extend(landlock(model, right, transport, port));
+    way.stops.push(network(model, address));
+    way
 }
 
 pub(super) fn bind(model: &Model, transport: Transport, port: u16) -> Way {
-    let mut stops = socket(model, transport, false);
-    stops.extend(model.filter("bind", [3, 1, 16, 0, 0, 0]));
+    let calls = vec![socket(transport, false), ("bind", [3, 1, 16, 0, 0, 0])];
+    let mut way = Way::by(model, format!("bind {transport} {port}"), calls);
     let right = match transport {
         Transport::Tcp => (net::BIND_TCP, "net.bind_tcp", "net.bind"),
         Transport::Udp => (net::BIND_UDP, "net.bind_udp", "net.bind"),
     };
-    stops.extend(landlock(model, right, transport, port));
-    stops.push(low_port(model, port));
-    Way { what: format!("bind {transport} {port}"), abi: Abi::X86_64, stops }
+    way.stops.extend(landlock(model, right, transport, port));
+    way.stops.push(low_port(model, port));
+    way
 }
 
 /// What stands between a socket that there is and a port.
@@ -60,22 +59,24 @@ pub(super) fn port(model: &Model, bind: bool, transport: Transport, port: u16) -
 
 pub(super) fn connect_unix(model: &Model, found: &Found) -> Way {
     const AF_UNIX: u64 = 1;
-    let mut stops: Vec<Stop> = model.filter("socket", [AF_UNIX, 1, 0, 0, 0, 0]).into_iter().collect();
-    stops.extend(model.filter("connect", [3, 1, 110, 0, 0, 0]));
+    let calls = vec![("socket", [AF_UNIX, 1, 0, 0, 0, 0]), ("connect", [3, 1, 110, 0, 0, 0])];
+    let mut way = Way::by(model, format!("connect to the Unix socket {}", found.path.display()), calls);
     // The view shows a socket as it shows a file; Landlock's right for it is not modelled.
     let view = file::way(model, Access::Read, found).stops.into_iter();
-    stops.extend(view.filter(|stop| stop.control == Control::Mount));
-    stops.push(Stop::new(
+    way.stops.extend(view.filter(|stop| stop.control == Control::Mount));
+    way.stops.push(Stop::new(
         Control::Landlock,
         Answer::Unknown,
         "Landlock's right for Unix sockets is not modelled",
     ));
-    Way { what: format!("connect to the Unix socket {}", found.path.display()), abi: Abi::X86_64, stops }
+    way
 }
 
 pub(super) fn signal(model: &Model) -> Way {
     const SIGTERM: u64 = 15;
-    let mut stops: Vec<Stop> = model.filter("kill", [1, SIGTERM, 0, 0, 0, 0]).into_iter().collect();
+    let calls = vec![("kill", [1, SIGTERM, 0, 0, 0, 0])];
+    let mut way = Way::by(model, "a signal to a process outside".to_owned(), calls);
+    let stops = &mut way.stops;
     let namespaces = &model.policy.namespaces;
     stops.push(if namespaces.unshare.contains(&Namespace::Pid) {
         let mut stop =
@@ -101,16 +102,16 @@ pub(super) fn signal(model: &Model) -> Way {
         }
         stops.push(stop);
     }
-    Way { what: "a signal to a process outside".to_owned(), abi: Abi::X86_64, stops }
+    way
 }
 
-fn socket(model: &Model, transport: Transport, six: bool) -> Vec<Stop> {
+fn socket(transport: Transport, six: bool) -> (&'static str, [u64; 6]) {
     let family = if six { 10 } else { 2 };
     let kind = match transport {
         Transport::Tcp => 1,
         Transport::Udp => 2,
     };
-    model.filter("socket", [family, kind, 0, 0, 0, 0]).into_iter().collect()
+    ("socket", [family, kind, 0, 0, 0, 0])
 }
 
 fn network(model: &Model, address: Option<IpAddr>) -> Stop {

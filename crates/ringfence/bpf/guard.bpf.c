@@ -69,6 +69,9 @@ struct containment {
 	u32 every; /* bit transport * 2 + direction: no list, every port */
 	u64 denied;
 	u64 lost;
+	/* When the init was born, as it showed the first place: a later namespace may have this one's
+	 * number, as long as the programs of this one are being detached. */
+	u64 born;
 };
 
 struct wanted {
@@ -154,6 +157,7 @@ const volatile u8 watched = 0;
 struct who {
 	u32 space;
 	u32 number; /* in the containment's pid namespace */
+	u64 born; /* process 1 of it */
 };
 
 /* The containment of the current task. Not inlined: what a program answers must be known to the
@@ -181,6 +185,7 @@ static __noinline struct containment *find(struct who *who)
 		if (in) {
 			who->space = space;
 			who->number = at.nr;
+			who->born = BPF_CORE_READ((struct pid_namespace___reaped *)at.ns, child_reaper, start_boottime);
 			return in;
 		}
 	}
@@ -191,7 +196,7 @@ static __noinline struct containment *find(struct who *who)
 static __always_inline struct containment *held(struct who *who, u32 holding)
 {
 	struct containment *in = find(who);
-	return in && who->number != 1 && (in->holdings & holding) ? in : 0;
+	return in && who->number != 1 && who->born == in->born && (in->holdings & holding) ? in : 0;
 }
 
 static __always_inline void identify(struct inode *inode, struct place *place)
@@ -286,8 +291,9 @@ int BPF_PROG(show, struct dentry *dentry)
 	struct inode *inode;
 	u32 *rights, *before, sum;
 	struct containment *in = find(&who);
-	if (!in || who.number != 1 || in->shown >= in->places)
+	if (!in || who.number != 1 || in->shown >= in->places || (in->shown && in->born != who.born))
 		return 0;
+	in->born = who.born;
 	want.space = who.space;
 	want.number = in->shown;
 	rights = bpf_map_lookup_elem(&wanted, &want);

@@ -6,6 +6,14 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct task_struct___born {
+	u64 start_boottime;
+};
+
+struct pid_namespace___reaped {
+	struct task_struct___born *child_reaper;
+};
+
 struct super_block {
 	u32 s_dev;
 	unsigned long s_flags;

@@ -25,7 +25,7 @@ fn denials_name_their_line() {
     let Some(field) = Field::new("denials_name_their_line") else { return };
     let file = field.path("outside/file");
     let text = told(&field, "", &["chmod", &file]);
-    says(&text, &["denied by bpf-lsm", &format!("path: {file}"), "mode: 0644"]);
+    says(&text, &["denied by bpf-lsm", &format!("path: \"{file}\""), "mode: 0644"]);
     says(&text, &["policy-true.toml:", &format!("--fs-write={file}")]);
     let socket = field.path("outside/stream");
     says(&told(&field, "", &["stream", &socket]), &["denied by bpf-lsm", &format!("--net-unix={socket}")]);
@@ -35,7 +35,7 @@ fn denials_name_their_line() {
     says(&text, &[&format!("--net-connect=udp:{udp}")]);
     let text = told(&field, "", &["exec", &field.path("outside/program")]);
     says(&text, &["execve(path: ", &format!("--fs-exec={}", field.path("outside/program"))]);
-    says(&told(&field, "", &["ioctl", "/dev/ptmx"]), &["ioctl(path: /dev/ptmx", "0x80045430", "fs.dev"]);
+    says(&told(&field, "", &["ioctl", "/dev/ptmx"]), &["ioctl(path: \"/dev/ptmx\"", "0x80045430", "fs.dev"]);
     says(&told(&field, "", &["map_memory"]), &["mmap(", "bpf = \"require\""]);
 }
 

@@ -66,7 +66,7 @@ const PROGRAMS: [(&str, &str, There); 21] = [
 ];
 
 /// `struct containment`, in words of 32 bits.
-type Containment = [u32; 8];
+type Containment = [u32; 10];
 /// `struct wanted`: namespace and number.
 type Wanted = [u32; 2];
 /// `struct place`: inode (two words), device, generation, namespace, nothing.
@@ -255,7 +255,7 @@ impl Maps {
             self.ports.insert(key, 1, 0)?;
         }
         let count = orders.places.len() as u32;
-        self.contained.insert(space, [count, 0, orders.holdings, orders.every, 0, 0, 0, 0], 0)
+        self.contained.insert(space, [count, 0, orders.holdings, orders.every, 0, 0, 0, 0, 0, 0], 0)
     }
 }
 

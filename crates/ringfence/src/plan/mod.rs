@@ -175,7 +175,8 @@ impl Plan<'_> {
     /// The same containment with other steps and another wall limit, and no terminal of its own.
     #[must_use]
     pub fn with<'b>(&'b self, steps: Vec<Planned<'b>>, wall: Option<Duration>) -> Plan<'b> {
-        let shows = steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::ShowPlace { .. }));
+        let shows =
+            steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::ShowPlace { .. }));
         Plan {
             steps,
             promises: Vec::new(),

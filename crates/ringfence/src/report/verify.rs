@@ -250,6 +250,9 @@ fn known_bugs(report: &Report, text: &mut String) {
         with("reachable"),
         with("unverifiable")
     );
+    for finding in told.iter().filter(|finding| finding.holding.is_some()) {
+        let _ = writeln!(text, "  {:<16}{}", finding.references.join(" "), holding(finding));
+    }
     for finding in told.iter().filter(|finding| verdict_name(finding) == "reachable") {
         let _ = writeln!(
             text,

@@ -117,6 +117,19 @@ pub enum Test {
     Not(String),
 }
 
+impl Test {
+    /// The only way of the only step, where it is a chain of one.
+    pub(crate) fn only(&self) -> &Self {
+        match self {
+            Self::Chain(steps) => match steps.as_slice() {
+                [ways] if ways.len() == 1 => &ways[0],
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+}
+
 /// One call of a rule.
 #[derive(Debug, Clone)]
 pub struct Case {

@@ -125,7 +125,10 @@ pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, arena: &'a Bum
         (None, None) => Arg::Value(i32::MAX as u64),
     };
     let lower = Lower { arena, own: &own, peer: &peers, process };
-    let outside = trial.before.iter().map(|deed| lower.deed(deed));
+    // Among themselves these are numbered from the beginning.
+    let first = |deed: usize| deed;
+    let before_them = Lower { arena, own: &first, peer: &peers, process };
+    let outside = trial.before.iter().map(|deed| before_them.deed(deed));
     let mut deeds = Vec::with_capacity(MAX_DEEDS);
     if let (Some(peer), Some(numbers)) = (together, numbers) {
         let its = |deed: usize| numbers.of(deed);

@@ -61,7 +61,7 @@ impl Sheet {
         let mut starts = vec![0];
         let mut all = Vec::with_capacity(claims.len());
         for claim in claims {
-            let trials = match &claim.test {
+            let trials = match claim.test.only() {
                 Test::Gate(question) => {
                     probes.extend_from_slice(&question.probes);
                     Vec::new()
@@ -77,7 +77,7 @@ impl Sheet {
                     probes.extend(trial.deeds.iter().filter_map(asked));
                     vec![with_object(claim, trial)]
                 }
-                Test::Not(_) => Vec::new(),
+                Test::Chain(_) | Test::Run { .. } | Test::Not(_) => Vec::new(),
             };
             all.push(trials);
             starts.push(probes.len());

@@ -26,7 +26,14 @@ impl Ground<'_> {
         if let Some(in_place) = self.in_place.get(&claim.id) {
             return (in_place.verdict(&sheet.outcome(number, 0)), 1);
         }
-        match &claim.test {
+        match claim.test.only() {
+            Test::Chain(_) => (
+                Verdict::Unverifiable(
+                    "it takes several steps, and those are tried by ringfence's own launches alone".into(),
+                ),
+                0,
+            ),
+            Test::Run { .. } => (Verdict::Unverifiable("a run of the policy is one by ringfence".into()), 0),
             Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
             Test::Gate(question) => {
                 let gates = sheet.gate(number);
@@ -123,7 +130,8 @@ impl Ground<'_> {
                     seen.push(sheet.plain.clone());
                     continue;
                 }
-                (Reference::Outside | Reference::PlainUser, None) => continue,
+                (Reference::Outside | Reference::PlainUser, None)
+                | (Reference::DumpableInit | Reference::Unlimited, _) => continue,
             };
             seen.push(self.nowhere.attempt(bench, containment, trial));
             if seen.last().is_some_and(|outcome| trial.passes.has(outcome)) {

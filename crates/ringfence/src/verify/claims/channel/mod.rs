@@ -9,6 +9,7 @@
 mod files;
 mod processes;
 mod sockets;
+mod terminal;
 
 use ringfence_bpf::table::Abi;
 
@@ -67,7 +68,7 @@ const PLACES: [(Place, &str, &str); 3] = [
 
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let law = Law::of(&subject.policy.syscalls);
-    let mut all = Vec::new();
+    let mut all = terminal::claims(subject, law.as_ref());
     for (place, word, whom) in PLACES {
         let mut number = 0;
         let names = |number: &mut u32| {

@@ -67,6 +67,7 @@ fn write_deed(writer: &mut Writer, deed: &Deed) {
             writer.number(2);
             writer.number(u64::from(*times));
         }
+        Deed::Leave => writer.number(3),
     }
 }
 
@@ -79,6 +80,7 @@ fn read_deed(reader: &mut Reader<'_>) -> Option<Deed> {
         }
         1 => Deed::Instruction(*INSTRUCTIONS.get(reader.small::<usize>()?)?),
         2 => Deed::Again(reader.small()?),
+        3 => Deed::Leave,
         _ => return None,
     })
 }

@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
         Ok(policy) => {
             // Whatever was accepted has a place and parts that can be shown.
             for path in policy.fs.read.iter().chain(&policy.fs.write).chain(&policy.fs.deny) {
-                let _ = (policy.place(path.at).to_string(), path.value.parts());
+                let _ = (policy.place(path.at).to_string(), path.value.text.as_str());
             }
         }
         Err(wrong) => {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ringfence::verify::Part;
 use ringfence_matrix::frame::End;
 
 use super::verdict::JobSeen;
@@ -86,6 +87,7 @@ pub(super) struct Claims {
     pub(super) found: BTreeMap<String, Word>,
     /// What `verify` says of each claim that is not held: the operation, and why.
     pub(super) not_held: Vec<(Word, String, String)>,
+    all: Sum,
 }
 
 /// How many of each.
@@ -97,8 +99,10 @@ pub(super) struct Sum {
 }
 
 /// The parts of a report that make claims, as ids begin.
-pub(super) const PARTS: [&str; 8] =
-    ["expect", "cpu", "gate", "credential", "namespace", "file", "network", "limit"];
+pub(super) fn parts() -> Vec<&'static str> {
+    let all = Part::ALL.into_iter().filter(|part| *part != Part::KnownBug);
+    all.map(Part::name).collect()
+}
 
 impl Claims {
     /// What a job said.
@@ -131,24 +135,30 @@ impl Claims {
         let saved: Vec<&str> = lines.map(String::as_str).collect();
         let found = baseline(&saved.join("\n"))?;
         let policy = policy.ok_or("no policy is named")?;
-        let claims = Self { policy, refused, found, not_held: not_held(&said) };
+        let mut claims = Self { policy, refused, found, not_held: not_held(&said), all: Sum::default() };
+        claims.all = claims.sum(|_| true);
         claims.agree(&said, status)?;
         Ok(claims)
     }
 
-    /// The saved claims, the table for people and the exit status are three accounts of the same.
-    fn agree(&self, said: &[&str], status: Option<u8>) -> Result<(), String> {
-        let all = self.sum(|_| true);
-        for (part, sum) in PARTS.iter().map(|part| (*part, self.part(part))).chain([("all", all)]) {
+    /// The saved claims, the table for people and the exit status are three accounts of the same. What
+    /// is told for information stands in the parts' lines and is saved, but is no claim: the line `all`
+    /// leaves it out.
+    fn agree(&mut self, said: &[&str], status: Option<u8>) -> Result<(), String> {
+        for part in parts() {
             let shown = said.iter().find_map(|line| shown(line, part)).unwrap_or_default();
-            // What is told for information is in the part's line, too, but held by nothing.
-            let same =
-                (shown.held, shown.broken, shown.unverifiable) == (sum.held, sum.broken, sum.unverifiable);
-            if !same {
-                return Err(format!("verify shows {shown:?} for {part}, and saved {sum:?}"));
+            let saved = self.part(part);
+            if shown != saved {
+                return Err(format!("verify shows {shown:?} for {part}, and saved {saved:?}"));
             }
         }
-        let expected = match all {
+        let (saved, shown) = (self.all, said.iter().find_map(|line| shown(line, "all")).unwrap_or_default());
+        if shown.held > saved.held || (shown.broken, shown.unverifiable) != (saved.broken, saved.unverifiable)
+        {
+            return Err(format!("verify shows {shown:?} for all, and saved {saved:?}"));
+        }
+        self.all = shown;
+        let expected = match shown {
             Sum { held: 0, .. } => return Err("nothing was held".to_owned()),
             Sum { broken, .. } if broken > 0 => 1,
             Sum { unverifiable, .. } if unverifiable > 0 => 3,
@@ -166,8 +176,8 @@ impl Claims {
     }
 
     /// How many claims in all.
-    pub(super) fn all(&self) -> Sum {
-        self.sum(|_| true)
+    pub(super) const fn all(&self) -> Sum {
+        self.all
     }
 
     fn sum(&self, is: impl Fn(&str) -> bool) -> Sum {
@@ -187,7 +197,7 @@ impl Claims {
 
 /// Known bugs are told, not claimed.
 pub(super) fn is_claim(id: &str) -> bool {
-    PARTS.iter().any(|part| id.split('/').next() == Some(part))
+    parts().into_iter().any(|part| id.split('/').next() == Some(part))
 }
 
 fn last(job: &JobSeen) -> String {

@@ -50,9 +50,9 @@ fn within(text: &str, new: &str) -> Option<String> {
 const INTRO: &str = "\
 # What each kernel holds
 
-Made by `cargo xtask matrix --all --table docs`, never by hand: each row is one boot of a kernel under
-QEMU, with what was tried in it. `cargo xtask matrix --kernel K --lsm LIST --append WORDS` makes one of
-them again. What is not shown as held is not held: a job that did not end, or whose words do not agree,
+Made by `cargo xtask matrix --table docs`, never by hand: each row is one boot of a kernel under QEMU,
+with what was tried in it. `--all` adds the rows of particular command lines and every test, `--no-tests`
+leaves tests out; `cargo xtask matrix --kernel K --lsm LIST --append WORDS` makes one row again. What is not shown as held is not held: a job that did not end, or whose words do not agree,
 is shown as such.
 
 ";
@@ -142,22 +142,23 @@ fn counted(sum: Sum) -> String {
 fn held(text: &mut String, results: &Results) {
     text.push_str(
         "\n## Claims\n\nWhat `ringfence verify` found inside, each claim attempted there: a number of held claims, or \
-         held/broken/unverifiable. Where the kernel refuses the default policy, as it must when it cannot \
+         held/broken/unverifiable; a part's number has in it what is told for \
+         information, the last column has not. Where the kernel refuses the default policy, as it must when it cannot \
          hold it, the next policy that asks for less is verified instead:\n\n",
     );
     for asked in LADDER {
         let _ = writeln!(text, "- *{}*: {}", asked.name, asked.says);
     }
     text.push_str("\n`kernels.claims` has every claim of every row.\n\n");
-    let head = ["row", "as", "policy"].iter().chain(&claims::PARTS).chain(&["all"]);
-    let head: Vec<String> = head.map(|word| (*word).to_owned()).collect();
+    let head = ["row", "as", "policy"].into_iter().chain(claims::parts()).chain(["all"]);
+    let head: Vec<String> = head.map(str::to_owned).collect();
     let mut rows = Vec::new();
     let mut refusals: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (at, root, claims) in each(results) {
         let label = [(at + 1).to_string(), who(root).to_owned()];
         match claims {
             Ok(claims) => {
-                let parts = claims::PARTS.iter().map(|part| counted(claims.part(part)));
+                let parts = claims::parts().into_iter().map(|part| counted(claims.part(part)));
                 let parts: Vec<String> = parts.chain([counted(claims.all())]).collect();
                 rows.push([&label[..], &[claims.policy.to_owned()], &parts].concat());
                 for why in claims.refused {
@@ -280,7 +281,7 @@ const fn cell(given: [Option<bool>; 2]) -> &'static str {
 /// Every claim, by what all rows say of it.
 fn data(results: &Results) -> String {
     let mut text = String::from(
-        "# Every claim that `ringfence verify` attempted in the guests, made by `cargo xtask matrix --all --table docs`.
+        "# Every claim that `ringfence verify` attempted in the guests, made by `cargo xtask matrix --table docs`.
 # Each group begins with what the columns found: h held, b broken, u unverifiable, r reachable (told for
 # information, and no claim), . not claimed there. The columns:\n",
     );

@@ -19,6 +19,8 @@ pub(super) enum What {
     Cargo(Vec<String>),
     /// Which kernels there are.
     List,
+    /// Boots that end badly.
+    Prove,
 }
 
 /// Who runs tests in a guest.
@@ -80,6 +82,7 @@ impl Args {
                 "--no-tests" => args.no_tests = true,
                 "--all" => args.all = true,
                 "--binary" => args.binary = Some(value()?.into()),
+                "--prove" => args.what = What::Prove,
                 "--list" => args.what = What::List,
                 "--table" => args.table = Some(value()?.into()),
                 "--parallel" => args.parallel = value()?.parse().context("--parallel takes a number")?,

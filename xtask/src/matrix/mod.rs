@@ -9,6 +9,7 @@ mod guest;
 mod image;
 mod kernel;
 mod page;
+mod proof;
 mod rights;
 mod rows;
 mod runner;
@@ -52,6 +53,7 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --refresh             look for newer kernels even where the list is younger than a day
   --keep DIR            keep each boot's console, results and disk image there
   --binary FILE         the ringfence to test (default: that of `cargo xtask dist`, built now)
+  --prove               boots that end badly on purpose: each must be told for what it is
   --list                which kernels the archive offers, and which are here";
 
 /// Runs the command with the arguments after `matrix`.
@@ -68,6 +70,7 @@ pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
     let args = Args::parse(words)?;
     let archive = Archive::open(&args)?;
     match &args.what {
+        What::Prove => proof::prove(&archive, &args),
         What::List => list(&archive, &args),
         What::Cargo(command) => runner::cargo(&archive, &args, command),
         What::Suite => whole(&archive, &args),

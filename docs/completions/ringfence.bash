@@ -49,6 +49,9 @@ _ringfence() {
             ringfence,verify)
                 cmd="ringfence__subcmd__verify"
                 ;;
+            ringfence,watch)
+                cmd="ringfence__subcmd__watch"
+                ;;
             ringfence__subcmd__syscalls,check)
                 cmd="ringfence__subcmd__syscalls__subcmd__check"
                 ;;
@@ -71,7 +74,7 @@ _ringfence() {
 
     case "${cmd}" in
         ringfence)
-            opts="-h -V --help --version run check verify explain host inspect surface syscalls diff import export"
+            opts="-h -V --help --version run check verify explain host inspect watch surface syscalls diff import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -663,7 +666,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__run)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --events --complete --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --audit --suggest --events --events-format --events-limit --events-keep --events-arguments --complete --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -861,7 +864,27 @@ _ringfence() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --explain)
+                    COMPREPLY=($(compgen -W "ptrace" -- "${cur}"))
+                    return 0
+                    ;;
+                --audit)
+                    COMPREPLY=($(compgen -W "denials all" -- "${cur}"))
+                    return 0
+                    ;;
                 --events)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events-format)
+                    COMPREPLY=($(compgen -W "json ocsf ecs" -- "${cur}"))
+                    return 0
+                    ;;
+                --events-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events-keep)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1315,6 +1338,44 @@ _ringfence() {
                     ;;
                 --against)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ringfence__subcmd__watch)
+            opts="-h --policy --control --pid --call --count --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
                 *)

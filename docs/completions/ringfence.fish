@@ -32,6 +32,7 @@ complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "verify" -d 'Att
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "explain" -d 'Shows the way of an operation through the controls, without trying it'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "host" -d 'Shows what this kernel offers, and where that was read'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "inspect" -d 'Shows the controls that a live process really has, whoever gave them to it'
+complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "watch" -d 'Shows what is denied in every contained process of this host, as it happens'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "surface" -d 'Shows which system calls a filter leaves reachable, and how accurate the tables are here'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "syscalls" -d 'Says exactly what a seccomp filter permits; checks, proves and shortens filters'
 complete -c ringfence -n "__fish_ringfence_needs_command" -f -a "diff" -d 'Shows the calls and arguments that two filters or policies answer differently'
@@ -85,8 +86,17 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-allow
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-deny -d 'Expects that this operation is denied; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-because -d 'Why, for the report; repeatable' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l expect-depth -d 'At least this many controls deny it, each on its own; repeatable' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l explain -d 'Says what was denied, by which policy line, and what would allow it; =ptrace follows every call, which sees what no other source tells an ordinary user, and is slow' -r -f -a "ptrace\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l audit -d 'As --audit-events, and tells what was seen; all needs a source that sees what is allowed' -r -f -a "denials\t''
+all\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events -d 'Writes each denial to FILE as a line of JSON, as it happens' -r -F
-complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l explain -d 'Says what was denied, by which policy line, and what would allow it'
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events-format -d 'The form of these lines: ringfence\'s own, OCSF 1.8.0, or ECS 9.4.0' -r -f -a "json\t''
+ocsf\t''
+ecs\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events-limit -d 'Begins a new FILE at this size, such as 10M; older ones become FILE.1, FILE.2' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events-keep -d 'How many older files are kept (3)' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l suggest -d 'Says the smallest change of the policy that allows what was denied, and tries it; implies --explain'
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l events-arguments -d 'Records arguments and environment of programs, which may hold secrets; not otherwise'
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l complete -d 'Fails (125) where denials may have been missed'
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l policy -d 'A policy below the flags: a file, or builtin:NAME (compute, offline, build, service, container); repeatable; none: builtin:offline' -r
@@ -256,6 +266,14 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand host" -s h -l help -
 complete -c ringfence -n "__fish_ringfence_using_subcommand inspect" -l format -d 'How to print' -r -f -a "human\t''
 json\t''"
 complete -c ringfence -n "__fish_ringfence_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l policy -d 'Only runs whose policies\' names contain this' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l control -d 'Only what this control denied: seccomp, mount, landlock' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l pid -d 'Only this process, or the run of this launcher' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l call -d 'Only this system call' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l count -d 'Ends after so many events' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -l format -d 'How to print' -r -f -a "human\t''
+json\t''"
+complete -c ringfence -n "__fish_ringfence_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c ringfence -n "__fish_ringfence_using_subcommand surface" -l from -d 'The language, where the content does not tell' -r -f -a "oci\t''
 firecracker\t''
 systemd\t''

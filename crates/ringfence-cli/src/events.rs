@@ -1,92 +1,115 @@
-//! What `run` does with denials: JSON lines to a file as they come, and words for people at the end.
+//! What `run` does with denials: lines to a file as they come, to whoever watches, and words for people at
+//! the end.
 
-use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringfence::event::rendezvous::Teller;
 use ringfence::event::{Event, Sink, Summary};
 use ringfence::report;
 
-use crate::run::FAILED;
-
-/// How much is written to a file of events: more would fill a disk at the program's will.
-const MOST_BYTES: u64 = 256 << 20;
-/// How long a reader of a pipe may take before an event is given up.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// `O_NONBLOCK` of asm-generic/fcntl.h.
-const O_NONBLOCK: i32 = 0o4000;
+use crate::lines::{Bounds, Lines};
+use crate::run::{FAILED, Job};
 
 /// What the user wants to know of denials.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wanted {
     /// `--explain`, or one of the others.
     pub(crate) asked: bool,
+    /// `--explain=ptrace`: every call is followed.
+    pub(crate) traced: bool,
     /// `--events`: a file, or a pipe.
     pub(crate) file: Option<PathBuf>,
+    /// `--events-format`.
+    pub(crate) shape: Shape,
+    /// `--events-limit` and `--events-keep`.
+    pub(crate) bounds: Bounds,
+    /// `--events-arguments`: arguments and environment of programs are recorded.
+    pub(crate) arguments: bool,
     /// `--complete`: what may be missing is a failure.
     pub(crate) complete: bool,
+    /// `--suggest`: the smallest change of the policy, replayed.
+    pub(crate) suggest: bool,
 }
 
-/// A file of JSON lines.
+/// The form of a file of events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// ringfence's own.
+    #[default]
+    Json,
+    /// Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Elastic Common Schema.
+    Ecs,
+}
+
+impl Shape {
+    fn line(self, event: &Event) -> String {
+        match self {
+            Self::Json => report::event::json_line(event),
+            Self::Ocsf => report::ocsf::line(event),
+            Self::Ecs => report::ecs::line(event),
+        }
+    }
+
+    fn end(self, summary: &Summary) -> String {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        match self {
+            Self::Json => report::event::json_summary(summary),
+            Self::Ocsf => report::ocsf::end(summary, now),
+            Self::Ecs => report::ecs::end(summary, now),
+        }
+    }
+}
+
+/// Where events go as they come.
 #[derive(Debug)]
-pub(crate) struct Lines {
-    file: File,
-    written: u64,
-    /// A line was not written whole: nothing can follow it.
-    broken: bool,
+pub(crate) struct Telling {
+    lines: Option<Lines>,
+    shape: Shape,
+    teller: Teller,
 }
 
-impl Lines {
-    /// Opens `path`, which is emptied.
-    pub(crate) fn open(path: &PathBuf) -> io::Result<Self> {
-        let file =
-            File::options().write(true).create(true).truncate(true).custom_flags(O_NONBLOCK).open(path)?;
-        Ok(Self { file, written: 0, broken: false })
-    }
-
-    fn line(&mut self, line: &str) -> io::Result<()> {
-        if self.broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        let mut rest = line.as_bytes();
-        let deadline = Instant::now() + PATIENCE;
-        while !rest.is_empty() {
-            match self.file.write(rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(error) => {
-                    self.broken = true;
-                    return Err(error);
-                }
-            }
-        }
-        self.written += line.len() as u64;
-        Ok(())
+impl Telling {
+    /// Opens what the job asks for.
+    pub(crate) fn open(job: &Job) -> io::Result<Self> {
+        let wanted = &job.events;
+        let lines = wanted.file.as_ref().map(|path| Lines::open(path, wanted.bounds)).transpose()?;
+        let policies = match job.policies.is_empty() {
+            true => vec![ringfence::policy::DEFAULT.to_owned()],
+            false => job.policies.clone(),
+        };
+        let command = job.command.first().map_or(&b""[..], |command| command.as_encoded_bytes());
+        let teller = Teller::new(report::watch::hello(&policies, command));
+        Ok(Self { lines, shape: wanted.shape, teller })
     }
 }
 
-impl Sink for Lines {
+impl Sink for Telling {
     fn write(&mut self, event: &Event) -> io::Result<()> {
-        if self.written >= MOST_BYTES {
-            return Err(io::ErrorKind::StorageFull.into());
+        self.teller.tell(&report::event::json_line(event));
+        match &mut self.lines {
+            Some(lines) => lines.write(&self.shape.line(event)),
+            None => Ok(()),
         }
-        self.line(&report::event::json_line(event))
     }
 }
 
 /// Says what was denied, and what may be missing; the exit status of the run.
-pub(crate) fn tell(summary: &Summary, lines: Option<&mut Lines>, wanted: &Wanted, status: i32) -> i32 {
-    let ended = lines.map_or(Ok(()), |lines| lines.line(&report::event::json_summary(summary)));
+pub(crate) fn tell(summary: &Summary, telling: &mut Telling, wanted: &Wanted, status: i32) -> i32 {
+    telling.teller.tell(&report::event::json_summary(summary));
     let mut text = report::event::human(summary);
-    if let Err(error) = &ended {
-        text.push_str(&format!("  the file of events has no end: {error}\n"));
+    let mut whole = true;
+    if let Some(lines) = &mut telling.lines {
+        whole = lines.end(&telling.shape.end(summary)).is_ok();
+        if let Some(fault) = lines.fault() {
+            text.push_str(&format!("  the file of events is not whole: {fault}\n"));
+        }
     }
-    let complete = summary.complete() && ended.is_ok();
+    let complete = summary.complete() && whole;
     if wanted.complete && !complete {
         text.push_str("error: denials may be missing, and --complete asks for all of them\n");
     }

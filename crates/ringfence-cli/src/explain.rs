@@ -1,8 +1,10 @@
 //! `ringfence explain`: the way of an operation through the gate, predicted; nothing is tried.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use bumpalo::Bump;
+use ringfence::event::scene;
 use ringfence::event::way::{self, Found, Model};
 use ringfence::host::Host;
 use ringfence::host::path::{Absent, Resolver, Surroundings};
@@ -37,7 +39,8 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
     let surroundings = Surroundings::live();
-    let found = match found(&operation, &surroundings) {
+    let who = way::Who::of(&policy, &host.caller().value);
+    let found = match found(&operation, &surroundings, who) {
         Ok(found) => found,
         Err(refusal) => {
             return run::bad(&format!("error: {}\n  help: {}", refusal.message, refusal.help), BAD);
@@ -45,7 +48,7 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
     };
     match plan::compile(&run::request(job, &policy, &environment, &surroundings), &host, &arena) {
         Ok(plan) => {
-            let model = Model { plan: &plan, policy: &policy, host: &host };
+            let model = Model::new(&plan, &policy, &host);
             let ways = way::ways(&model, &operation, &|_: &PathSpec| found.clone());
             let active = host.lsms().value.known().cloned().unwrap_or_default();
             let asked = asked::hook(&operation).map(|hook| hook.asked(&active)).unwrap_or_default();
@@ -65,14 +68,44 @@ pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
 }
 
 /// What the operation's path leads to, where it has one.
-fn found(operation: &Operation, surroundings: &Surroundings) -> Result<Found, ringfence::control::Refusal> {
-    let nothing = Found { path: "/".into(), directory: None };
+pub(crate) fn found(
+    operation: &Operation,
+    surroundings: &Surroundings,
+    who: way::Who,
+) -> Result<Found, ringfence::control::Refusal> {
+    let nothing = Found { path: "/".into(), directory: None, inside: false, bits: None };
     let (Operation::File(_, path) | Operation::ConnectUnix(path)) = operation else { return Ok(nothing) };
     let nowhere = Origin { source: 0, offset: 0, len: 0 };
-    let resolved =
-        Resolver::new(surroundings).resolve(&At::new(path.clone(), nowhere), None, Absent::Kept)?;
-    Ok(resolved.map_or(nothing, |resolved| Found {
-        directory: resolved.exists().then(|| resolved.is_dir()),
-        path: resolved.real,
-    }))
+    let resolve = |text: &str| {
+        let spec = PathSpec { text: text.to_owned(), ..path.clone() };
+        Resolver::new(surroundings).resolve(&At::new(spec, nowhere), None, Absent::Kept)
+    };
+    let refusal = match resolve(&path.text) {
+        Ok(None) => return Ok(nothing),
+        Ok(Some(resolved)) => {
+            return Ok(Found {
+                directory: resolved.exists().then(|| resolved.is_dir()),
+                inside: false,
+                bits: scene::bits_here(&resolved.real, who),
+                path: resolved.real,
+            });
+        }
+        Err(refusal) => refusal,
+    };
+    // What this user may not search either: as far as it goes, permission bits say the rest.
+    let whole = Path::new(&path.text);
+    for above in whole.ancestors().skip(1) {
+        if let (Some(text), Ok(rest)) = (above.to_str(), whole.strip_prefix(above))
+            && let Ok(Some(resolved)) = resolve(if text.is_empty() { "." } else { text })
+        {
+            let real = resolved.real.join(rest);
+            return Ok(Found {
+                directory: None,
+                inside: false,
+                bits: scene::bits_here(&real, who),
+                path: real,
+            });
+        }
+    }
+    Err(refusal)
 }

@@ -9,9 +9,12 @@ mod explain;
 mod gate;
 mod host;
 mod inspect;
+mod lines;
 mod run;
+mod suggest;
 mod surface;
 mod verify;
+mod watch;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, Write as _};
@@ -42,6 +45,7 @@ fn main(arguments: Arguments) -> i32 {
         Invocation::Host(format) => host::host(format).into(),
         Invocation::HostAudit(format) => host::audit(format).into(),
         Invocation::Inspect(pid, format) => inspect::inspect(&pid, format),
+        Invocation::Watch(wishes, format) => watch::watch(&wishes, format),
         Invocation::Surface(job) => surface::run(&job),
         Invocation::Gate(job) => gate::run(&job),
         Invocation::Show(text) => {

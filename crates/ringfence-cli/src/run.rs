@@ -12,7 +12,8 @@ use ringfence::plan::{self, Failure, Plan};
 use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
 
 use crate::HEAP;
-use crate::events::{self, Lines, Wanted};
+use crate::events::{self, Telling, Wanted};
+use crate::suggest;
 
 /// ringfence itself failed, as in env(1), timeout(1) and docker-run(1).
 pub(crate) const FAILED: i32 = 125;
@@ -32,8 +33,8 @@ pub(crate) struct Job {
 
 /// Runs the command; the answer is the exit status.
 pub(crate) fn run(job: &Job) -> i32 {
-    let mut lines = match job.events.file.as_ref().map(Lines::open).transpose() {
-        Ok(lines) => lines,
+    let mut telling = match job.events.asked.then(|| Telling::open(job)).transpose() {
+        Ok(telling) => telling,
         Err(error) => {
             let name = job.events.file.clone().unwrap_or_default();
             say(&format!(
@@ -44,7 +45,7 @@ pub(crate) fn run(job: &Job) -> i32 {
         }
     };
     let mut watcher = None;
-    let sink = lines.as_mut().map(|lines| lines as &mut dyn Sink);
+    let sink = telling.as_mut().map(|telling| telling as &mut dyn Sink);
     let status = match start(job, &mut watcher, sink) {
         Ok(running) => {
             // Policy and plan are gone: a supervisor has no use for the pages that they were on.
@@ -53,10 +54,13 @@ pub(crate) fn run(job: &Job) -> i32 {
         }
         Err(status) => status,
     };
-    match watcher {
-        Some(watcher) => {
-            let summary = watcher.finish();
-            events::tell(&summary, lines.as_mut(), &job.events, status)
+    match watcher.map(Watcher::finish).zip(telling) {
+        Some((summary, mut telling)) => {
+            let status = events::tell(&summary, &mut telling, &job.events, status);
+            if job.events.suggest {
+                suggest::suggest(job, &summary);
+            }
+            status
         }
         None => status,
     }
@@ -77,7 +81,11 @@ fn start<'w, 's>(
     let options = Options { dedicated: true };
     let outcome = match job.events.asked {
         true => {
-            launch::start_observed(&plan, options, watcher.insert(Watcher::new(&plan, &policy, &host, sink)))
+            let watcher = watcher.insert(Watcher::new(&plan, &policy, &host, sink));
+            if job.events.arguments {
+                watcher.tell_arguments();
+            }
+            launch::start_observed(&plan, options, watcher)
         }
         false => launch::start(&plan, options),
     };
@@ -109,6 +117,7 @@ pub(crate) fn request<'r>(
         surroundings,
         terminal,
         watched: job.events.asked,
+        traced: job.events.traced,
     }
 }
 

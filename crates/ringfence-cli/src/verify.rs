@@ -123,7 +123,8 @@ pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     }
 }
 
-fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
+/// What attempts need to know of this machine.
+pub(crate) fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch::Error> {
     Ok(Scene {
         entries: witness::entries()?,
         process: std::process::id(),
@@ -131,6 +132,8 @@ fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfence::launch:
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     })
 }
 

@@ -28,6 +28,7 @@ pub mod spawn;
 pub mod step;
 pub mod terminal;
 pub mod thread;
+pub mod trace;
 pub mod trim;
 mod word;
 

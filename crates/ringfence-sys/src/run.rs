@@ -22,6 +22,7 @@ const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
 const LISTENER: u32 = 4;
+const TRACEABLE: u32 = 5;
 
 /// Which step failed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,7 +283,8 @@ impl<'a> Machine<'a> {
         match *step {
             Step::DieWithParent => self.die_with_parent(),
             Step::Dumpable(on) => number(prctl::PR_SET_DUMPABLE, usize::from(on)),
-            Step::Sync => self.sync(),
+            Step::Sync => self.sync(WAITING),
+            Step::Traced => self.sync(TRACEABLE),
             Step::Setsid => plain(nr::__NR_setsid, [0; 3]),
             Step::ControllingTerminal { fd } => terminal::make_controlling(fd),
             Step::OpenTerminal { ptmx, fds } => self.open_terminal(ptmx, fds),
@@ -338,8 +340,8 @@ impl<'a> Machine<'a> {
         terminal::send_descriptor(self.line.channel, bytes, fd, token)
     }
 
-    fn sync(&self) -> Result<(), Errno> {
-        self.send(&Message { magic: MAGIC, kind: WAITING })?;
+    fn sync(&self, kind: u32) -> Result<(), Errno> {
+        self.send(&Message { magic: MAGIC, kind })?;
         self.hear()
     }
 
@@ -444,6 +446,7 @@ pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
     }
     match (message.kind, fd) {
         (WAITING, _) => Some(Report::Waiting),
+        (TRACEABLE, _) => Some(Report::Traceable),
         (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
         (LISTENER, Some(fd)) => Some(Report::Listener(fd)),
         _ => None,

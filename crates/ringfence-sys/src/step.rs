@@ -37,6 +37,8 @@ pub enum Step<'a> {
     Dumpable(bool),
     /// Tells the launcher that its part (id maps by the parent) is due, and waits for its word.
     Sync,
+    /// Tells the launcher that this process may be traced from here on, and waits for its word.
+    Traced,
     /// Clones the command with vfork semantics; steps after it run in the command, and the
     /// process itself becomes the init of its pid namespace: it reaps, and forwards signals.
     Supervise,
@@ -331,6 +333,7 @@ impl Step<'_> {
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)",
             Step::Dumpable(_) => "prctl(PR_SET_DUMPABLE)",
             Step::Sync => "sync",
+            Step::Traced => "ptrace(PTRACE_SEIZE)",
             Step::Supervise => "clone3",
             Step::Setsid => "setsid",
             Step::ControllingTerminal { .. } => "ioctl(TIOCSCTTY)",

@@ -30,3 +30,9 @@ impl SingleThreaded {
         (stat.st_nlink == 3).then_some(Self(()))
     }
 }
+
+/// Makes this process dumpable again, which its containments have changed: before it makes others that
+/// need it to be. No process that shares its memory may be left.
+pub fn dumpable_again(_proof: &SingleThreaded) {
+    let _ = crate::capability::control(linux_raw_sys::prctl::PR_SET_DUMPABLE, 1, 0);
+}

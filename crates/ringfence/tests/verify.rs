@@ -33,6 +33,8 @@ fn weakened(flags: &[(&str, &str)], ids: &[&str], weaken: impl FnOnce(&mut Plan<
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        permitted: host.caller().value.permitted,
+        landlock: host.landlock().value.abi,
     };
     let request = plan::Request {
         policy: &other,
@@ -41,6 +43,7 @@ fn weakened(flags: &[(&str, &str)], ids: &[&str], weaken: impl FnOnce(&mut Plan<
         surroundings: &surroundings,
         terminal: 0,
         watched: false,
+        traced: false,
     };
     let Ok(mut plan) = plan::compile(&request, &host, &arena) else {
         println!("skipped: verify: this machine cannot carry the default policy out");
@@ -129,6 +132,7 @@ fn a_plan_that_cannot_be_carried_out_is_an_error_and_not_held() {
         surroundings: &surroundings,
         terminal: 0,
         watched: false,
+        traced: false,
     };
     let Ok(mut plan) = plan::compile(&request, &host, &arena) else { return };
     let at = plan.steps.len() - 1;

@@ -104,6 +104,8 @@ impl Base {
             descriptor: witnesses.descriptor(),
             port: witnesses.port(),
             abstract_name: witnesses.name().map(str::to_owned),
+            permitted: host.caller().value.permitted,
+            landlock: host.landlock().value.abi,
         };
         let claims = {
             let arena = Bump::new();
@@ -236,8 +238,15 @@ fn compile<'a>(
     surroundings: &Surroundings,
     arena: &'a Bump,
 ) -> anyhow::Result<Plan<'a>> {
-    let request =
-        plan::Request { policy, command: &[], environment: &[], surroundings, terminal: 0, watched: false };
+    let request = plan::Request {
+        policy,
+        command: &[],
+        environment: &[],
+        surroundings,
+        terminal: 0,
+        watched: false,
+        traced: false,
+    };
     plan::compile(&request, host, arena)
         .map_err(|failure| match failure {
             plan::Failure::Refused(list) => {

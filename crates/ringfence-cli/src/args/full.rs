@@ -2,15 +2,15 @@
 //! is built.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use ringfence::policy::Flag;
 use ringfence::policy::builtin::BUILTINS;
 use ringfence::policy::key::{self, Key};
 
+use super::denial::{event_flags, watched};
 use super::{Invocation, USAGE, mistake};
 use crate::check::Format;
 use crate::events::Wanted;
@@ -69,6 +69,14 @@ pub(super) fn host(args: &[OsString]) -> Invocation {
     }
 }
 
+/// `ringfence watch`.
+pub(super) fn watch(args: &[OsString]) -> Invocation {
+    match matches(super::denial::watch_command(), args) {
+        Ok(matches) => Invocation::Watch(super::denial::wishes(&matches), format(&matches)),
+        Err(error) => explain(&error, "watch", USAGE),
+    }
+}
+
 /// `ringfence inspect`.
 pub(super) fn inspect(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
@@ -122,6 +130,7 @@ pub(super) fn top(args: &[OsString]) -> Invocation {
         Command::new("explain").about(EXPLAIN),
         Command::new("host").about(HOST),
         Command::new("inspect").about(INSPECT),
+        Command::new("watch").about(super::denial::WATCH),
         Command::new("surface").about(SURFACE),
     ];
     let gate = super::gate::COMMANDS.map(|(name, about)| Command::new(name).about(about));
@@ -158,6 +167,7 @@ pub(super) fn whole() -> Command {
             explain_command(),
             host_command(),
             inspect_command(),
+            super::denial::watch_command(),
             surface_command(),
         ])
         .subcommands(super::gate::whole())
@@ -180,32 +190,6 @@ fn run_command() -> Command {
         "Exit status: the command's own; 128+N where signal N ended it; 125 where ringfence itself failed,\n\
          126 where the command cannot be executed, 127 where it does not exist.",
     )
-}
-
-/// What `run` tells of denials.
-fn event_flags() -> [Arg; 3] {
-    let explain = Arg::new("explain").long("explain").action(ArgAction::SetTrue);
-    let events = Arg::new("events").long("events").value_name("FILE").value_parser(value_parser!(PathBuf));
-    let complete = Arg::new("complete").long("complete").action(ArgAction::SetTrue);
-    [
-        explain.help("Says what was denied, by which policy line, and what would allow it"),
-        events.help("Writes each denial to FILE as a line of JSON, as it happens"),
-        complete.help("Fails (125) where denials may have been missed"),
-    ]
-    .map(|arg| arg.help_heading("Denials"))
-}
-
-/// The job with what `run` alone takes.
-fn watched(matches: &ArgMatches, mut job: Job) -> Result<Job, clap::Error> {
-    const KEY: &str = "--audit-events";
-    let (file, complete) = (matches.get_one::<PathBuf>("events").cloned(), matches.get_flag("complete"));
-    let asked = matches.get_flag("explain") || complete || file.is_some();
-    job.events = Wanted { asked, file, complete };
-    // Landlock's own records are a source as well.
-    if asked && !job.flags.iter().any(|flag| flag.name == KEY) {
-        job.flags.push(Flag { name: KEY.to_owned(), value: "denials".to_owned() });
-    }
-    Ok(job)
 }
 
 fn check_command() -> Command {

@@ -4,6 +4,7 @@
 //! Two readers: [`quick`] understands what `run` is called with every day in a few microseconds;
 //! [`full`] has the rest: help, mistakes, the other commands. A test holds that they agree.
 
+mod denial;
 mod full;
 mod gate;
 #[cfg(test)]
@@ -35,6 +36,8 @@ pub(crate) enum Invocation {
     HostAudit(Format),
     /// `inspect` a process.
     Inspect(String, Format),
+    /// `watch`.
+    Watch(crate::watch::Wishes, Format),
     /// `surface`.
     Surface(surface::Job),
     /// `syscalls`, `diff`, `import`, `export`.
@@ -61,6 +64,7 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         [first, second, rest @ ..] if first == "host" && second == "audit" => full::host_audit(rest),
         [first, rest @ ..] if first == "host" => full::host(rest),
         [first, rest @ ..] if first == "inspect" => full::inspect(rest),
+        [first, rest @ ..] if first == "watch" => full::watch(rest),
         [first, rest @ ..] if first == "surface" => full::surface(rest),
         [first, rest @ ..] if gate::COMMANDS.iter().any(|(name, _)| first == name) => {
             gate::parse(&first.to_string_lossy(), rest)

@@ -161,6 +161,17 @@ fn denials() -> impl Iterator<Item = Denial> {
     })
 }
 
+/// The same for `deny.c`: flags, words, errno and cause; without what perl computes.
+pub(crate) fn as_words() -> impl Iterator<Item = (String, String, String, String)> {
+    let plain = denials().filter(|denial| !denial.call.contains('|'));
+    plain.map(|denial| {
+        let words = denial.call.replace(',', "");
+        // `compute` shows no working directory, and the program is there.
+        let more = if denial.flags.contains("builtin:compute") { " --fs-exec=." } else { "" };
+        (format!("{}{more}", denial.flags), words, denial.errno.to_owned(), denial.cause.to_owned())
+    })
+}
+
 impl Denial {
     fn script(&self) -> String {
         format!("$! = 0; my $r = syscall({}); print $r, ' ', $! + 0, \"\\n\"", self.call)

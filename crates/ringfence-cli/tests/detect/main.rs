@@ -4,8 +4,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod attribution;
 mod bad;
 mod corpus;
+mod followed;
 mod landlock;
 mod lossless;
 mod predicted;
+mod told;

@@ -3,7 +3,7 @@
 //! A denial counts only where the same trial is let through elsewhere (the control): a failure by
 //! itself proves nothing.
 
-use super::trial::{Identity, Outcome, Trial, errno, errno_name};
+use super::trial::{Identity, Outcome, Passes, Trial, errno, errno_name};
 
 /// Whether a claim says that an operation is denied, or that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +68,15 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
             Verdict::Broken(format!("let through inside: {shown}, and not outside: {}", seen(controls)))
         }
         (Intent::Tell, None) if passed => Verdict::Reachable(shown),
+        // It could be asked, and the answer is another one: that needs no control.
+        (Intent::Allow, None) if asked(trial, inside) => Verdict::Broken(format!("not so inside: {shown}")),
         (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls))),
     }
+}
+
+fn asked(trial: &Trial, inside: &Outcome) -> bool {
+    let answered = matches!(inside, Outcome::Answered { answer, .. } if errno(*answer).is_none());
+    answered && matches!(trial.passes, Passes::Answer(_))
 }
 
 fn by_machine(inside: &Outcome) -> Option<Verdict> {
@@ -143,7 +150,7 @@ pub fn words(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::trial::{Deed, Instruction, Passes};
+    use crate::control::trial::{Deed, Instruction};
 
     const PERM: i64 = -1;
 
@@ -210,6 +217,15 @@ mod tests {
         assert_eq!(judge(Intent::Deny, &trial(), &killed, &[answered(0)]), Verdict::Held);
         assert_eq!(judge(Intent::Allow, &trial(), &answered(3), &[]), Verdict::Held);
         assert!(matches!(judge(Intent::Tell, &trial(), &answered(0), &[answered(0)]), Verdict::Reachable(_)));
+    }
+
+    #[test]
+    fn a_question_that_has_another_answer_is_broken_and_one_that_is_refused_is_not_known() {
+        let trial = trial().passing(Passes::Answer(1));
+        let judge = |inside| judge(Intent::Allow, &trial, &inside, &[]);
+        assert_eq!(judge(answered(1)), Verdict::Held);
+        assert!(matches!(judge(answered(0)), Verdict::Broken(_)));
+        assert!(matches!(judge(answered(-2)), Verdict::Unverifiable(_)));
     }
 
     #[test]

@@ -35,6 +35,21 @@ pub fn show(bytes: &[u8]) -> String {
     }
 }
 
+/// The path of a Unix socket in the file system.
+#[must_use]
+pub fn unix_path(bytes: &[u8]) -> Option<&[u8]> {
+    let (AF_UNIX, path) = (word(bytes, 0).map(u16::from_ne_bytes)?, &bytes[2..]) else { return None };
+    let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
+    (end > 0).then_some(&path[..end])
+}
+
+/// The port of an Internet address.
+#[must_use]
+pub fn inet(bytes: &[u8]) -> Option<u16> {
+    let (AF_INET | AF_INET6) = word(bytes, 0).map(u16::from_ne_bytes)? else { return None };
+    word(bytes, 2).map(u16::from_be_bytes)
+}
+
 fn unix(name: &[u8]) -> String {
     match name {
         [] => "an unnamed Unix socket".to_owned(),

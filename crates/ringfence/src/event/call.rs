@@ -17,6 +17,11 @@ pub trait Memory {
     /// # Errors
     /// Why nothing could be read.
     fn read(&self, address: u64, room: &mut [u8]) -> Result<usize, String>;
+
+    /// Whether arguments and environment of programs may be looked at: they may hold secrets.
+    fn tells_arguments(&self) -> bool {
+        false
+    }
 }
 
 /// Arguments whose memory is looked at although their C type does not say that it is a name.
@@ -37,6 +42,29 @@ pub fn decode(data: &SeccompData, memory: &dyn Memory) -> Operation {
     Operation { call: prototype.map(|prototype| prototype.name), abi: Some(abi), number: data.nr, arguments }
 }
 
+/// A call by its registers, as a rule of `syscalls.deny` names it: `socket(family: 2, type: 1)`. What is
+/// a pointer is left out. `None` for what the tables do not have, and for other ABIs than x86_64, which a
+/// rule does not tell apart.
+#[must_use]
+pub fn rule(data: &SeccompData) -> Option<String> {
+    let (Abi::X86_64, number) = Abi::of(data)? else { return None };
+    let prototype = table::by_number(Abi::X86_64, number)?;
+    let words = prototype.args.iter().zip(data.args).filter(|(parameter, _)| !parameter.pointer);
+    let one = |(parameter, word): (&Parameter, u64)| {
+        let word = word & (u64::MAX >> (64 - u32::from(parameter.width)));
+        // Flags of a socket's type are no part of what a rule compares.
+        let type_alone = parameter.name == "type" && matches!(prototype.name, "socket" | "socketpair");
+        let word = if type_alone { word & 0xf } else { word };
+        format!("{}: {word:#x}", parameter.name)
+    };
+    let words: Vec<String> = words.map(one).collect();
+    Some(if words.is_empty() {
+        prototype.name.to_owned()
+    } else {
+        format!("{}({})", prototype.name, words.join(", "))
+    })
+}
+
 fn arguments(prototype: &'static Prototype, data: &SeccompData, memory: &dyn Memory) -> Vec<Argument> {
     let words = prototype.args.iter().zip(data.args);
     let length = |at: usize| data.args.get(at + 1).map_or(0, |len| *len as usize);
@@ -48,6 +76,9 @@ fn arguments(prototype: &'static Prototype, data: &SeccompData, memory: &dyn Mem
         match () {
             () if word == 0 => Value::Word("NULL".to_owned()),
             () if is_string(prototype.name, parameter) => string(word, memory),
+            () if memory.tells_arguments() && matches!(parameter.name, "argv" | "envp") => {
+                strings(word, prototype.abi, memory)
+            }
             () if parameter.ctype == "struct sockaddr *" && sends(prototype.name) => {
                 socket_address(word, length(at), memory)
             }
@@ -99,6 +130,32 @@ fn string(at: u64, memory: &dyn Memory) -> Value {
         },
         Err(why) => Value::Unread(at, why),
     }
+}
+
+/// A null-terminated vector of strings, as far as it is short.
+fn strings(at: u64, abi: Abi, memory: &dyn Memory) -> Value {
+    const MOST: u64 = 64;
+    const LONGEST: usize = 256;
+    let width = if abi == Abi::X86_64 { 8 } else { 4 };
+    let mut shown = Vec::new();
+    for number in 0..MOST {
+        let mut word = [0; 8];
+        if memory.read(at + number * width, &mut word[..width as usize]).is_err() {
+            break;
+        }
+        let place = u64::from_le_bytes(word);
+        if place == 0 {
+            return Value::Word(format!("[{}]", shown.join(", ")));
+        }
+        let mut room = [0; LONGEST];
+        let Ok(len) = memory.read(place, &mut room) else { break };
+        let text = match room[..len].iter().position(|byte| *byte == 0) {
+            Some(end) => Text::new(&room[..end]),
+            None => Text::beginning(&room[..len]),
+        };
+        shown.push(text.to_string());
+    }
+    Value::Word(format!("[{}, ...]", shown.join(", ")))
 }
 
 fn socket_address(at: u64, len: usize, memory: &dyn Memory) -> Value {

@@ -143,9 +143,7 @@ impl Gate {
             (Cause::NestedUserNamespace, _) => {
                 none("a program inside makes no user namespaces, in which it would have every capability")
             }
-            (Cause::DenyRule | Cause::MissingRight(_) | Cause::Profile(_) | Cause::Context(_), _) => {
-                Known::Unknown("no rule decided".to_owned())
-            }
+            _ => Known::Unknown("no rule decided".to_owned()),
         }
     }
 

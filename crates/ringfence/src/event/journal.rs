@@ -24,9 +24,21 @@ pub struct Journal {
     listed: Vec<Listed>,
     places: BTreeMap<(Known<Text>, Operation), usize>,
     unlisted: u64,
+    passed: u64,
 }
 
 impl Journal {
+    /// Counts a call that was not denied.
+    pub fn pass(&mut self) {
+        self.passed += 1;
+    }
+
+    /// Calls that were not denied, where they are told at all.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
     /// Adds one.
     pub fn add(&mut self, event: Event) {
         let key = (event.process.command.clone(), same(&event.operation));

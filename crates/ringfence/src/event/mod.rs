@@ -15,14 +15,17 @@ pub mod logged;
 mod model;
 pub mod notify;
 pub mod record;
+pub mod rendezvous;
+pub mod scene;
 pub mod text;
+pub mod trace;
 mod watcher;
 pub mod way;
 
 pub use crate::control::Control;
 pub use journal::{Journal, Listed, MOST_LISTED};
 pub use model::{
-    Account, Argument, Cause, Event, Known, Line, Operation, Process, Remedy, Setting, SourceKind, Value,
-    Verdict,
+    Account, Argument, Cause, Event, Known, Line, Operation, Outcome, Process, Remedy, Setting, SourceKind,
+    Value, Verdict,
 };
 pub use watcher::{Blind, Sink, Source, Summary, Watcher};

@@ -44,10 +44,23 @@ pub struct Event {
     pub cause: Known<Cause>,
     /// Which policy line made it so.
     pub line: Known<Line>,
+    /// The same in the language of `explain` and `[[expect]]`, where that has words for it.
+    pub tried: Option<String>,
+    /// What came of it.
+    pub outcome: Outcome,
     /// What the program got.
     pub errno: Known<u16>,
     /// What would allow it.
     pub remedy: Known<Remedy>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It was denied.
+    Denied,
+    /// It was carried out, or failed for a reason that is nobody's denial. Only a tracer sees these.
+    Passed,
 }
 
 /// Who reported an event, best first.
@@ -57,6 +70,8 @@ pub enum SourceKind {
     Notify,
     /// A record of the kernel's audit facility.
     Audit,
+    /// A tracer that sees each call come and go, ptrace(2).
+    Trace,
 }
 
 /// A process, as seen from where ringfence runs.
@@ -129,6 +144,30 @@ pub enum Cause {
     NestedUserNamespace,
     /// Landlock: no rule grants these rights there.
     MissingRight(String),
+    /// The view does not show it.
+    Hidden,
+    /// The view covers it: `fs.deny`, or a masked file.
+    Covered,
+    /// The view shows it read-only.
+    ReadOnly,
+    /// The view shows it without programs.
+    NoExec,
+    /// The view has a mount there: nothing moves across it, and it cannot be moved itself.
+    Mounted,
+    /// Permission bits or an ACL; which.
+    Bits(String),
+    /// It belongs to another user.
+    NotOwner,
+    /// A capability that the program has not; its name.
+    Capability(&'static str),
+    /// The process is outside: no number leads to it.
+    OtherNamespace,
+    /// The program's own network has no way there.
+    NoRoute,
+    /// A limit is reached; its key of `[limits]`, or the kernel's name.
+    Limit(String),
+    /// A program that is traced already cannot be traced again: --explain=ptrace itself.
+    Traced,
     /// AppArmor: what the profile does not allow.
     Profile(String),
     /// SELinux: what the policy does not allow the context.
@@ -176,15 +215,21 @@ impl Setting {
         if self.list { format!("{} = [{value}]", self.key) } else { format!("{} = {value}", self.key) }
     }
 
+    /// The flag's name: `--syscalls-allow`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("--{}", self.key.replace(['.', '_'], "-"))
+    }
+
     /// As the command line says it, quoted for a shell: `--syscalls-allow=mkdir`.
     #[must_use]
     pub fn flag(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-        let name = self.key.replace(['.', '_'], "-");
+        let name = self.name();
         if !self.value.is_empty() && self.value.chars().all(plain) {
-            format!("--{name}={}", self.value)
+            format!("{name}={}", self.value)
         } else {
-            format!("--{name}='{}'", self.value.replace('\'', r"'\''"))
+            format!("{name}='{}'", self.value.replace('\'', r"'\''"))
         }
     }
 }

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::call::{self, Memory};
 use super::gate::Gate;
 use super::text::Text;
-use super::{Account, Control, Event, Known, Process, Source, SourceKind};
+use super::{Account, Control, Event, Known, Outcome, Process, Source, SourceKind};
 
 /// How many calls are answered before signals and the terminal get their turn.
 const AT_ONCE: usize = 1024;
@@ -32,6 +32,7 @@ pub struct Notify {
     listener: Option<OwnedFd>,
     gate: Gate,
     account: Account,
+    arguments: bool,
 }
 
 impl Notify {
@@ -44,7 +45,19 @@ impl Notify {
             account.unsure =
                 Some("calls for which the policy kills or traps are not seen this way".to_owned());
         }
-        Self { listener: None, gate, account }
+        Self { listener: None, gate, account, arguments: false }
+    }
+
+    /// The same where somebody else sees what is killed or trapped.
+    #[must_use]
+    pub fn beside_a_tracer(mut self) -> Self {
+        self.account.unsure = None;
+        self
+    }
+
+    /// Arguments and environment of programs are told as well.
+    pub fn tell_arguments(&mut self) {
+        self.arguments = true;
     }
 
     /// From now on this listener's calls are answered.
@@ -71,7 +84,7 @@ impl Notify {
     }
 
     fn event(&self, waiting: &Notification, data: &SeccompData) -> Event {
-        let operation = call::decode(data, &Of(waiting.thread));
+        let operation = call::decode(data, &Of { thread: waiting.thread, arguments: self.arguments });
         let judgement = self.gate.judge(data);
         Event {
             source: SourceKind::Notify,
@@ -81,6 +94,8 @@ impl Notify {
             control: Known::Observed(Control::Seccomp),
             cause: judgement.cause,
             line: judgement.line,
+            tried: call::rule(data),
+            outcome: Outcome::Denied,
             errno: Known::Unknown("not answered yet".to_owned()),
             remedy: judgement.remedy,
         }
@@ -117,7 +132,12 @@ impl Source for Notify {
 }
 
 /// The memory of a thread.
-struct Of(u32);
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    pub(super) thread: u32,
+    /// Arguments and environment of programs are looked at.
+    pub(super) arguments: bool,
+}
 
 impl Memory for Of {
     fn read(&self, address: u64, room: &mut [u8]) -> Result<usize, String> {
@@ -127,7 +147,11 @@ impl Memory for Of {
             Errno(14) => "nothing is there".to_owned(),
             Errno(other) => std::io::Error::from_raw_os_error(other.into()).to_string(),
         };
-        memory::read(self.0, address, room).map_err(words)
+        memory::read(self.thread, address, room).map_err(words)
+    }
+
+    fn tells_arguments(&self) -> bool {
+        self.arguments
     }
 }
 
@@ -150,7 +174,7 @@ fn data(waiting: &Notification) -> SeccompData {
 }
 
 /// Who a thread is, proc_pid_comm(5), proc_pid_status(5).
-fn process(thread: u32) -> Process {
+pub(super) fn process(thread: u32) -> Process {
     let command = match std::fs::read(format!("/proc/{thread}/comm")) {
         Ok(mut name) => {
             if name.last() == Some(&b'\n') {
@@ -165,7 +189,7 @@ fn process(thread: u32) -> Process {
     Process { pid, thread, command }
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,11 +7,14 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use super::audit::{Audit, Labels, Rules};
 use super::gate::Gate;
 use super::notify::Notify;
-use super::{Account, Control, Event, Journal, Verdict};
+use super::trace::Trace;
+use super::way::Model;
+use super::{Account, Control, Event, Journal, Outcome, Verdict};
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
 use crate::policy::Policy;
+use crate::policy::model::Events;
 
 /// Something that reports denials.
 pub trait Source: Debug {
@@ -61,6 +64,7 @@ pub struct Summary {
 pub struct Watcher<'s> {
     notify: Option<Notify>,
     audit: Option<Audit>,
+    trace: Option<Trace>,
     blind: Vec<Blind>,
     init: Option<i32>,
     told: Told<'s>,
@@ -78,6 +82,9 @@ impl<'s> Watcher<'s> {
     /// For a plan of this policy. Uses whatever sources this caller may use on this host.
     #[must_use]
     pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
+        if plan.is_traced() {
+            return Self::tracing(plan, policy, host, sink);
+        }
         let gate = Gate::new(&plan.gate, policy);
         let rules = plan.landlock.clone().map(|model| Rules { model, policy: policy.clone() });
         let mut blind = vec![
@@ -110,7 +117,29 @@ impl<'s> Watcher<'s> {
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, blind, init: None, told }
+        Self { notify, audit, trace: None, blind, init: None, told }
+    }
+
+    /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
+    fn tracing(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
+        let all = policy.audit.events.value == Events::All;
+        let trace = Trace::new(Model::new(plan, policy, host), plan.listens(), all);
+        let notify = Gate::new(&plan.gate, policy).filter(|_| plan.listens()).map(|gate| {
+            // The tracer sees what is killed or trapped.
+            Notify::new(gate).beside_a_tracer()
+        });
+        let told = Told { journal: Journal::default(), sink, unwritten: 0 };
+        Self { notify, audit: None, trace: Some(trace), blind: Vec::new(), init: None, told }
+    }
+
+    /// Arguments and environment of programs, which may hold secrets, are told as well.
+    pub fn tell_arguments(&mut self) {
+        if let Some(notify) = &mut self.notify {
+            notify.tell_arguments();
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.tell_arguments();
+        }
     }
 
     /// What was seen and what may be missing, once the command has ended. Waits for the last
@@ -127,20 +156,26 @@ impl<'s> Watcher<'s> {
 
     fn sources(&self) -> impl Iterator<Item = &dyn Source> {
         let notify = self.notify.iter().map(|source| source as &dyn Source);
-        notify.chain(self.audit.iter().map(|source| source as &dyn Source))
+        notify
+            .chain(self.audit.iter().map(|source| source as &dyn Source))
+            .chain(self.trace.iter().map(|source| source as &dyn Source))
     }
 
     /// The command is the init's only child when its filter stands.
     fn find_command(&mut self) {
         let (Some(audit), Some(init)) = (&mut self.audit, self.init) else { return };
-        let children =
-            std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap_or_default();
-        if let Some(command) = children.split_ascii_whitespace().next().and_then(|pid| pid.parse().ok()) {
-            audit.watch(command);
+        if let Some(command) = child_of(init) {
+            audit.watch(command.unsigned_abs());
             audit.descends_from(init.unsigned_abs());
             self.init = None;
         }
     }
+}
+
+/// proc_pid_task_children(5).
+fn child_of(init: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).ok()?;
+    children.split_ascii_whitespace().next()?.parse().ok()
 }
 
 impl Told<'_> {
@@ -150,7 +185,10 @@ impl Told<'_> {
         {
             self.unwritten += 1;
         }
-        self.journal.add(event);
+        match event.outcome {
+            Outcome::Denied => self.journal.add(event),
+            Outcome::Passed => self.journal.pass(),
+        }
     }
 }
 
@@ -174,6 +212,12 @@ impl launch::Observer for Watcher<'_> {
         self.init = Some(pid);
     }
 
+    fn trace(&mut self) -> io::Result<()> {
+        let Some(trace) = &mut self.trace else { return Err(io::ErrorKind::Unsupported.into()) };
+        let command = self.init.and_then(child_of).ok_or(io::ErrorKind::NotFound)?;
+        trace.seize(command)
+    }
+
     fn listener(&mut self, listener: OwnedFd) {
         self.find_command();
         if let Some(notify) = &mut self.notify {
@@ -187,8 +231,11 @@ impl launch::Observer for Watcher<'_> {
 
     fn look(&mut self) {
         self.find_command();
-        let Self { notify, audit, told, .. } = self;
+        let Self { notify, audit, trace, told, .. } = self;
         let mut give = |event: Event| told.take(event);
+        if let Some(trace) = trace {
+            trace.take(&mut give);
+        }
         if let Some(notify) = notify {
             notify.take(&mut give);
         }

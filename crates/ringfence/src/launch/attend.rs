@@ -118,6 +118,16 @@ impl Starting<'_, '_> {
             None => None,
             Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
+        if let (true, Some(observer)) = (self.plan.is_traced(), &mut observer) {
+            match child.report(true) {
+                Some(Report::Traceable) => {
+                    let doing = "trace the command".to_owned();
+                    observer.trace().map_err(|source| Error::Around { doing, source })?;
+                    let _ = child.go_on();
+                }
+                report => return Err(failed(child, report)),
+            }
+        }
         if let (true, Some(observer)) = (self.plan.listens(), &mut observer) {
             match child.report(true) {
                 Some(Report::Listener(listener)) => observer.listener(listener),
@@ -272,7 +282,8 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
             }
         }
         if signalled {
-            self.signals(child);
+            // What a tracer sees is told by the same signal as the end of a child.
+            observed |= self.signals(child);
         }
         if let Some(relay) = &mut self.relay {
             relay.carry(&ready[2..]);
@@ -290,15 +301,18 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
         }
     }
 
-    fn signals(&mut self, child: &Handle) {
-        let Signals::Read { descriptor, .. } = self.signals.borrow() else { return };
+    /// Passes signals on; whether one of a child was among them.
+    fn signals(&mut self, child: &Handle) -> bool {
+        let mut of_child = false;
+        let Signals::Read { descriptor, .. } = self.signals.borrow() else { return of_child };
         while let Some(number) = signal::next(descriptor.as_fd()) {
             match (number, &mut self.relay) {
-                (SIGCHLD, _) => {}
+                (SIGCHLD, _) => of_child = true,
                 (SIGWINCH | SIGCONT, Some(relay)) => relay.refresh(),
                 _ => child.signal(number),
             }
         }
+        of_child
     }
 }
 

@@ -15,9 +15,15 @@ pub trait Observer: Debug {
     /// The listener of the plan's filter: from now on, each denied call waits for its answer.
     fn listener(&mut self, listener: OwnedFd);
 
+    /// The command waits for its tracer ([`crate::plan::Plan::is_traced`]), and goes on afterwards.
+    ///
+    /// # Errors
+    /// It cannot be traced: nothing is started.
+    fn trace(&mut self) -> std::io::Result<()>;
+
     /// What is readable when there is something to see: [`DESCRIPTORS`] at most.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
 
-    /// Sees to whatever is there now. Does not wait for more.
+    /// Sees to whatever is there now. Does not wait for more. Called for each SIGCHLD as well.
     fn look(&mut self);
 }

@@ -146,14 +146,15 @@ impl<'a> Build<'_, 'a> {
         })
     }
 
-    /// No source tells of what is allowed.
+    /// Only a tracer sees what is allowed.
     fn refuse_all_events(&mut self) {
         let events = &self.request.policy.audit.events;
-        if events.value == Events::All {
+        if events.value == Events::All && !self.request.traced {
             self.refused.push(Refused {
-                message: "audit.events = \"all\": no source of this version tells of calls that are allowed"
-                    .into(),
-                help: "set audit.events = \"denials\"".into(),
+                message:
+                    "audit.events = \"all\": only a tracer sees calls that are allowed, and none is there"
+                        .into(),
+                help: "run with --explain=ptrace, or set audit.events = \"denials\"".into(),
                 at: Some(events.at),
             });
         }
@@ -175,7 +176,7 @@ impl<'a> Build<'_, 'a> {
         if parent_maps {
             return because("the id maps are written from outside");
         }
-        if self.request.watched {
+        if self.request.watched || self.request.traced {
             return because("denials are attended to");
         }
         if self.request.terminal != 0 && !syscalls::filter_guards_terminal(policy) {
@@ -222,6 +223,9 @@ impl<'a> Build<'_, 'a> {
         }
         compiled.steps.extend(process::descriptors(policy, &mut self.refused));
         compiled.steps.push(planned(Stage::Signals, Step::ResetSignals));
+        if self.request.traced {
+            compiled.steps.push(planned(Stage::Signals, Step::Traced));
+        }
         self.parts.push(compiled);
     }
 

@@ -12,7 +12,7 @@ use crate::policy::{At, Origin, Policy};
 use super::Refused;
 
 /// Entries of proc(5) that concern the whole host; `masked` covers those that exist.
-const MASKED: [&str; 14] = [
+const MASKED: [&str; 18] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -21,9 +21,13 @@ const MASKED: [&str; 14] = [
     "/proc/keys",
     "/proc/key-users",
     "/proc/kmsg",
+    "/proc/kpagecgroup",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
     "/proc/latency_stats",
     "/proc/sched_debug",
     "/proc/scsi",
+    "/proc/slabinfo",
     "/proc/sysrq-trigger",
     "/proc/timer_list",
     "/proc/vmallocinfo",

@@ -43,6 +43,9 @@ pub struct Request<'r> {
     /// Whether somebody attends to what is denied while the command runs ([`crate::event::Watcher`]).
     /// `audit.events` alone only has the kernel write its records.
     pub watched: bool,
+    /// Whether every call of the command is to be followed by ptrace(2): it waits before its execve
+    /// until [`crate::launch::Observer::trace`] has been called.
+    pub traced: bool,
 }
 
 /// A compiled policy.
@@ -145,6 +148,12 @@ impl Plan<'_> {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
+    }
+
+    /// Whether the command waits for a tracer.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Traced))
     }
 
     /// Whether calls that the filter denies wait for an [`crate::launch::Observer`].

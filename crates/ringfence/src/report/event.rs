@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::event::{
-    Account, Argument, Blind, Cause, Event, Known, Line, Listed, Remedy, Setting, SourceKind, Summary, Value,
-    Verdict,
+    Account, Argument, Blind, Cause, Event, Known, Line, Listed, Outcome, Remedy, Setting, SourceKind,
+    Summary, Value, Verdict,
 };
 
 /// Raised when a field changes its meaning or goes away.
@@ -21,8 +21,10 @@ struct Record<'e> {
     kind: &'static str,
     time_ms: u64,
     source: &'static str,
+    outcome: &'static str,
     process: Process,
     operation: Operation<'e>,
+    tried: Option<&'e str>,
     control: Part<String>,
     cause: Part<&'static str>,
     policy: Part<Place<'e>>,
@@ -88,6 +90,7 @@ struct Ending<'s> {
     version: u32,
     kind: &'static str,
     denials: u64,
+    passed: u64,
     unwritten: u64,
     complete: bool,
     sources: Vec<Sourced>,
@@ -119,6 +122,10 @@ pub fn json_line(event: &Event) -> String {
         kind: "ringfence.event",
         time_ms: event.time_ms,
         source: source(event.source),
+        outcome: match event.outcome {
+            Outcome::Denied => "denied",
+            Outcome::Passed => "passed",
+        },
         process: Process {
             pid: event.process.pid,
             thread: event.process.thread,
@@ -131,6 +138,7 @@ pub fn json_line(event: &Event) -> String {
             number: operation.number,
             arguments: operation.arguments.iter().map(named).collect(),
         },
+        tried: event.tried.as_deref(),
         control: part(&event.control, |control| control.name().to_owned()),
         cause: part(&event.cause, cause_name),
         policy: part(&event.line, place),
@@ -155,6 +163,7 @@ pub fn json_summary(summary: &Summary) -> String {
         version: VERSION,
         kind: "ringfence.summary",
         denials: summary.denials(),
+        passed: summary.journal.passed(),
         unwritten: summary.unwritten,
         complete: summary.complete(),
         sources: summary.accounts.iter().map(sourced).collect(),
@@ -176,7 +185,9 @@ pub fn human(summary: &Summary) -> String {
         1 => writeln!(text, "1 denial"),
         many => writeln!(text, "{many} denials"),
     };
-    let listed = summary.journal.listed();
+    let mut listed: Vec<&Listed> = summary.journal.listed().iter().collect();
+    // A name that was only looked for is rarely what a program failed for.
+    listed.sort_by_key(|kind| kind.first.cause.value() == Some(&Cause::Hidden));
     for kind in listed.iter().take(MOST_SHOWN) {
         one(&mut text, kind);
     }
@@ -184,6 +195,9 @@ pub fn human(summary: &Summary) -> String {
     let hidden = hidden + summary.journal.unlisted();
     if hidden > 0 {
         let _ = writeln!(text, "  and {hidden} more; --events FILE writes each of them");
+    }
+    if summary.journal.passed() > 0 {
+        let _ = writeln!(text, "  and {} calls that nothing denied", summary.journal.passed());
     }
     for account in &summary.accounts {
         let _ = writeln!(
@@ -237,6 +251,20 @@ fn one(text: &mut String, kind: &Listed) {
     };
 }
 
+/// A denial in one line.
+pub(super) fn in_short(event: &Event) -> String {
+    let errno = event.errno.value().map_or_else(String::new, |errno| format!(" = {}", errno_name(*errno)));
+    match event.outcome {
+        Outcome::Passed => format!("{}{errno}", event.operation),
+        Outcome::Denied => {
+            let control = event.control.value().map_or("an unknown control", |control| control.name());
+            let cause =
+                event.cause.value().map_or_else(String::new, |cause| format!(": {}", cause_words(cause)));
+            format!("{}{errno}, denied by {control}{cause}", event.operation)
+        }
+    }
+}
+
 pub(super) fn part<'e, T, U>(known: &'e Known<T>, show: impl FnOnce(&'e T) -> U) -> Part<U> {
     match known {
         Known::Observed(value) => Part::Observed { value: show(value) },
@@ -274,7 +302,9 @@ pub(super) fn remedies(remedy: &Remedy) -> Remedies {
     Remedies { settings, words: remedy_words(remedy) }
 }
 
-pub(super) fn remedy_words(remedy: &Remedy) -> String {
+/// A remedy in words.
+#[must_use]
+pub fn remedy_words(remedy: &Remedy) -> String {
     match remedy {
         Remedy::Settings(settings) => settings.iter().map(Setting::flag).collect::<Vec<_>>().join(" "),
         Remedy::Remove => "removing that line".to_owned(),
@@ -289,10 +319,11 @@ pub(super) fn line_words(line: &Line) -> String {
     }
 }
 
-fn source(source: SourceKind) -> &'static str {
+pub(super) fn source(source: SourceKind) -> &'static str {
     match source {
         SourceKind::Notify => "seccomp-notify",
         SourceKind::Audit => "audit",
+        SourceKind::Trace => "ptrace",
     }
 }
 
@@ -307,6 +338,18 @@ pub(super) fn cause_name(cause: &Cause) -> &'static str {
         Cause::SharedTerminal => "shared-terminal",
         Cause::NestedUserNamespace => "nested-user-namespace",
         Cause::MissingRight(_) => "missing-right",
+        Cause::Hidden => "hidden",
+        Cause::Covered => "covered",
+        Cause::ReadOnly => "read-only",
+        Cause::NoExec => "no-exec",
+        Cause::Mounted => "mounted",
+        Cause::Bits(_) => "permission-bits",
+        Cause::NotOwner => "not-owner",
+        Cause::Capability(_) => "capability",
+        Cause::OtherNamespace => "other-namespace",
+        Cause::NoRoute => "no-route",
+        Cause::Limit(_) => "limit",
+        Cause::Traced => "traced",
         Cause::Profile(_) => "profile",
         Cause::Context(_) => "context",
     }
@@ -324,11 +367,23 @@ pub(super) fn cause_words(cause: &Cause) -> String {
         Cause::NestedUserNamespace => "it could make a user namespace",
         Cause::Profile(words) | Cause::Context(words) => return words.clone(),
         Cause::MissingRight(rights) => return format!("no rule grants {rights} there"),
+        Cause::Hidden => "the view does not show it",
+        Cause::Covered => "the view covers it",
+        Cause::ReadOnly => "the view shows it read-only",
+        Cause::NoExec => "the view shows it without programs",
+        Cause::Mounted => "nothing moves across a mount of the view",
+        Cause::Bits(bits) => return format!("permission bits: {bits}"),
+        Cause::NotOwner => "it belongs to another user",
+        Cause::Capability(name) => return format!("it needs {name}, which the program has not"),
+        Cause::OtherNamespace => "the process is outside",
+        Cause::NoRoute => "the program's own network has no way there",
+        Cause::Limit(limit) => return format!("{limit} is reached"),
+        Cause::Traced => "it is traced already, by --explain=ptrace",
     }
     .to_owned()
 }
 
-fn verdict_words(verdict: &Verdict) -> String {
+pub(super) fn verdict_words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Complete => "complete".to_owned(),
         Verdict::Missing(missing) => format!("incomplete, {missing} missing"),

@@ -78,6 +78,7 @@ pub enum Part {
     Network,
     Channel,
     Exec,
+    Lsm,
     Limit,
     KnownBug,
 }
@@ -167,7 +168,7 @@ pub struct Report {
 
 impl Part {
     /// Every part, in the order of a report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Expect,
         Self::Cpu,
         Self::Gate,
@@ -177,6 +178,7 @@ impl Part {
         Self::Network,
         Self::Channel,
         Self::Exec,
+        Self::Lsm,
         Self::Limit,
         Self::KnownBug,
     ];
@@ -194,6 +196,7 @@ impl Part {
             Self::Network => "network",
             Self::Channel => "channel",
             Self::Exec => "exec",
+            Self::Lsm => "lsm",
             Self::Limit => "limit",
             Self::KnownBug => "known-bug",
         }

@@ -1,6 +1,11 @@
 //! Operations that need a capability, each harmless where it succeeds: the last check is made to
 //! fail, or only the attempting process changes. capabilities(7).
 
+pub mod executed;
+pub mod file;
+
+use std::path::{Path, PathBuf};
+
 use ringfence_bpf::table::Abi;
 
 use crate::control::trial::{Deed, Passes, Trial, Word};
@@ -9,6 +14,24 @@ const EFAULT: u16 = 14;
 const EINVAL: u16 = 22;
 const ENOENT: u16 = 2;
 const ENODEV: u16 = 19;
+
+/// Set-user-ID and set-group-ID programs of Debian and others that print how they are called, and do
+/// nothing else then.
+const HARMLESS: [&str; 9] = ["chage", "expiry", "su", "passwd", "gpasswd", "chsh", "chfn", "mount", "umount"];
+
+/// One of them in a directory, which would change the caller's ids.
+#[must_use]
+pub fn set_id_program(directory: &Path) -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    // proc(5): the directory belongs to the effective ids of the process.
+    let own = std::fs::metadata("/proc/self").ok()?;
+    HARMLESS.into_iter().map(|name| directory.join(name)).find(|path| {
+        std::fs::symlink_metadata(path).is_ok_and(|found| {
+            let (user, group) = (found.mode() & 0o4001 == 0o4001, found.mode() & 0o2011 == 0o2011);
+            found.is_file() && (user && found.uid() != own.uid() || group && found.gid() != own.gid())
+        })
+    })
+}
 
 /// One operation and the capability that it needs.
 #[derive(Debug, Clone)]

@@ -27,6 +27,7 @@
 //! with writing only, and [`Model::handle_truncate`] leaves it unhandled where a plan has every
 //! other visible file on read-only mounts and values the 500 ns more than the second control.
 
+pub mod attempt;
 mod compile;
 mod model;
 pub mod right;

@@ -47,6 +47,19 @@ pub fn target(path: &Path) -> Target {
     }
 }
 
+/// Whether the caller may make files in a directory, as far as its permission bits say.
+#[must_use]
+pub fn may_change(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // proc(5): the directory belongs to the effective ids of the process.
+    let Ok(own) = std::fs::metadata("/proc/self") else { return false };
+    std::fs::symlink_metadata(path).is_ok_and(|found| {
+        let bits = found.mode();
+        let owner = found.uid() == own.uid() && bits & 0o300 == 0o300;
+        found.is_dir() && (own.uid() == 0 || owner || bits & 0o003 == 0o003)
+    })
+}
+
 /// An executable regular file in a directory; the directory itself where it is one.
 #[must_use]
 pub fn executable(path: &Path) -> Option<PathBuf> {

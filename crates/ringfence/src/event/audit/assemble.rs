@@ -12,7 +12,7 @@ use super::mac::{About, Denial, Labels};
 use crate::event::gate::Gate;
 use crate::event::record::{Access, Body, Domain, Record, Seccomp, Syscall, serial::Serials};
 use crate::event::text::Text;
-use crate::event::{Account, Cause, Control, Event, Known, Operation, Process, SourceKind};
+use crate::event::{Account, Cause, Control, Event, Known, Operation, Outcome, Process, SourceKind};
 
 /// `AUDIT_EOE`: the last record of an event.
 const END_OF_EVENT: u16 = 1320;
@@ -218,7 +218,19 @@ impl Assembly {
         let operation = operation(seen.arch, seen.number);
         let control = Known::Observed(Control::Seccomp);
         let process = process(seen.pid, seen.command.clone());
-        Event { source: SourceKind::Audit, time_ms, process, operation, control, cause, line, errno, remedy }
+        Event {
+            source: SourceKind::Audit,
+            time_ms,
+            process,
+            operation,
+            tried: None,
+            outcome: Outcome::Denied,
+            control,
+            cause,
+            line,
+            errno,
+            remedy,
+        }
     }
 
     pub(super) fn account(&self) -> Account {

@@ -9,7 +9,7 @@ use crate::event::gate::line;
 use crate::event::record::{Access, Object, Peer, Syscall};
 use crate::event::text::Text;
 use crate::event::{
-    Argument, Cause, Control, Event, Known, Line, Operation, Remedy, Setting, SourceKind, Value,
+    Argument, Cause, Control, Event, Known, Line, Operation, Outcome, Remedy, Setting, SourceKind, Value,
 };
 use crate::policy::Policy;
 
@@ -46,6 +46,8 @@ pub(super) fn event(time_ms: u64, access: &Access, call: Option<&Syscall>, rules
         control: Known::Observed(Control::Landlock),
         cause: Known::Observed(Cause::MissingRight(access.blockers.join(","))),
         line: nearest(access, rules),
+        tried: None,
+        outcome: Outcome::Denied,
         errno: errno.map_or(
             Known::Predicted(if of_files_or_ports(access) { EACCES } else { EPERM }),
             Known::Observed,

@@ -11,7 +11,7 @@ use crate::event::gate::line;
 use crate::event::record::{AppArmor, Avc, Syscall};
 use crate::event::text::Text;
 use crate::event::{
-    Argument, Cause, Control, Event, Known, Line, Operation, Remedy, Setting, SourceKind, Value,
+    Argument, Cause, Control, Event, Known, Line, Operation, Outcome, Remedy, Setting, SourceKind, Value,
 };
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -111,6 +111,8 @@ impl Labels {
             time_ms,
             process,
             operation,
+            tried: None,
+            outcome: Outcome::Denied,
             control: Known::Observed(Control::Lsm),
             cause: Known::Observed(cause),
             line,

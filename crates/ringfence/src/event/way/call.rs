@@ -6,14 +6,14 @@ use ringfence_bpf::table::{Abi, CallId};
 
 use super::{Answer, Model, Stop, Way};
 use crate::event::call::{Memory, decode};
-use crate::event::{Control, Known, Remedy, Setting};
+use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::policy::model::{Capability, Namespace};
 
 /// More calls than a person reads; a group has some tens.
 const MOST: usize = 300;
 const EPERM: u16 = 1;
 
-pub(super) fn ways(model: &Model<'_>, rule: &Rule) -> Vec<Way> {
+pub(super) fn ways(model: &Model, rule: &Rule) -> Vec<Way> {
     let Some(gate) = model.gate() else {
         let stop = Stop::new(Control::Seccomp, Answer::Allows, "syscalls.mode = \"off\": there is no filter");
         return vec![Way { what: "every call".to_owned(), abi: Abi::X86_64, stops: vec![stop] }];
@@ -26,7 +26,7 @@ pub(super) fn ways(model: &Model<'_>, rule: &Rule) -> Vec<Way> {
                 return ways;
             }
             let what = decode(&data, &Nowhere).to_string();
-            let mut stops = vec![model.judged(&gate, &data, call.name())];
+            let mut stops = vec![model.judged(gate, &data, call.name())];
             if abi != Abi::X86_64 {
                 stops[0].about = format!("{} of {}", call.name(), abi.name());
             }
@@ -70,7 +70,7 @@ fn value(condition: &Condition) -> Option<u64> {
 }
 
 /// A capability counts in the user namespace that the program is in.
-pub(super) fn capability(model: &Model<'_>, capability: Capability) -> Way {
+pub(super) fn capability(model: &Model, capability: Capability) -> Way {
     let process = &model.policy.process;
     let kept = process.capabilities.iter().find(|kept| kept.value == capability);
     let own = model.policy.namespaces.unshare.contains(&Namespace::User);
@@ -83,7 +83,11 @@ pub(super) fn capability(model: &Model<'_>, capability: Capability) -> Way {
             stop.line = model.line(Some(kept.at));
             stop
         }
-        None => Stop::new(Control::Credential, Answer::Denies(EPERM), "in none of the five sets"),
+        None => {
+            let mut stop = Stop::new(Control::Credential, Answer::Denies(EPERM), "in none of the five sets");
+            stop.cause = Some(Cause::Capability(capability.name()));
+            stop
+        }
     };
     if kept.is_none() {
         let setting = Setting { key: "process.capabilities", value: name.clone(), list: true };

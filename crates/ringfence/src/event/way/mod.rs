@@ -4,32 +4,53 @@
 //! What is not modelled is said to be unknown: permission bits, other LSMs, limits, and what a call
 //! checks by itself.
 
+mod bits;
 mod call;
 mod file;
 mod peer;
 
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use ringfence_sys::step::Step;
+
 use super::gate::{Gate, line};
 use super::logged::{self, Logged};
 use super::{Cause, Control, Known, Line, Remedy};
+use crate::control::mount;
 use crate::host::Host;
 use crate::operation::Operation;
 use crate::plan::Plan;
+use crate::policy::model::Transport;
 use crate::policy::{Origin, Policy};
 use ringfence_bpf::filter::Action;
 use ringfence_bpf::program::SeccompData;
 use ringfence_bpf::table::Abi;
 
-pub use file::Found;
+pub use bits::{Bits, Node, Who};
+pub use file::{Deed, Found};
 
-/// What the ways are predicted from.
-#[derive(Debug, Clone, Copy)]
-pub struct Model<'m> {
-    /// The plan.
-    pub plan: &'m Plan<'m>,
-    /// What it was compiled from.
-    pub policy: &'m Policy,
-    /// The host that it was compiled for.
-    pub host: &'m Host,
+/// What the ways are predicted from. It outlives the plan.
+#[derive(Debug, Clone)]
+pub struct Model {
+    policy: Policy,
+    gate: Option<Gate>,
+    view: Option<mount::Model>,
+    ruleset: Option<Ruleset>,
+    /// Whether each action of the filter is recorded, and Landlock's denials.
+    of_seccomp: Vec<(logged::Action, Logged)>,
+    of_landlock: Logged,
+}
+
+/// The Landlock rules that the plan's own steps set.
+#[derive(Debug, Clone)]
+struct Ruleset {
+    /// Handled rights of files, of ports, and scopes.
+    fs: u64,
+    net: u64,
+    scoped: u64,
+    paths: Vec<(PathBuf, u64, Option<Origin>)>,
+    ports: Vec<(u64, u64, Option<Origin>)>,
 }
 
 /// One way: an operation by one call and ABI.
@@ -108,7 +129,7 @@ impl Stop {
 /// Every way of an operation. `found` answers what a path leads to on this host.
 #[must_use]
 pub fn ways(
-    model: &Model<'_>,
+    model: &Model,
     operation: &Operation,
     found: &dyn Fn(&crate::policy::model::PathSpec) -> Found,
 ) -> Vec<Way> {
@@ -125,20 +146,76 @@ pub fn ways(
     }
 }
 
-impl Model<'_> {
-    fn line(&self, at: Option<Origin>) -> Option<Line> {
-        at.map(|at| line(self.policy, at))
+/// What each control behind the filter says of a deed with a path.
+pub(super) fn file_stops(model: &Model, deed: Deed, found: &Found) -> Vec<Stop> {
+    file::stops(model, deed, found)
+}
+
+/// What Landlock and capabilities say of a port.
+pub(super) fn port_stops(model: &Model, bind: bool, udp: bool, port: u16) -> Vec<Stop> {
+    peer::port(model, bind, if udp { Transport::Udp } else { Transport::Tcp }, port)
+}
+
+/// The remedy that shows a path, or lets it be changed.
+pub(super) fn to_see(deed: Deed, found: &Found) -> Known<Remedy> {
+    file::to_allow(deed, found)
+}
+
+/// The way of a signal to a process outside.
+pub(super) fn to_host(model: &Model) -> Way {
+    peer::signal(model)
+}
+
+/// The remedy that keeps a capability.
+pub(super) fn keep(capability: &str) -> Known<Remedy> {
+    bits::capability(capability)
+}
+
+impl Model {
+    /// Whether the plan has Landlock rules.
+    #[must_use]
+    pub fn has_landlock(&self) -> bool {
+        self.ruleset.is_some()
     }
 
-    fn gate(&self) -> Option<Gate> {
-        Gate::new(&self.plan.gate, self.policy)
+    /// Of a plan that was compiled from this policy for this host.
+    #[must_use]
+    pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host) -> Self {
+        let flag = plan.landlock.as_ref().is_some_and(|model| model.log);
+        let recorded = |action| (action, logged::seccomp(action, plan.gate.log, host));
+        Self {
+            policy: policy.clone(),
+            gate: Gate::new(&plan.gate, policy),
+            view: plan.view.clone(),
+            ruleset: Ruleset::of(plan),
+            of_seccomp: logged::Action::ALL.into_iter().map(recorded).collect(),
+            of_landlock: logged::landlock(flag, host),
+        }
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The filter; `None` without one.
+    #[must_use]
+    pub fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
+    /// The line at an origin.
+    #[must_use]
+    pub fn line(&self, at: Option<Origin>) -> Option<Line> {
+        at.map(|at| line(&self.policy, at))
     }
 
     /// What the filter says of a call of x86_64 by its name and registers.
     fn filter(&self, name: &str, args: [u64; 6]) -> Option<Stop> {
         let number = ringfence_bpf::table::call(name)?.number(Abi::X86_64)?;
         let data = SeccompData { nr: number, arch: Abi::X86_64.audit_arch(), instruction_pointer: 0, args };
-        self.gate().map(|gate| self.judged(&gate, &data, name))
+        self.gate.as_ref().map(|gate| self.judged(gate, &data, name))
     }
 
     fn judged(&self, gate: &Gate, data: &SeccompData, about: &str) -> Stop {
@@ -157,8 +234,32 @@ impl Model<'_> {
             stop.cause = judgement.cause.value().cloned();
             stop.line = judgement.line.value().cloned();
             stop.remedy = Some(judgement.remedy);
-            stop.logged = Some(logged::seccomp(action, self.plan.gate.log, self.host));
+            stop.logged =
+                self.of_seccomp.iter().find(|(of, _)| *of == action).map(|(_, logged)| logged.clone());
         }
         stop
+    }
+}
+
+impl Ruleset {
+    fn of(plan: &Plan<'_>) -> Option<Self> {
+        let mut ruleset: Option<Self> = None;
+        for planned in &plan.steps {
+            match (&mut ruleset, planned.step) {
+                (_, Step::LandlockCreate { attr, .. }) => {
+                    let (paths, ports) = (Vec::new(), Vec::new());
+                    ruleset = Some(Self { fs: attr.fs, net: attr.net, scoped: attr.scoped, paths, ports });
+                }
+                (Some(ruleset), Step::LandlockPath { path, access, .. }) => {
+                    let path = std::ffi::OsStr::from_bytes(path.to_bytes());
+                    ruleset.paths.push((path.into(), access, planned.at));
+                }
+                (Some(ruleset), Step::LandlockPort { port, access, .. }) => {
+                    ruleset.ports.push((port, access, planned.at));
+                }
+                _ => {}
+            }
+        }
+        ruleset
     }
 }

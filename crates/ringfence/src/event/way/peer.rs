@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use ringfence_bpf::table::Abi;
-use ringfence_sys::step::Step;
 
 use super::{Answer, Found, Model, Stop, Way, file};
 use crate::control::landlock::right::{net, scope};
-use crate::event::{Cause, Control, Known, Remedy, Setting, logged};
+use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::operation::Access;
 use crate::policy::model::{Namespace, NetMode, Transport};
 
@@ -19,7 +18,7 @@ const NET_BIND_SERVICE: u8 = 10;
 /// The kernel's default of `net.ipv4.ip_unprivileged_port_start`, which a new namespace has.
 const UNPRIVILEGED: u16 = 1024;
 
-pub(super) fn connect(model: &Model<'_>, transport: Transport, address: Option<IpAddr>, port: u16) -> Way {
+pub(super) fn connect(model: &Model, transport: Transport, address: Option<IpAddr>, port: u16) -> Way {
     let mut stops = socket(model, transport, address.is_some_and(|address| address.is_ipv6()));
     stops.extend(model.filter("connect", [3, 1, 16, 0, 0, 0]));
     let right = match transport {
@@ -32,7 +31,7 @@ pub(super) fn connect(model: &Model<'_>, transport: Transport, address: Option<I
     Way { what: format!("connect {transport} {host}{port}"), abi: Abi::X86_64, stops }
 }
 
-pub(super) fn bind(model: &Model<'_>, transport: Transport, port: u16) -> Way {
+pub(super) fn bind(model: &Model, transport: Transport, port: u16) -> Way {
     let mut stops = socket(model, transport, false);
     stops.extend(model.filter("bind", [3, 1, 16, 0, 0, 0]));
     let right = match transport {
@@ -44,7 +43,22 @@ pub(super) fn bind(model: &Model<'_>, transport: Transport, port: u16) -> Way {
     Way { what: format!("bind {transport} {port}"), abi: Abi::X86_64, stops }
 }
 
-pub(super) fn connect_unix(model: &Model<'_>, found: &Found) -> Way {
+/// What stands between a socket that there is and a port.
+pub(super) fn port(model: &Model, bind: bool, transport: Transport, port: u16) -> Vec<Stop> {
+    let right = match (bind, transport) {
+        (true, Transport::Tcp) => (net::BIND_TCP, "net.bind_tcp", "net.bind"),
+        (true, Transport::Udp) => (net::BIND_UDP, "net.bind_udp", "net.bind"),
+        (false, Transport::Tcp) => (net::CONNECT_TCP, "net.connect_tcp", "net.connect"),
+        (false, Transport::Udp) => (net::CONNECT_SEND_UDP, "net.connect_send_udp", "net.connect"),
+    };
+    let mut stops: Vec<Stop> = landlock(model, right, transport, port).into_iter().collect();
+    if bind {
+        stops.push(low_port(model, port));
+    }
+    stops
+}
+
+pub(super) fn connect_unix(model: &Model, found: &Found) -> Way {
     const AF_UNIX: u64 = 1;
     let mut stops: Vec<Stop> = model.filter("socket", [AF_UNIX, 1, 0, 0, 0, 0]).into_iter().collect();
     stops.extend(model.filter("connect", [3, 1, 110, 0, 0, 0]));
@@ -59,7 +73,7 @@ pub(super) fn connect_unix(model: &Model<'_>, found: &Found) -> Way {
     Way { what: format!("connect to the Unix socket {}", found.path.display()), abi: Abi::X86_64, stops }
 }
 
-pub(super) fn signal(model: &Model<'_>) -> Way {
+pub(super) fn signal(model: &Model) -> Way {
     const SIGTERM: u64 = 15;
     let mut stops: Vec<Stop> = model.filter("kill", [1, SIGTERM, 0, 0, 0, 0]).into_iter().collect();
     let namespaces = &model.policy.namespaces;
@@ -67,6 +81,7 @@ pub(super) fn signal(model: &Model<'_>) -> Way {
         let mut stop =
             Stop::new(Control::Namespace, Answer::Denies(ESRCH), "no process outside has a number inside");
         stop.line = model.line(Some(namespaces.unshare_at));
+        stop.cause = Some(Cause::OtherNamespace);
         stop
     } else {
         Stop::new(Control::Namespace, Answer::Allows, "processes outside have numbers")
@@ -76,20 +91,20 @@ pub(super) fn signal(model: &Model<'_>) -> Way {
         Answer::Unknown,
         "whether the user is the same is not modelled",
     ));
-    let scoped = handled(model).map(|(_, scoped)| scoped & scope::SIGNAL != 0);
+    let scoped = model.ruleset.as_ref().map(|ruleset| ruleset.scoped & scope::SIGNAL != 0);
     if let Some(scoped) = scoped {
         let answer = if scoped { Answer::Denies(EPERM) } else { Answer::Allows };
         let mut stop = Stop::new(Control::Landlock, answer, "signals leave the domain");
         if scoped {
             stop.cause = Some(Cause::MissingRight("scope.signal".to_owned()));
-            stop.logged = Some(log(model));
+            stop.logged = Some(model.of_landlock.clone());
         }
         stops.push(stop);
     }
     Way { what: "a signal to a process outside".to_owned(), abi: Abi::X86_64, stops }
 }
 
-fn socket(model: &Model<'_>, transport: Transport, six: bool) -> Vec<Stop> {
+fn socket(model: &Model, transport: Transport, six: bool) -> Vec<Stop> {
     let family = if six { 10 } else { 2 };
     let kind = match transport {
         Transport::Tcp => 1,
@@ -98,7 +113,7 @@ fn socket(model: &Model<'_>, transport: Transport, six: bool) -> Vec<Stop> {
     model.filter("socket", [family, kind, 0, 0, 0, 0]).into_iter().collect()
 }
 
-fn network(model: &Model<'_>, address: Option<IpAddr>) -> Stop {
+fn network(model: &Model, address: Option<IpAddr>) -> Stop {
     let net = &model.policy.net;
     let mut stop = match net.mode.value {
         NetMode::Host => return Stop::new(Control::Net, Answer::Allows, "the host's network"),
@@ -115,12 +130,13 @@ fn network(model: &Model<'_>, address: Option<IpAddr>) -> Stop {
         }
     };
     stop.line = model.line(Some(net.mode.at));
+    stop.cause = Some(Cause::NoRoute);
     let setting = Setting { key: "net.mode", value: "host".to_owned(), list: false };
     stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));
     stop
 }
 
-fn low_port(model: &Model<'_>, port: u16) -> Stop {
+fn low_port(model: &Model, port: u16) -> Stop {
     let kept = model.policy.process.capabilities.iter().any(|kept| kept.value.0 == NET_BIND_SERVICE);
     let own = model.policy.namespaces.unshare.contains(&Namespace::Net);
     if port == 0 || port >= UNPRIVILEGED || kept {
@@ -132,50 +148,35 @@ fn low_port(model: &Model<'_>, port: u16) -> Stop {
         return Stop::new(Control::Credential, Answer::Unknown, about);
     }
     let mut stop = Stop::new(Control::Credential, Answer::Denies(EACCES), about);
+    stop.cause = Some(Cause::Capability("CAP_NET_BIND_SERVICE"));
     let setting =
         Setting { key: "process.capabilities", value: "CAP_NET_BIND_SERVICE".to_owned(), list: true };
     stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));
     stop
 }
 
-/// The rights of the plan's ruleset: network, and scopes.
-fn handled(model: &Model<'_>) -> Option<(u64, u64)> {
-    model.plan.steps.iter().find_map(|planned| match planned.step {
-        Step::LandlockCreate { attr, .. } => Some((attr.net, attr.scoped)),
-        _ => None,
-    })
-}
-
 fn landlock(
-    model: &Model<'_>,
+    model: &Model,
     (right, name, key): (u64, &'static str, &'static str),
     transport: Transport,
     port: u16,
 ) -> Option<Stop> {
-    let (handled, _) = handled(model)?;
+    let ruleset = model.ruleset.as_ref()?;
     let about = format!("{name} on port {port}");
-    if handled & right == 0 {
+    if ruleset.net & right == 0 {
         return Some(Stop::new(Control::Landlock, Answer::Allows, format!("{about} is not restricted")));
     }
-    let grants = |planned: &&crate::control::Planned<'_>| match planned.step {
-        Step::LandlockPort { port: granted, access, .. } => granted == u64::from(port) && access & right != 0,
-        _ => false,
-    };
+    let grants = |(granted, access, _): &&(u64, u64, _)| *granted == u64::from(port) && access & right != 0;
     let mut stop = Stop::new(Control::Landlock, Answer::Allows, about);
-    match model.plan.steps.iter().find(grants) {
-        Some(planned) => stop.line = model.line(planned.at),
+    match ruleset.ports.iter().find(grants) {
+        Some((_, _, at)) => stop.line = model.line(*at),
         None => {
             stop.answer = Answer::Denies(EACCES);
             stop.cause = Some(Cause::MissingRight(name.to_owned()));
             let setting = Setting { key, value: format!("{transport}:{port}"), list: true };
             stop.remedy = Some(Known::Predicted(Remedy::Settings(vec![setting])));
-            stop.logged = Some(log(model));
+            stop.logged = Some(model.of_landlock.clone());
         }
     }
     Some(stop)
-}
-
-fn log(model: &Model<'_>) -> logged::Logged {
-    let flag = model.plan.landlock.as_ref().is_some_and(|model| model.log);
-    logged::landlock(flag, model.host)
 }

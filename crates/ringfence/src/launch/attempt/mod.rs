@@ -87,7 +87,11 @@ impl<'p> Site<'p> {
             None => Leftovers::default(),
             Some(plan) => {
                 let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-                Leftovers::make(cgroup, &plan.placeholders, false)?
+                let mut leftovers = Leftovers::make(cgroup, &plan.placeholders, false)?;
+                if let Some(profile) = &plan.profile {
+                    leftovers.load(profile)?;
+                }
+                leftovers
             }
         };
         Ok(Self { plan, leftovers, vdso: vdso() })

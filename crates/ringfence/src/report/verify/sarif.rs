@@ -126,7 +126,7 @@ fn rule_id(finding: &Finding) -> &'static str {
     }
     ids!(
         Expect "expect", Cpu "cpu", Gate "gate", Credential "credential", Namespace "namespace",
-        File "file", Network "network", Channel "channel", Exec "exec", Limit "limit",
+        File "file", Network "network", Channel "channel", Exec "exec", Lsm "lsm", Limit "limit",
         KnownBug "known-bug",
     )
 }
@@ -142,6 +142,7 @@ fn about(part: Part) -> &'static str {
         Part::Network => "the network",
         Part::Channel => "channels between processes",
         Part::Exec => "what holds after execve",
+        Part::Lsm => "Landlock alone",
         Part::Limit => "limits",
         Part::KnownBug => "operations that known bugs need",
     }

@@ -1,39 +1,34 @@
 //! Who the program is: capabilities absent or present, no_new_privs.
 
-use super::{Claim, ESCAPE, PROTECTION, unmasked, whole};
+use super::{Claim, ESCAPE, PROTECTION, Scene, unmasked, whole};
+use std::path::Path;
+
+use ringfence_bpf::table::Abi;
+
 use crate::control::Control;
 use crate::control::credential::attempt;
+use crate::control::seccomp::judge::{Expected, Law};
+use crate::control::trial::{Entry, Probe};
+use crate::policy::Origin;
 use crate::policy::model::Capability;
 use crate::verify::{Intent, Part, Subject};
 
 /// linux/capability.h up to CAP_CHECKPOINT_RESTORE.
 const LAST: u8 = 40;
 
-pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
+pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let process = &subject.policy.process;
     let kept = |number: u8| process.capabilities.iter().find(|kept| kept.value.0 == number);
     let at = super::origin_of(&process.capabilities).unwrap_or(process.no_new_privs.at);
     let mut all = Vec::new();
-    for number in 0..=LAST {
-        let name = Capability(number).name();
-        let Some(trial) = attempt::permitted(number) else { continue };
-        let (intent, at, reason) = match kept(number) {
-            Some(kept) => (Intent::Allow, kept.at, "process.capabilities keeps it"),
-            None => (Intent::Deny, at, "process.capabilities does not keep it"),
-        };
-        let id = format!("permitted/{name}");
-        // A filter may refuse capset(2) itself, which would say nothing about the set.
-        let test = unmasked(trial, &[Control::Seccomp]);
-        let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
-        all.push(
-            claim
-                .route("capset(2) to it alone, without the filter")
-                .at(at)
-                .because(reason)
-                .see(&["capabilities(7)", PROTECTION]),
-        );
+    permitted(subject, at, &mut all);
+    let mut needs = attempt::needs();
+    needs.extend(attempt::file::others());
+    // A private directory, which both sides can write.
+    if let Some(directory) = process_directory(subject) {
+        needs.extend(attempt::file::needs(directory, scene.process));
     }
-    for need in attempt::needs() {
+    for need in needs {
         if kept(need.capability).is_some() {
             continue;
         }
@@ -43,6 +38,7 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
         let reason = format!("it needs {name}, which process.capabilities does not keep");
         all.push(claim.route("x86_64 by syscall").at(at).because(reason).see(&["capabilities(7)", ESCAPE]));
     }
+    all.push(nested(subject, at));
     if let Some(trial) = attempt::root_is_special() {
         let test = unmasked(trial, &[Control::Seccomp]);
         all.push(
@@ -78,4 +74,52 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
         );
     }
     all
+}
+
+/// Every capability, in the permitted set or not.
+fn permitted(subject: &Subject<'_>, at: Origin, all: &mut Vec<Claim>) {
+    let process = &subject.policy.process;
+    let kept = |number: u8| process.capabilities.iter().find(|kept| kept.value.0 == number);
+    for number in 0..=LAST {
+        let name = Capability(number).name();
+        let Some(trial) = attempt::permitted(number) else { continue };
+        let (intent, at, reason) = match kept(number) {
+            Some(kept) => (Intent::Allow, kept.at, "process.capabilities keeps it"),
+            None => (Intent::Deny, at, "process.capabilities does not keep it"),
+        };
+        let id = format!("permitted/{name}");
+        // A filter may refuse capset(2) itself, which would say nothing about the set.
+        let test = unmasked(trial, &[Control::Seccomp]);
+        let claim = Claim::new(Part::Credential, intent, id, format!("capability {name}"), test);
+        all.push(
+            claim
+                .route("capset(2) to it alone, without the filter")
+                .at(at)
+                .because(reason)
+                .see(&["capabilities(7)", PROTECTION]),
+        );
+    }
+}
+
+/// `/tmp` where it is private.
+fn process_directory(subject: &Subject<'_>) -> Option<&'static Path> {
+    let private = subject.policy.fs.tmp.iter().any(|spec| spec.value.text == "/tmp");
+    private.then(|| Path::new("/tmp"))
+}
+
+/// Claimed where the policy lets no program make a user namespace.
+fn nested(subject: &Subject<'_>, at: Origin) -> Claim {
+    let (new_user, new_uts) = (0x1000_0000, 0x0400_0000);
+    let number = ringfence_bpf::table::by_name(Abi::X86_64, "unshare").map_or(0, |call| call.number);
+    let args = [new_user | new_uts, 0, 0, 0, 0, 0];
+    let says =
+        Law::of(&subject.policy.syscalls).map(|law| law.says(&Probe { entry: Entry::Syscall, number, args }));
+    let denied = matches!(says, Some(Expected::Denied(_) | Expected::DeniedSomehow));
+    let intent = if denied { Intent::Deny } else { Intent::Tell };
+    let operation = "regain capabilities in a user namespace of one's own";
+    let test = super::against_outside(attempt::file::nested());
+    let claim = Claim::new(Part::Credential, intent, "nested", operation, test);
+    let reason = "no rule of syscalls.allow has unshare(CLONE_NEWUSER)";
+    let reason = if denied { reason } else { "no key of the policy denies it" };
+    claim.route("unshare and sethostname").at(at).because(reason).see(&["user_namespaces(7)", PROTECTION])
 }

@@ -34,7 +34,7 @@ const SENSITIVE: [&str; 16] = [
 
 /// Entries of proc(5) and sys(5) that act on or tell of the whole host; opened for writing where
 /// writing is what harms.
-const HOST_FILES: [(&str, bool, &str); 17] = [
+const HOST_FILES: [(&str, bool, &str); 35] = [
     ("/proc/interrupts", false, "interrupts of the host"),
     ("/proc/key-users", false, "keyrings of the host"),
     ("/proc/kmsg", false, "messages of the kernel"),
@@ -51,6 +51,24 @@ const HOST_FILES: [(&str, bool, &str); 17] = [
     ("/sys/kernel/uevent_helper", true, "a program run by the kernel as root"),
     ("/sys/kernel/debug", false, "everything"),
     ("/sys/fs/cgroup/release_agent", true, "CVE-2022-0492"),
+    ("/proc/sys/kernel/sysrq", true, "which keys reboot, kill and dump"),
+    ("/proc/sys/kernel/hotplug", true, "a program run by the kernel as root"),
+    ("/proc/sys/kernel/usermodehelper/bset", true, "what the kernel's helpers may do"),
+    ("/proc/sys/kernel/unprivileged_bpf_disabled", true, "who may load programs into the kernel"),
+    ("/proc/sys/kernel/panic", true, "reboots"),
+    ("/proc/sys/fs/suid_dumpable", true, "memory of privileged programs"),
+    ("/proc/sched_debug", false, "processes of the host"),
+    ("/proc/kpagecount", false, "physical memory"),
+    ("/proc/kpageflags", false, "physical memory"),
+    ("/proc/slabinfo", false, "objects of the kernel"),
+    ("/proc/mtrr", true, "how the processor caches memory"),
+    ("/proc/acpi", false, "devices of the host"),
+    ("/sys/firmware", false, "variables of the firmware"),
+    ("/sys/kernel/security", false, "policies of the LSMs"),
+    ("/sys/kernel/tracing", false, "what every program does"),
+    ("/sys/fs/bpf", false, "programs in the kernel"),
+    ("/dev/kmsg", false, "messages of the kernel"),
+    ("/dev/port", false, "ports of devices"),
     ("/dev/mem", false, "physical memory"),
 ];
 

@@ -4,11 +4,13 @@ mod calls;
 mod channel;
 mod cpu;
 mod credential;
+mod exec;
 mod expect;
 mod file;
 mod gate;
 mod known;
 mod limit;
+mod lsm;
 mod namespace;
 mod network;
 
@@ -40,6 +42,10 @@ pub struct Scene {
     pub port: Option<u16>,
     /// The name of an abstract Unix socket on which somebody listens outside, without its null byte.
     pub abstract_name: Option<String>,
+    /// Capabilities that the caller has, and could hand on.
+    pub permitted: u64,
+    /// The Landlock ABI of this kernel; 0: none.
+    pub landlock: u32,
 }
 
 /// Every claim of a subject.
@@ -50,11 +56,13 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     let mut all = expect::claims(subject, scene)?;
     all.extend(cpu::claims(scene));
     all.extend(gate::claims(subject, scene));
-    all.extend(credential::claims(subject));
+    all.extend(credential::claims(subject, scene));
     all.extend(namespace::claims(subject, scene));
     all.extend(file::claims(subject));
     all.extend(network::claims(subject, scene));
     all.extend(channel::claims(subject, scene));
+    all.extend(exec::claims(subject, scene));
+    all.extend(lsm::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
@@ -170,6 +178,5 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
             notes.push(format!("limits.{name}: not attempted yet"));
         }
     }
-    notes.push("what changes at execve (labels, file capabilities): not attempted yet".into());
     notes
 }

@@ -1,0 +1,317 @@
+//! The corpus of denials with known causes, against a source of events: how many are attributed, and that
+//! none is attributed wrongly; and `explain` beside each. Writes docs/attribution.md where `UPDATE_EXPECT`
+//! is set, and otherwise holds the table against it.
+//!
+//! With `RINGFENCE_SHOW_UNKNOWN`, an event that says that it does not know is a failure too.
+//!
+//! The source is that of `RINGFENCE_SOURCE`, flags of `run`; without it `--explain=ptrace`, which every user
+//! may use.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use serde_json::Value;
+
+use crate::harness::ground::{Ground, Who, is_root, stand};
+use crate::harness::skip;
+
+const CORPUS: &str = include_str!("corpus/denials.txt");
+/// A plan without a view, so that Landlock alone guards files.
+const BARE: &str = "--namespaces-unshare=pid --namespaces-unshare=user --fs-proc=none --fs-dev=none --fs-tmp= \
+                    --net-mode=host --net-connect=tcp:1 --fs-read=/etc --fs-exec=$W/deny";
+
+/// A line of the corpus.
+#[derive(Debug, Clone, Default)]
+struct Denial {
+    who: String,
+    flags: String,
+    words: String,
+    errno: String,
+    control: String,
+    cause: String,
+    remedy: String,
+}
+
+/// What became of a denial.
+#[derive(Debug, PartialEq, Eq)]
+enum Grade {
+    /// Control and cause are right.
+    Right,
+    /// Said to be unknown.
+    Unknown(String),
+    /// Something else is said, or the denial did not happen as the corpus says.
+    Wrong(String),
+}
+
+/// How many of each, of one control.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Count {
+    all: usize,
+    right: usize,
+    unknown: usize,
+    wrong: usize,
+    explained: usize,
+    agreeing: usize,
+}
+
+fn corpus(ground: &Ground) -> Vec<Denial> {
+    let fill = |text: &str| {
+        let text = text.trim().replace("BARE", BARE);
+        let text = text.replace("$W", ground.work().to_str().unwrap());
+        let text = text.replace("$H", ground.home().to_str().unwrap());
+        text.replace("$P", &std::process::id().to_string())
+    };
+    let own = if ground.who == Who::Root { "root" } else { "user" };
+    let lines = CORPUS.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let denials = lines.map(|line| {
+        let parts: Vec<String> = line.split('|').map(&fill).collect();
+        let [who, flags, words, errno, control, cause, remedy] =
+            parts.try_into().unwrap_or_else(|_| panic!("{line}"));
+        Denial { who, flags, words, errno, control, cause, remedy }
+    });
+    let mut all: Vec<Denial> = denials.filter(|denial| denial.who == "any" || denial.who == own).collect();
+    all.extend(super::corpus::as_words().map(|(flags, words, errno, cause)| Denial {
+        flags,
+        words,
+        errno,
+        control: "seccomp".to_owned(),
+        cause,
+        ..Denial::default()
+    }));
+    all
+}
+
+/// The files that the corpus names, made anew.
+fn lay(ground: &Ground) {
+    let work = ground.work();
+    let _ = fs::set_permissions(work.join("closed"), fs::Permissions::from_mode(0o700));
+    let _ = fs::set_permissions(work.join("lean"), fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(&work).unwrap().flatten() {
+        if entry.file_name() == "deny" {
+            continue;
+        }
+        let path = entry.path();
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    }
+    for name in ["dir", "dir/empty", "closed", "lean", "lean/empty"] {
+        ground.directory(&format!("home/work/{name}"));
+    }
+    for name in ["mine", "dir/file", "shut", "closed/file", "lean/file"] {
+        let path = ground.file(&format!("home/work/{name}"), "words\n");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for (name, mode) in [("shut", 0), ("closed", 0), ("lean", 0o555)] {
+        fs::set_permissions(work.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    if !ground.home().join("hidden").exists() {
+        ground.directory("home/hidden");
+        ground.file("home/secret", "secret\n");
+        let tool = ground.file("home/tool", "#!/bin/true\n");
+        fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("secret", ground.home().join("link")).unwrap();
+    }
+}
+
+fn build(ground: &Ground) -> bool {
+    if !ground.has(&["gcc"]) {
+        return false;
+    }
+    let source = ground.file("home/deny.c", include_str!("corpus/deny.c"));
+    let out = ground.work().join("deny");
+    let compile =
+        ["/usr/bin/gcc", "-O1", "-static", "-pthread", "-o", out.to_str().unwrap(), source.to_str().unwrap()];
+    ground.plain(&compile).go().passes();
+    true
+}
+
+/// Runs one denial; the event that names it.
+fn event(ground: &Ground, source: &str, denial: &Denial) -> Result<Value, Grade> {
+    let file = ground.root().join("home/events.json");
+    let flags = format!("{} {source} --events {}", denial.flags, file.display());
+    let words: Vec<&str> = denial.words.split_whitespace().collect();
+    let run = ground.ringfence(&flags, &[&["./deny"], &words[..]].concat()).go();
+    let number = run.out.split_whitespace().nth(1).and_then(|word| word.parse::<i32>().ok());
+    let signal = match denial.errno.as_str() {
+        "SIGSYS" => Some(128 + 31),
+        "SIGXFSZ" => Some(128 + 25),
+        _ => None,
+    };
+    let happened = match signal {
+        Some(status) => run.status == status,
+        None => number == ringfence_errno(&denial.errno),
+    };
+    if !happened {
+        return Err(Grade::Wrong(format!("the program saw {number:?}, not {}: {run}", denial.errno)));
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events: Vec<Value> =
+        events.filter(|event| event["kind"] == "ringfence.event" && event["outcome"] == "denied").collect();
+    match events.into_iter().next_back() {
+        Some(event) => Ok(event),
+        None => Err(Grade::Unknown(format!("no event: {}", run.err))),
+    }
+}
+
+fn ringfence_errno(name: &str) -> Option<i32> {
+    ringfence_bpf::table::errno(name).map(i32::from)
+}
+
+fn grade(event: &Value, denial: &Denial) -> Grade {
+    let known = |part: &str| event[part]["known"] != "unknown";
+    let value = |part: &str| event[part]["value"].as_str().unwrap_or_default().to_owned();
+    if !known("control") {
+        return Grade::Unknown(format!("{}", event["control"]["because"]));
+    }
+    let said = (value("control"), value("cause"));
+    if said != (denial.control.clone(), denial.cause.clone()) {
+        return Grade::Wrong(format!("said {said:?}"));
+    }
+    if ringfence_errno(&denial.errno).is_some() && value("errno") != denial.errno {
+        return Grade::Wrong(format!("the errno is said to be {}", event["errno"]));
+    }
+    let remedy = event["remedy"].to_string().replace('\'', "");
+    if !denial.remedy.is_empty() && !remedy.contains(&denial.remedy) {
+        return Grade::Wrong(format!("the remedy is said to be {remedy}"));
+    }
+    Grade::Right
+}
+
+/// Whether `explain` predicts what was seen; `None` where the language has no words for it.
+fn explained(ground: &Ground, event: &Value, denial: &Denial) -> Option<Result<(), String>> {
+    let tried = event["tried"].as_str()?;
+    // A limit, and a process that happens to be outside, are no operations.
+    if matches!(denial.control.as_str(), "limit" | "namespace") {
+        return None;
+    }
+    let mut words = vec!["explain"];
+    words.extend(denial.flags.split_whitespace());
+    words.extend(["--format", "json", tried]);
+    let said = ground.command(&ground.binary(), &words).go();
+    let Ok(said) = serde_json::from_str::<Value>(&said.out) else { return Some(Err(said.to_string())) };
+    let abi = event["operation"]["abi"].as_str().unwrap_or("x86_64");
+    let ways = said["ways"].as_array().cloned().unwrap_or_default();
+    let way = ways.iter().find(|way| way["abi"] == abi).or_else(|| ways.first())?.clone();
+    let agrees = way["denied_by"] == event["control"]["value"]
+        && (ringfence_errno(&denial.errno).is_none() || way["errno"] == event["errno"]["value"]);
+    Some(if agrees {
+        Ok(())
+    } else {
+        Err(format!("explain {tried:?} says {} {}", way["denied_by"], way["errno"]))
+    })
+}
+
+fn count(ground: &Ground, source: &str) -> (BTreeMap<String, Count>, Vec<String>) {
+    let (mut counts, mut wrong) = (BTreeMap::<String, Count>::new(), Vec::new());
+    for denial in corpus(ground) {
+        lay(ground);
+        let event = event(ground, source, &denial);
+        let count = counts.entry(denial.control.clone()).or_default();
+        count.all += 1;
+        let graded = match &event {
+            Ok(event) => grade(event, &denial),
+            Err(Grade::Unknown(why)) => Grade::Unknown(why.clone()),
+            Err(Grade::Wrong(why)) => Grade::Wrong(why.clone()),
+            Err(Grade::Right) => Grade::Right,
+        };
+        let line = format!("{} {} -> {} {}", denial.flags, denial.words, denial.errno, denial.control);
+        match graded {
+            Grade::Right => count.right += 1,
+            Grade::Unknown(why) => {
+                count.unknown += 1;
+                if std::env::var_os("RINGFENCE_SHOW_UNKNOWN").is_some() {
+                    wrong.push(format!("{line}: unknown: {why}"));
+                }
+            }
+            Grade::Wrong(why) => {
+                count.wrong += 1;
+                wrong.push(format!("{line}: {why}"));
+            }
+        }
+        match event.ok().and_then(|event| explained(ground, &event, &denial)) {
+            Some(Ok(())) => {
+                count.explained += 1;
+                count.agreeing += 1;
+            }
+            Some(Err(why)) => {
+                count.explained += 1;
+                wrong.push(format!("{line}: {why}"));
+            }
+            None => {}
+        }
+    }
+    (counts, wrong)
+}
+
+fn table(counts: &BTreeMap<String, Count>) -> String {
+    let mut text = String::from(
+        "| control | denials | attributed | unknown | wrong | explained | `explain` agrees |\n|---|--:|--:|--:|--:|--:|--:|\n",
+    );
+    let mut sum = Count::default();
+    let mut row = |name: &str, count: &Count| {
+        let Count { all, right, unknown, wrong, explained, agreeing } = count;
+        text.push_str(&format!(
+            "| {name} | {all} | {right} | {unknown} | {wrong} | {explained} | {agreeing} |\n"
+        ));
+    };
+    for (name, count) in counts {
+        row(name, count);
+        sum.all += count.all;
+        sum.right += count.right;
+        sum.unknown += count.unknown;
+        sum.wrong += count.wrong;
+        sum.explained += count.explained;
+        sum.agreeing += count.agreeing;
+    }
+    row("**all**", &sum);
+    text
+}
+
+/// Holds a part of docs/attribution.md against a table, or writes it.
+fn document(who: Who, table: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/attribution.md");
+    let (begin, end) = match who {
+        Who::Root => ("<!-- root -->\n", "<!-- /root -->"),
+        Who::User => ("<!-- user -->\n", "<!-- /user -->"),
+    };
+    let text = fs::read_to_string(&path).expect("docs/attribution.md");
+    let (head, rest) = text.split_once(begin).expect("a mark");
+    let (old, tail) = rest.split_once(end).expect("a mark");
+    if old == table {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE_EXPECT").is_some(),
+        "docs/attribution.md is old: UPDATE_EXPECT=1\n{table}"
+    );
+    fs::write(&path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
+}
+
+fn attribute(ground: &Ground) {
+    if !build(ground) {
+        return;
+    }
+    let given = std::env::var("RINGFENCE_SOURCE");
+    let source = given.clone().unwrap_or_else(|_| "--explain=ptrace".to_owned());
+    let (counts, wrong) = count(ground, &source);
+    let table = table(&counts);
+    assert!(wrong.is_empty(), "{} wrong\n{}\n{table}", wrong.len(), wrong.join("\n"));
+    let sum = |part: fn(&Count) -> usize| counts.values().map(part).sum::<usize>();
+    let (all, right) = (sum(|count| count.all), sum(|count| count.right));
+    assert!(all >= 120, "only {all} denials");
+    assert!(right * 10 >= all * 9, "{right} of {all} attributed\n{table}");
+    match given {
+        Err(_) => document(ground.who, &table),
+        Ok(source) => skip(&ground.test, &format!("{source} is not the committed source:\n{table}")),
+    }
+}
+
+/// One after the other: both write one page.
+#[test]
+fn the_corpus_is_attributed() {
+    stand(Who::User, concat!(module_path!(), "::the_corpus_is_attributed::as_user"), attribute);
+    if is_root() {
+        stand(Who::Root, concat!(module_path!(), "::the_corpus_is_attributed::as_root"), attribute);
+    }
+}

@@ -1,0 +1,132 @@
+//! One operation for each right, port and scope of Landlock, where nothing else denies it: on files
+//! that a peer outside makes for it and removes again. landlock(7).
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::Right;
+use crate::control::trial::{Deed, Passes, Peer, Place, Trial, Word};
+
+const AT_FDCWD: i64 = -100;
+const AT_REMOVEDIR: u64 = 0x200;
+/// include/uapi/linux/fcntl.h, Linux 6.14: every check of execve(2), and no execution.
+const AT_EXECVE_CHECK: u64 = 0x10000;
+const O_WRONLY: u64 = 1;
+const O_CREAT_EXCL: u64 = 0o300;
+const O_DIRECTORY: u64 = 0o200_000;
+
+/// An operation that one right is about.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// `LANDLOCK_ACCESS_FS_*`, in lower case.
+    pub right: &'static str,
+    /// What brought it.
+    pub since: Right,
+    /// How it is tried.
+    pub trial: Trial,
+}
+
+fn v(value: u64) -> Word {
+    Word::Value(value)
+}
+
+/// What stands in a directory of the trial's own.
+struct Ground<'g> {
+    root: &'g Path,
+    name: String,
+}
+
+impl Ground<'_> {
+    fn path(&self, below: &str) -> Word {
+        let mut path = self.root.join(&self.name);
+        if !below.is_empty() {
+            path.push(below);
+        }
+        Word::text(path.as_os_str().as_bytes())
+    }
+
+    fn at(&self, call: &str, below: &str, rest: Vec<Word>) -> Deed {
+        let mut args = vec![Word::number(AT_FDCWD), self.path(below)];
+        args.extend(rest);
+        Deed::of(call, args)
+    }
+
+    /// A directory with a program, an empty directory, and whatever the trial adds, removed again.
+    fn peer(&self) -> Peer {
+        let script = b"#!/bin/true\n".to_vec();
+        let len = script.len() as u64;
+        let deeds = vec![
+            self.at("mkdirat", "", vec![v(0o700)]),
+            self.at("mkdirat", "directory", vec![v(0o700)]),
+            self.at("openat", "file", vec![v(O_WRONLY | O_CREAT_EXCL), v(0o700)]),
+            Deed::of("write", vec![Word::Answer(2), Word::Bytes(script), v(len)]),
+            // An open program cannot be executed.
+            Deed::of("close", vec![Word::Answer(2)]),
+        ];
+        let after = vec![
+            self.at("unlinkat", "directory/made", vec![v(0)]),
+            self.at("unlinkat", "made", vec![v(0)]),
+            self.at("unlinkat", "made", vec![v(AT_REMOVEDIR)]),
+            self.at("unlinkat", "file", vec![v(0)]),
+            self.at("unlinkat", "directory", vec![v(AT_REMOVEDIR)]),
+            self.at("unlinkat", "", vec![v(AT_REMOVEDIR)]),
+        ];
+        Peer { place: Place::Outside, deeds, after, evidence: None }
+    }
+}
+
+/// Every right of files, each in a directory below `root`, which no rule grants. `device`: also those
+/// that need `CAP_MKNOD`.
+#[must_use]
+pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
+    let ground = |number: usize| Ground { root, name: format!(".ringfence-landlock-{unique}-{number}") };
+    let mut all = Vec::new();
+    let mut add = |right, since, make: &dyn Fn(&Ground<'_>) -> Deed| {
+        let ground = ground(all.len());
+        let trial = Trial::of(vec![make(&ground)]).with(ground.peer());
+        all.push(Use { right, since, trial });
+    };
+    let files = Right::Files;
+    add("execute", files, &|on| on.at("execveat", "file", vec![v(0), v(0), v(AT_EXECVE_CHECK)]));
+    add("write_file", files, &|on| on.at("openat", "file", vec![v(O_WRONLY), v(0)]));
+    add("read_file", files, &|on| on.at("openat", "file", vec![v(0), v(0)]));
+    add("read_dir", files, &|on| on.at("openat", "directory", vec![v(O_DIRECTORY), v(0)]));
+    add("remove_dir", files, &|on| on.at("unlinkat", "directory", vec![v(AT_REMOVEDIR)]));
+    add("remove_file", files, &|on| on.at("unlinkat", "file", vec![v(0)]));
+    // A whiteout is a character device that needs no capability (`vfs_mknod`).
+    add("make_char", files, &|on| on.at("mknodat", "made", vec![v(0o020_600), v(0)]));
+    add("make_dir", files, &|on| on.at("mkdirat", "made", vec![v(0o700)]));
+    add("make_reg", files, &|on| on.at("openat", "made", vec![v(O_WRONLY | O_CREAT_EXCL), v(0o600)]));
+    add("make_sock", files, &|on| on.at("mknodat", "made", vec![v(0o140_600), v(0)]));
+    add("make_fifo", files, &|on| on.at("mknodat", "made", vec![v(0o010_600), v(0)]));
+    add("make_sym", files, &|on| {
+        Deed::of("symlinkat", vec![Word::text(b"file"), Word::number(AT_FDCWD), on.path("made")])
+    });
+    add("truncate", Right::Truncate, &|on| Deed::of("truncate", vec![on.path("file"), v(0)]));
+    add("refer", Right::Refer, &|on| {
+        let to = vec![Word::number(AT_FDCWD), on.path("directory/made"), v(0)];
+        on.at("linkat", "file", to)
+    });
+    if device {
+        add("make_block", files, &|on| on.at("mknodat", "made", vec![v(0o060_600), v(7 << 8)]));
+    }
+    all
+}
+
+/// Signal 0 to a process outside.
+#[must_use]
+pub fn signal(process: u32) -> Trial {
+    Trial::of(vec![Deed::of("kill", vec![v(u64::from(process)), v(0)])])
+}
+
+/// bind(2) of a TCP or UDP port of 127.0.0.1; one in use is let through by every control.
+#[must_use]
+pub fn bind(port: u16, stream: bool) -> Trial {
+    let (inet, address_in_use) = (2u64, 98);
+    let mut address = (inet as u16).to_le_bytes().to_vec();
+    address.extend(port.to_be_bytes());
+    address.extend([127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let socket = Deed::of("socket", vec![v(inet), v(if stream { 1 } else { 2 }), v(0)]);
+    let bind = Deed::of("bind", vec![Word::Answer(0), Word::Bytes(address), v(16)]);
+    Trial::of(vec![socket, bind]).passing(Passes::SuccessOr(vec![address_in_use]))
+}

@@ -46,12 +46,16 @@ pub(super) struct Args {
     /// Facts and tests only.
     pub(super) no_claims: bool,
     pub(super) all: bool,
+    /// Claims only on the rows that have nothing particular.
+    pub(super) brief: bool,
     pub(super) table: Option<PathBuf>,
     pub(super) parallel: usize,
     pub(super) mirror: Option<String>,
     pub(super) cache: Option<PathBuf>,
     pub(super) refresh: bool,
     pub(super) keep: Option<PathBuf>,
+    /// Boots that are kept there whole are not made again.
+    pub(super) resume: bool,
     /// The ringfence to test; `None`: the one that is shipped, built now.
     pub(super) binary: Option<PathBuf>,
 }
@@ -80,8 +84,10 @@ impl Args {
                 "--smoke" => args.smoke = true,
                 "--no-claims" => args.no_claims = true,
                 "--no-tests" => args.no_tests = true,
+                "--brief" => args.brief = true,
                 "--all" => args.all = true,
                 "--binary" => args.binary = Some(value()?.into()),
+                "--resume" => args.resume = true,
                 "--prove" => args.what = What::Prove,
                 "--list" => args.what = What::List,
                 "--table" => args.table = Some(value()?.into()),
@@ -102,6 +108,7 @@ impl Args {
         for name in &self.tests {
             ensure!(suite::is_test(name), "--test {name}: one of {}", suite::test_names());
         }
+        ensure!(!self.resume || self.keep.is_some(), "--resume goes on with what --keep kept: name it");
         ensure!(!(self.smoke && self.all), "--smoke and --all exclude each other");
         ensure!(
             !(self.all && !(self.kernels.is_empty() && self.lsms.is_empty() && self.append.is_empty())),
@@ -133,12 +140,14 @@ impl Default for Args {
             no_tests: false,
             no_claims: false,
             all: false,
+            brief: false,
             table: None,
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
             mirror: None,
             cache: None,
             refresh: false,
             keep: None,
+            resume: false,
             binary: None,
         }
     }

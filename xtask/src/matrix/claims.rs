@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ringfence::verify::Part;
 use ringfence_matrix::frame::End;
 
 use super::verdict::JobSeen;
@@ -97,8 +98,10 @@ pub(super) struct Sum {
 }
 
 /// The parts of a report that make claims, as ids begin.
-pub(super) const PARTS: [&str; 8] =
-    ["expect", "cpu", "gate", "credential", "namespace", "file", "network", "limit"];
+pub(super) fn parts() -> Vec<&'static str> {
+    let all = Part::ALL.into_iter().filter(|part| *part != Part::KnownBug);
+    all.map(Part::name).collect()
+}
 
 impl Claims {
     /// What a job said.
@@ -139,7 +142,7 @@ impl Claims {
     /// The saved claims, the table for people and the exit status are three accounts of the same.
     fn agree(&self, said: &[&str], status: Option<u8>) -> Result<(), String> {
         let all = self.sum(|_| true);
-        for (part, sum) in PARTS.iter().map(|part| (*part, self.part(part))).chain([("all", all)]) {
+        for (part, sum) in parts().into_iter().map(|part| (part, self.part(part))).chain([("all", all)]) {
             let shown = said.iter().find_map(|line| shown(line, part)).unwrap_or_default();
             // What is told for information is in the part's line, too, but held by nothing.
             let same =
@@ -187,7 +190,7 @@ impl Claims {
 
 /// Known bugs are told, not claimed.
 pub(super) fn is_claim(id: &str) -> bool {
-    PARTS.iter().any(|part| id.split('/').next() == Some(part))
+    parts().into_iter().any(|part| id.split('/').next() == Some(part))
 }
 
 fn last(job: &JobSeen) -> String {

@@ -46,6 +46,7 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --no-claims           facts and test binaries only
   --smoke               one short boot of each kernel: every builtin checked and run
   --all                 every kernel, every row of the table, every test
+  --brief               with --all: claims only on the rows that have nothing particular
   --table DIR           write kernels.md and kernels.claims there, and the summary in README.md above
   --parallel N          boots at a time (default: one a core)
   --mirror URI          a Debian archive (default: the one that apt uses here)
@@ -53,6 +54,8 @@ Kernels are Debian's, newest of each series, downloaded as signed packages and k
   --refresh             look for newer kernels even where the list is younger than a day
   --keep DIR            keep each boot's console, results and disk image there
   --binary FILE         the ringfence to test (default: that of `cargo xtask dist`, built now)
+  --resume              go on with a run that was interrupted: what --keep kept whole is judged again
+                        rather than booted again
   --prove               boots that end badly on purpose: each must be told for what it is
   --list                which kernels the archive offers, and which are here";
 
@@ -103,7 +106,7 @@ fn whole(archive: &Archive, args: &Args) -> Result<()> {
         for _ in 0..args.parallel {
             scope.spawn(|| {
                 while let Some((number, row)) = take(&queue) {
-                    let seen = suite::boot(&row, &image, &jobs, &place.path);
+                    let seen = suite::boot(&row, &image, &jobs, &place.path, args.resume);
                     eprintln!("{}", table::progress(&row, &seen));
                     put(&results, (number, row, seen));
                 }

@@ -149,15 +149,15 @@ fn held(text: &mut String, results: &Results) {
         let _ = writeln!(text, "- *{}*: {}", asked.name, asked.says);
     }
     text.push_str("\n`kernels.claims` has every claim of every row.\n\n");
-    let head = ["row", "as", "policy"].iter().chain(&claims::PARTS).chain(&["all"]);
-    let head: Vec<String> = head.map(|word| (*word).to_owned()).collect();
+    let head = ["row", "as", "policy"].into_iter().chain(claims::parts()).chain(["all"]);
+    let head: Vec<String> = head.map(str::to_owned).collect();
     let mut rows = Vec::new();
     let mut refusals: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (at, root, claims) in each(results) {
         let label = [(at + 1).to_string(), who(root).to_owned()];
         match claims {
             Ok(claims) => {
-                let parts = claims::PARTS.iter().map(|part| counted(claims.part(part)));
+                let parts = claims::parts().into_iter().map(|part| counted(claims.part(part)));
                 let parts: Vec<String> = parts.chain([counted(claims.all())]).collect();
                 rows.push([&label[..], &[claims.policy.to_owned()], &parts].concat());
                 for why in claims.refused {

@@ -148,4 +148,4 @@ impl Trouble {
 }
 
 /// From QEMU's start until the job runs, on a machine that does other things too.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(90);

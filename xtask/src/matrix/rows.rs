@@ -10,6 +10,8 @@ pub(super) struct Row {
     pub(super) lsm: String,
     /// More of the command line, as it is shown.
     pub(super) append: String,
+    /// Without claims, which take most of the time.
+    pub(super) brief: bool,
 }
 
 impl Row {
@@ -29,7 +31,7 @@ pub(super) fn rows(args: &Args, kernels: &[Kernel]) -> Vec<Row> {
     let with = |kernel| args.lsms.iter().map(move |lsm| row(kernel, (lsm, &args.append)));
     let mut rows: Vec<Row> = plain.flat_map(with).collect();
     if args.all {
-        rows.extend(particular(kernels));
+        rows.extend(particular(kernels).into_iter().map(|row| Row { brief: args.brief, ..row }));
     }
     rows
 }
@@ -65,7 +67,7 @@ const X32: (&str, &str) = ("lockdown,yama,apparmor,bpf", "syscall.x32=y");
 const IA32: ([u32; 2], (&str, &str)) = ([6, 18], (LSM, "ia32_emulation=0"));
 
 fn row(kernel: &Kernel, (lsm, append): (&str, &str)) -> Row {
-    Row { kernel: kernel.clone(), lsm: lsm.to_owned(), append: append.to_owned() }
+    Row { kernel: kernel.clone(), lsm: lsm.to_owned(), append: append.to_owned(), brief: false }
 }
 
 fn particular(kernels: &[Kernel]) -> Vec<Row> {

@@ -103,7 +103,7 @@ pub(super) fn run(words: Vec<String>) -> Result<()> {
     let job = Job { root, limit: LIMIT, directory, words, environment: suite::environment(root) };
     let place = PathBuf::from(given("RINGFENCE_MATRIX_PLACE")?).join(&name);
     let kernel = PathBuf::from(given("RINGFENCE_MATRIX_KERNEL")?);
-    let seen = suite::one(&kernel, &image, &given("RINGFENCE_MATRIX_APPEND")?, &[job], place)?;
+    let seen = suite::one(&kernel, &image, &given("RINGFENCE_MATRIX_APPEND")?, &[job], place, None)?;
     finish(&seen)
 }
 

@@ -9,7 +9,7 @@ use ringfence_matrix::frame::End;
 use ringfence_matrix::job::{Job, USER};
 
 use super::args::{Args, User};
-use super::boot::Boot;
+use super::boot::{self, Boot, Stop};
 use super::claims::{self, Claims};
 use super::guest;
 use super::rights::{self, Rights};
@@ -181,18 +181,19 @@ pub(super) struct RowSeen {
 }
 
 /// Boots one row.
-pub(super) fn boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path) -> RowSeen {
+pub(super) fn boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path, resume: bool) -> RowSeen {
     let old = row.kernel.series.version() < HOLDS;
     let here = |task: &&Task| match &task.purpose {
+        Purpose::Claims => !row.brief,
         Purpose::Test(name) => !(old && NEED_THE_DEFAULT.contains(&name.as_str())),
         _ => true,
     };
     let tasks: Vec<Task> = tasks.iter().filter(here).cloned().collect();
-    let boot = try_boot(row, image, &tasks, place);
+    let boot = try_boot(row, image, &tasks, place, resume);
     RowSeen { tasks, boot }
 }
 
-fn try_boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path) -> Result<Seen> {
+fn try_boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path, resume: bool) -> Result<Seen> {
     let jobs: Vec<Job> = tasks.iter().map(|task| task.job.clone()).collect();
     let name = format!(
         "{}-{}-{}",
@@ -201,15 +202,31 @@ fn try_boot(row: &Row, image: &[u8], tasks: &[Task], place: &Path) -> Result<See
         row.append.replace([' ', '/'], "-")
     );
     let append = format!("lsm={} {}", row.lsm, row.append);
-    one(&row.kernel.image, image, &append, &jobs, place.join(name))
+    let place = place.join(name);
+    // What made a row is the kernel, its command line and the jobs.
+    let order = format!("{}\n{append}\n{}", row.kernel.origin, ringfence_matrix::job::write(&jobs));
+    if let Some((record, nonce)) = boot::kept(&place, &order).filter(|_| resume) {
+        return Ok(verdict::judge(&record, &nonce, jobs.len()));
+    }
+    one(&row.kernel.image, image, &append, &jobs, place, Some(&order))
 }
 
 /// Boots a kernel with these jobs.
-pub(super) fn one(kernel: &Path, image: &[u8], append: &str, jobs: &[Job], place: PathBuf) -> Result<Seen> {
+pub(super) fn one(
+    kernel: &Path,
+    image: &[u8],
+    append: &str,
+    jobs: &[Job],
+    place: PathBuf,
+    order: Option<&str>,
+) -> Result<Seen> {
     let nonce = guest::nonce()?;
     let initrd = [image, &guest::order(jobs, &nonce)].concat();
     let limit = START + jobs.iter().map(|job| job.limit).sum::<Duration>();
-    let record = Boot { kernel, initrd: &initrd, append, place, limit }.run()?;
+    let record = Boot { kernel, initrd: &initrd, append, place: place.clone(), limit }.run()?;
+    if let (Some(order), Stop::Ended) = (order, record.stop) {
+        boot::keep(&place, order, &nonce)?;
+    }
     Ok(verdict::judge(&record, &nonce, jobs.len()))
 }
 

@@ -137,6 +137,24 @@ both! {
     }
 }
 
+/// What `check` found loaded is asked again by `run`.
+#[test]
+fn a_profile_that_is_removed_between_check_and_run_starts_nothing() {
+    const NAME: &str = "label::apparmor::a_profile_that_is_removed_between_check_and_run_starts_nothing";
+    let Some(ground) = Ground::new(crate::harness::ground::Who::Root, NAME) else { return };
+    let Some(profile) = Profile::load(&ground, "deny") else { return };
+    let name = profile.name.clone();
+    let policy = ground.file("home/policy.toml", ONLY_A_PROFILE);
+    let words = ["--policy", policy.to_str().unwrap(), "--lsm-apparmor", &name];
+    let check = [&["check"], &words[..], &["--", "true"]].concat();
+    ground.command(&ground.binary(), &check).go().passes();
+    drop(profile);
+    let run = ground.ringfence(&words.join(" "), &["echo", "started"]).go();
+    run.exits(125).complains("no profile of this name");
+    assert_eq!(run.out, "", "{run}");
+    ground.command(&ground.binary(), &check).go().exits(2);
+}
+
 #[test]
 fn a_generated_profile_holds_alone_and_is_gone_afterwards() {
     let Some(ground) = root("a_generated_profile_holds_alone_and_is_gone_afterwards") else { return };

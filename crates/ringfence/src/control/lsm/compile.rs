@@ -142,8 +142,12 @@ fn selinux<'a>(model: &Model, host: &Host, arena: &'a Bump, compiled: &mut Compi
             Ok(()) => {
                 let text = arena.alloc_str(context).as_bytes();
                 // The session keyring of the caller stays outside, and the new one has the label.
-                let join =
-                    Planned { stage: Stage::Label, control: Control::Lsm, step: Step::JoinSessionKeyring, at: Some(at) };
+                let join = Planned {
+                    stage: Stage::Label,
+                    control: Control::Lsm,
+                    step: Step::JoinSessionKeyring,
+                    at: Some(at),
+                };
                 compiled.steps.extend(steps(model.slots[2], KEYS, text, at));
                 compiled.steps.push(join);
                 compiled.steps.extend(steps(model.slots[1], SELINUX, text, at));

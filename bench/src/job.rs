@@ -44,6 +44,7 @@ impl Job {
             surroundings: &self.surroundings,
             terminal: 0,
             watched: false,
+            traced: false,
         };
         plan::compile(&request, host, arena).map_err(|failure| anyhow!("{failure:?}"))
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 /// Where each function goes.
-const LAYOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist.ld");
+pub(crate) const LAYOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist.ld");
 
 /// Runs the command with the arguments after `dist`.
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
@@ -23,15 +23,8 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
 
 /// Builds the binary and copies it to `dist/ringfence` in the target directory.
 pub(crate) fn build() -> Result<PathBuf> {
-    require_target()?;
-    let status = cargo()
-        .args(["rustc", "--quiet", "--profile", "dist", "--package", "ringfence-cli", "--bin", "ringfence"])
-        .args(["--target", TARGET])
-        .args(["--", "-C", &format!("link-arg=-Wl,-T,{LAYOUT}")])
-        .status()
-        .context("cargo")?;
-    ensure!(status.success(), "the build failed");
     let target = target_directory()?;
+    run_cargo(&mut cargo())?;
     let (from, to) = (target.join(TARGET).join("dist/ringfence"), target.join("dist/ringfence"));
     std::fs::create_dir_all(target.join("dist"))?;
     // A new file: the old one may be running.
@@ -40,14 +33,33 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(to)
 }
 
-fn require_target() -> Result<()> {
+/// The same program with its symbols, in a target directory of its own.
+pub(crate) fn build_with_symbols(target: &Path) -> Result<PathBuf> {
+    run_cargo(cargo().env("CARGO_PROFILE_DIST_STRIP", "none").env("CARGO_TARGET_DIR", target))?;
+    Ok(target.join(TARGET).join("dist/ringfence"))
+}
+
+fn run_cargo(cargo: &mut Command) -> Result<()> {
+    target_libdir()?;
+    let status = cargo
+        .args(["rustc", "--quiet", "--profile", "dist", "--package", "ringfence-cli", "--bin", "ringfence"])
+        .args(["--target", TARGET])
+        .args(["--", "-C", &format!("link-arg=-Wl,-T,{LAYOUT}")])
+        .status()
+        .context("cargo")?;
+    ensure!(status.success(), "the build failed");
+    Ok(())
+}
+
+/// Where the target's libraries are.
+pub(crate) fn target_libdir() -> Result<PathBuf> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", TARGET])
         .output()
         .context("rustc")?;
-    let directory = String::from_utf8(output.stdout)?;
-    if output.status.success() && Path::new(directory.trim()).is_dir() {
-        return Ok(());
+    let directory = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    if output.status.success() && directory.is_dir() {
+        return Ok(directory);
     }
     bail!("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}`")
 }

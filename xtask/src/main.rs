@@ -5,6 +5,7 @@
 mod bench;
 mod dist;
 mod ebpf;
+mod layout;
 mod matrix;
 mod mutants;
 mod tables;
@@ -14,6 +15,7 @@ cargo xtask COMMAND
 
   dist                     build the small static binary: target/dist/ringfence
   ebpf [--check]           compile the eBPF programs to the objects that are committed
+  layout                   find out what a launch executes, for dist to put it together
   bench launch             start-up times of ringfence, the kernel's floor and its peers
   bench calls              system calls that ringfence makes and the floor does not
   bench memory             memory of the supervisors while the command sleeps
@@ -21,6 +23,8 @@ cargo xtask COMMAND
   bench compile            policy to plan, and rules to filter, in one process
   mutants-of-policy        weaken a plan in one place after the other; the verifier must notice
   bench gate               seccomp programs: to diagrams, optimised, compared, and what each costs a call
+  bench verify             the default policy, with and without its depth
+  bench detect             what watching denials costs, and whether a burst is received whole
   matrix                   the tests and facts on real kernels, booted under QEMU
   tables                   generate the system call tables
 
@@ -32,6 +36,7 @@ fn main() -> anyhow::Result<()> {
         Some("bench") => bench::run(args),
         Some("dist") => dist::run(args),
         Some("ebpf") => ebpf::run(args),
+        Some("layout") => layout::run(args),
         Some("matrix") => matrix::run(args),
         Some("mutants-of-policy") => mutants::run(args),
         Some("tables") => tables::run(args),

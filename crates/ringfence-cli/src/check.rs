@@ -22,6 +22,7 @@ pub(crate) enum Format {
 }
 
 /// Prints the plan; 0 where it could be carried out here, 2 otherwise.
+#[inline(never)]
 pub(crate) fn check(job: &Job, format: Format) -> i32 {
     let policy = match run::load(job) {
         Ok(policy) => policy,

@@ -21,6 +21,7 @@ use crate::run::{self, Job};
 const BAD: i32 = 2;
 
 /// Prints every way; 0, or 2 for bad input.
+#[inline(never)]
 pub(crate) fn explain(job: &Job, text: &str, format: Format) -> i32 {
     let operation = match operation::parse(text) {
         Ok(operation) => operation,

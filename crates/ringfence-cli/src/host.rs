@@ -8,6 +8,7 @@ use ringfence::report;
 use crate::check::Format;
 
 /// Prints which denials leave a record here; 0 always, as [`host`].
+#[inline(never)]
 pub(crate) fn audit(format: Format) -> u8 {
     let host = Host::live();
     let text = match format {
@@ -20,6 +21,7 @@ pub(crate) fn audit(format: Format) -> u8 {
 }
 
 /// Prints the facts; 0 always, because a fact that cannot be read is a fact too.
+#[inline(never)]
 pub(crate) fn host(format: Format) -> u8 {
     let host = Host::live();
     let text = match format {

@@ -35,10 +35,18 @@ static HEAP: Heap = Heap::new();
 #[cfg_attr(test, allow(dead_code))]
 fn main(arguments: Arguments) -> i32 {
     let word = |word: &CStr| OsStr::from_bytes(word.to_bytes()).to_owned();
-    let args: Vec<OsString> = arguments.skip(1).map(word).collect();
+    let args: Vec<OsString> = arguments.clone().skip(1).map(word).collect();
+    if arguments.elevated() {
+        // A policy says what its writer likes: with another user's rights, it would be an order.
+        return run::bad(
+            "error: the set-user-id or set-group-id bit is set, or the file has capabilities, and ringfence does not \
+             lend rights to its callers\n  help: take them away: chmod ug-s, setcap -r; an ordinary user needs none of them",
+            run::FAILED,
+        );
+    }
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
-        Invocation::Run(job) => return run::run(&job),
+        Invocation::Run(job) => return run::run(&job, &arguments.environment()),
         Invocation::Check(job, format) => check::check(&job, format),
         Invocation::Verify(job, wishes) => verify::verify(&job, &wishes),
         Invocation::Explain(job, text, format) => explain::explain(&job, &text, format),

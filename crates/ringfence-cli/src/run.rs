@@ -1,7 +1,8 @@
 //! `ringfence run`: policy, host and command become a plan, and the plan is carried out.
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsStr, OsString};
 use std::io::{self, IsTerminal, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 
 use bumpalo::Bump;
 use ringfence::event::{Sink, Watcher};
@@ -10,6 +11,7 @@ use ringfence::host::path::Surroundings;
 use ringfence::launch::{self, Options, Outcome, Running};
 use ringfence::plan::{self, Failure, Plan};
 use ringfence::policy::{self, Diagnostic, Diagnostics, Flag, Policy};
+use ringfence_sys::entry::Arguments;
 
 use crate::HEAP;
 use crate::events::{self, Telling, Wanted};
@@ -32,7 +34,7 @@ pub(crate) struct Job {
 }
 
 /// Runs the command; the answer is the exit status.
-pub(crate) fn run(job: &Job) -> i32 {
+pub(crate) fn run(job: &Job, environment: &Arguments) -> i32 {
     let mut telling = match job.events.asked.then(|| Telling::open(job)).transpose() {
         Ok(telling) => telling,
         Err(error) => {
@@ -46,7 +48,7 @@ pub(crate) fn run(job: &Job) -> i32 {
     };
     let mut watcher = None;
     let sink = telling.as_mut().map(|telling| telling as &mut dyn Sink);
-    let status = match start(job, &mut watcher, sink) {
+    let status = match start(job, environment, &mut watcher, sink) {
         Ok(running) => {
             // Policy and plan are gone: a supervisor has no use for the pages that they were on.
             HEAP.trim();
@@ -69,13 +71,17 @@ pub(crate) fn run(job: &Job) -> i32 {
 /// Starts the command. All that starting needs is gone when this returns: a supervisor is small.
 fn start<'w, 's>(
     job: &Job,
+    variables: &Arguments,
     watcher: &'w mut Option<Watcher<'s>>,
     sink: Option<&'s mut dyn Sink>,
 ) -> Result<Running<'w>, i32> {
     let policy = load(job).map_err(|diagnostics| complain(&diagnostics))?;
     let (arena, host) = (Bump::new(), Host::live());
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let surroundings = Surroundings::live();
+    let variables = || variables.clone().filter_map(variable);
+    // Only what passes: most environments have more variables than a program may see.
+    let passing = variables().filter(|(name, _)| plan::passes(&policy, name));
+    let environment: Vec<_> = passing.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let surroundings = Surroundings::of(variables());
     let request = request(job, &policy, &environment, &surroundings);
     let plan = plan::compile(&request, &host, &arena).map_err(|failure| refuse(&policy, failure))?;
     let options = Options { dedicated: true };
@@ -94,6 +100,13 @@ fn start<'w, 's>(
         Outcome::Ended(status) => Err(status),
         Outcome::Failed(error) => Err(failed(&plan, &policy, &error)),
     }
+}
+
+/// A variable as std::env has it: an `=` at the very beginning belongs to the name.
+fn variable(text: &'static CStr) -> Option<(&'static OsStr, &'static OsStr)> {
+    let bytes = text.to_bytes();
+    let split = 1 + bytes.get(1..)?.iter().position(|byte| *byte == b'=')?;
+    Some((OsStr::from_bytes(&bytes[..split]), OsStr::from_bytes(&bytes[split + 1..])))
 }
 
 /// The policy of a job, from files and flags.
@@ -121,9 +134,12 @@ pub(crate) fn request<'r>(
     }
 }
 
+/// More than most policies have, in bytes: they are read by two calls.
+const USUAL: usize = 2048;
+
 fn read_policy(name: &str) -> io::Result<String> {
     use io::Read as _;
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL);
     std::fs::File::open(name)?.take(policy::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }
@@ -169,4 +185,21 @@ pub(crate) fn bad(text: &str, status: i32) -> i32 {
 /// To stderr, where nothing better can be done about an error.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(format!("ringfence: {}\n", text.trim_end()).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_split_as_the_standard_library_splits_them() {
+        let split =
+            |text| variable(text).map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap()));
+        assert_eq!(split(c"A=b=c"), Some(("A", "b=c")));
+        assert_eq!(split(c"A="), Some(("A", "")));
+        assert_eq!(split(c"=A=b"), Some(("=A", "b")));
+        assert_eq!(split(c"=A"), None);
+        assert_eq!(split(c"A"), None);
+        assert_eq!(split(c""), None);
+    }
 }

@@ -37,6 +37,7 @@ const UNVERIFIABLE: i32 = 3;
 
 /// Prints the answer. 0; 1 where a table and this kernel disagree; 2 for what cannot be read; 3 where
 /// a filter is too complex, or this kernel's symbols cannot be read.
+#[inline(never)]
 pub(crate) fn run(job: &Job) -> i32 {
     let mut shown = Vec::new();
     for name in &job.subjects {

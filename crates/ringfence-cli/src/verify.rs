@@ -68,6 +68,7 @@ pub(crate) struct Wishes {
 }
 
 /// Prints what was found; 0 held, 1 broken, 2 bad input, 3 unverifiable.
+#[inline(never)]
 pub(crate) fn verify(job: &Job, wishes: &Wishes) -> i32 {
     let policy = match run::load(job) {
         Ok(policy) => policy,

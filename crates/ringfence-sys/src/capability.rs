@@ -35,6 +35,15 @@ pub(crate) fn set(effective: u64, permitted: u64, inheritable: u64) -> Result<()
     Ok(())
 }
 
+/// Whether the calling thread is permitted any capability, capget(2).
+pub(crate) fn any() -> bool {
+    let header = Header { version: VERSION_3, pid: 0 };
+    let mut data = [Data { effective: 0, permitted: 0, inheritable: 0 }; 2];
+    // SAFETY: the kernel reads the header and writes both data structures.
+    let read = unsafe { syscall!(nr::__NR_capget, &raw const header, data.as_mut_ptr()) };
+    read.is_err() || data.iter().any(|half| half.permitted != 0)
+}
+
 /// prctl(2) with up to three arguments, none of them a pointer.
 pub(crate) fn control(option: u32, a: usize, b: usize) -> Result<usize, Errno> {
     // SAFETY: the options used here take numbers only.

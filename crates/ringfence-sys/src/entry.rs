@@ -5,8 +5,16 @@ use core::ffi::{CStr, c_char, c_int};
 
 use linux_raw_sys::general as nr;
 
+use crate::capability;
 use crate::raw::{Errno, exit, syscall};
 
+// uapi/linux/auxvec.h
+const AT_NULL: u64 = 0;
+const AT_UID: u64 = 11;
+const AT_EUID: u64 = 12;
+const AT_GID: u64 = 13;
+const AT_EGID: u64 = 14;
+const AT_SECURE: u64 = 23;
 const O_RDWR: usize = 2;
 const F_GETFD: usize = 1;
 const AT_FDCWD: isize = -100;
@@ -14,7 +22,7 @@ const SIGPIPE: usize = 13;
 const SIGCHLD: usize = 17;
 const SIG_IGN: usize = 1;
 
-/// The arguments, the program's own name first.
+/// The arguments, the program's own name first; or the environment.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     next: *const *const c_char,
@@ -34,6 +42,52 @@ impl Iterator for Arguments {
             self.next = self.next.add(1);
             Some(word)
         }
+    }
+}
+
+impl Arguments {
+    /// The environment, each as `NAME=value`: it follows the arguments in memory (System V ABI for
+    /// x86-64, initial process stack).
+    #[must_use]
+    pub fn environment(&self) -> Self {
+        Self { next: behind(self.next) }
+    }
+
+    /// Whether execve(2) gave the program rights that its caller did not have: by a set-user-id or
+    /// set-group-id bit, or by capabilities of the file (capabilities(7)). getauxval(3): the auxiliary
+    /// vector follows the environment.
+    #[must_use]
+    pub fn elevated(&self) -> bool {
+        let (mut real, mut effective, mut secure) = ([0; 2], [0; 2], false);
+        // SAFETY: the vector behind the environment has pairs of words, the last of which begins with AT_NULL.
+        unsafe {
+            let mut pair = behind(self.environment().next).cast::<[u64; 2]>();
+            while (*pair)[0] != AT_NULL {
+                let [kind, value] = *pair;
+                match kind {
+                    AT_UID => real[0] = value,
+                    AT_GID => real[1] = value,
+                    AT_EUID => effective[0] = value,
+                    AT_EGID => effective[1] = value,
+                    AT_SECURE => secure = value != 0,
+                    _ => {}
+                }
+                pair = pair.add(1);
+            }
+        }
+        // A security module may ask for AT_SECURE as well: then there are no capabilities.
+        real != effective || (secure && effective[0] != 0 && capability::any())
+    }
+}
+
+/// What follows the null pointer at the end of a vector of strings.
+fn behind(mut strings: *const *const c_char) -> *const *const c_char {
+    // SAFETY: as in `next`: the vector ends with a null pointer, and another one follows it.
+    unsafe {
+        while !(*strings).is_null() {
+            strings = strings.add(1);
+        }
+        strings.add(1)
     }
 }
 

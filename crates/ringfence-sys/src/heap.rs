@@ -57,6 +57,7 @@ struct State {
 ///
 /// Sizes are bytes. An allocation fails (null) where mmap(2) does. Several threads may use it, one
 /// at a time; none should have to wait long, as no call of it takes long.
+#[repr(C)]
 pub struct Heap {
     busy: AtomicBool,
     state: UnsafeCell<State>,
@@ -136,7 +137,32 @@ impl Heap {
 
 impl State {
     /// A block, and whether it is known to be zero.
+    #[inline]
     fn take(&mut self, layout: Layout, first: *mut Area) -> (*mut u8, bool) {
+        if layout.size() > SMALL || layout.align() > UNIT {
+            return self.take_any(layout, first);
+        }
+        // As `class` and `take_any` have it, with all that cannot be here left out.
+        let units = layout.size().max(1).div_ceil(UNIT);
+        let block = self.free[units - 1];
+        if !block.is_null() {
+            // SAFETY: as in `take_any`.
+            self.free[units - 1] = unsafe { (*block).next };
+            return (block.cast(), false);
+        }
+        let (top, size) = (self.top, units * UNIT);
+        if size > self.end as usize - top as usize {
+            return self.take_any(layout, first);
+        }
+        // SAFETY: inside the present area, as just checked.
+        self.top = unsafe { top.add(size) };
+        let zero = top >= self.fresh;
+        self.fresh = self.fresh.max(self.top);
+        (top, zero)
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, layout: Layout, first: *mut Area) -> (*mut u8, bool) {
         let (size, list) = class(layout.size());
         if layout.align() <= UNIT && !self.free[list].is_null() {
             let block = self.free[list];
@@ -156,7 +182,7 @@ impl State {
             }
             self.begin(chunk, CHUNK);
             // A chunk begins at a page and is longer than any block.
-            return self.take(layout, first);
+            return self.take_any(layout, first);
         }
         // SAFETY: both ends lie inside the present area, as just checked.
         let (block, end) = unsafe { (self.top.add(padding), self.top.add(padding + size)) };

@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub namespaces: u64,
     /// `CLONE_INTO_CGROUP`: a directory of cgroup v2.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// The stacks of a child that has ended stay mapped: for a process that ends soon itself.
+    pub leave: bool,
 }
 
 /// A child process: what can be done to it by whoever made it.
@@ -176,6 +178,10 @@ pub fn with_child<R>(
     let mut guard = Guard { child };
     let result = attend(&mut guard.child);
     let over = guard.hand_over();
+    if over.is_none() && request.leave {
+        core::mem::forget(stacks);
+        return Ok((result, None));
+    }
     Ok((result, over.map(|handle| Running { handle, _stacks: stacks })))
 }
 

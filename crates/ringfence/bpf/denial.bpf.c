@@ -1,4 +1,12 @@
-/* What is refused at the system call gate, to the tasks of one pid namespace. */
+/* What is refused at the system call gate to the tasks of one containment.
+ *
+ * sys_enter comes after seccomp and sys_exit in any case, so a call that leaves without having
+ * entered was answered by seccomp. What a call was given is read when it enters; why it failed is
+ * what was seen in between: capabilities that were asked for, and, where the kernel lets programs
+ * look at the end of its functions, who said no.
+ *
+ * Which errors of which calls are of interest, and which arguments are strings, is decided by the
+ * loader (`calls` and `errors`); here is no policy. */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -6,19 +14,532 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* Of a string; a longer one is cut, and says so by having no null byte. */
+#define TEXT 512
+#define ADDRESS 128
+#define ABIS 3
+#define NUMBERS 1024
+#define ERRORS 256
+/* MAX_PID_NS_LEVEL of include/linux/pid_namespace.h. */
+#define LEVELS 32
+/* io_uring_setup, the same in every ABI. */
+#define URING_SETUP 425
+#define SIGCONT 18
+#define SIGSTOP 19
+#define SIGTTOU 22
+
+/* Bits of `calls`: which argument (from 1) is what. The rest are kinds of call, which `errors` asks
+ * for. */
+#define FIRST(call) ((call) & 7)
+#define SECOND(call) ((call) >> 3 & 7)
+#define PEER(call) ((call) >> 6 & 7)
+#define KINDS(call) ((call) >> 16)
+#define RETURNS_ANYTHING 0x8000
+/* Bits of `errors`: kinds of call for which the error is of interest, and how it is counted. */
+#define OF(error) ((error) & 0xffff)
+#define CLASS(error) ((error) >> 16 & 3)
+
+enum flag { ENTERED = 1, FIRST_READ = 2, SECOND_READ = 4, PEER_READ = 8 };
+
+/* What is kept of a task's present call, and what is sent of one that failed: `text` as far as it
+ * is used. The loader knows this layout. */
+struct call {
+	u64 time;
+	u64 args[6];
+	/* Capabilities that were asked for and not there, a bit each. */
+	u64 capabilities;
+	/* Those of them that were asked for in the first user namespace. */
+	u64 outermost;
+	u32 thread;
+	u32 process;
+	u32 number;
+	u32 abi;
+	s32 error;
+	u32 flags;
+	/* Who said no at the end of a function, a bit each, and with which error the first one. */
+	u32 deniers;
+	s32 denied;
+	u32 lengths[2];
+	char command[16];
+	/* Not sent. */
+	u32 inside;
+	u32 kinds;
+	char text[TEXT * 2];
+};
+#define HEAD __builtin_offsetof(struct call, text)
+
+struct stopped {
+	u64 since;
+	/* Somebody else stopped it as well: it is not ours to wake. */
+	u32 by_others;
+	u32 _pad;
+};
+
+/* What the loader sets. */
+struct settings {
+	/* The pid namespace whose tasks are watched. Where `launcher` is set it is found here, when
+	 * the launcher's first child in a pid namespace of its own is made; so nothing is missed. */
+	u32 space;
+	u32 launcher;
+	/* The init, which is ringfence's own. Where there is no pid namespace, whatever descends from
+	 * it is watched. */
+	u32 init;
+	/* Whether denials by seccomp are sent, too. */
+	u32 gate;
+	/* Unread bytes from which a task is stopped; 0: never. */
+	u64 most;
+	/* Set here, at the first execve: what came before was the launcher's. */
+	u32 begun;
+	u32 follow;
+};
+
+/* Sums of all processors, which the loader adds up. */
+enum count {
+	SENT = 0, /* by class, 4 */
+	DROPPED = 4, /* by class, 4 */
+	UNKEPT = 8, /* calls whose task could not be kept */
+	GATE = 9, /* denials by seccomp */
+	STOPS = 10,
+	URING = 11, /* io_uring_setup(2) that succeeded: what follows is no system call */
+	COUNTS = 12,
+};
+
 struct {
-	__uint(type, 2 /* BPF_MAP_TYPE_ARRAY */);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, struct settings);
+	__uint(max_entries, 1);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, u32);
 	__type(value, u64);
-	__uint(max_entries, 4);
+	__uint(max_entries, COUNTS);
 } counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, ABIS * NUMBERS);
+} calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, ERRORS);
+} errors SEC(".maps");
+
+/* By the task's address, which stays the same where a thread other than the first calls execve. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct call);
+	__uint(max_entries, 32768);
+} tasks SEC(".maps");
+
+/* By process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct stopped);
+	__uint(max_entries, 32768);
+} stopped SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ring SEC(".maps");
+
+/* What a new entry of `tasks` begins as: it does not fit on the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, struct call);
+	__uint(max_entries, 1);
+} blank SEC(".maps");
+
+static __always_inline void add(u32 which)
+{
+	u64 *count = bpf_map_lookup_elem(&counts, &which);
+	if (count)
+		*count += 1;
+}
+
+static __always_inline struct settings *wanted(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct pid_namespace *space_of(struct pid *pid, u32 level)
+{
+	struct pid_namespace *space = 0;
+
+	bpf_probe_read_kernel(&space, sizeof(space),
+		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
+			bpf_core_field_offset(struct upid, ns));
+	return space;
+}
+
+static __always_inline u32 number_of(struct pid_namespace *space)
+{
+	u32 inum = 0;
+
+	bpf_probe_read_kernel(&inum, sizeof(inum), (void *)space + bpf_core_field_offset(struct pid_namespace, ns) +
+		bpf_core_field_offset(struct ns_common, inum));
+	return inum;
+}
+
+/* Whether the task is in the pid namespace, or in one below it. */
+static __always_inline bool within(struct task_struct *task, u32 space)
+{
+	struct pid *pid = task->thread_pid;
+	u32 level;
+
+	if (!pid)
+		return false;
+	level = pid->level;
+	for (int depth = 0; depth < LEVELS; depth++) {
+		/* The first one of all is nobody's containment. */
+		if (level == 0)
+			return false;
+		if (number_of(space_of(pid, level)) == space)
+			return true;
+		level -= 1;
+	}
+	return false;
+}
+
+static __always_inline struct call *kept(struct task_struct *task)
+{
+	u64 key = (u64)task;
+	return bpf_map_lookup_elem(&tasks, &key);
+}
+
+static __always_inline struct call *keep(struct task_struct *task)
+{
+	u64 key = (u64)task;
+	u32 zero = 0;
+	struct call *call = bpf_map_lookup_elem(&blank, &zero);
+
+	if (!call)
+		return 0;
+	bpf_map_update_elem(&tasks, &key, call, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&tasks, &key);
+}
+
+/* The present call of a task that is watched; 0 for others. */
+static __always_inline struct call *watched(struct task_struct *task, struct settings *want)
+{
+	struct call *call;
+
+	if (!want->space)
+		return want->follow ? kept(task) : 0;
+	if (!within(task, want->space) || (u32)task->tgid == want->init)
+		return 0;
+	call = kept(task);
+	if (!call) {
+		call = keep(task);
+		if (!call)
+			add(UNKEPT);
+	}
+	return call;
+}
+
+static __always_inline u32 abi_of(struct task_struct *task, u32 number)
+{
+	if (task->thread_info.status & TS_COMPAT)
+		return 1;
+	return number & X32_BIT ? 2 : 0;
+}
+
+static __always_inline u32 shape(u32 abi, u32 number)
+{
+	u32 key = abi * NUMBERS + (number & ~X32_BIT & (NUMBERS - 1));
+	u32 *found;
+
+	if ((number & ~X32_BIT) >= NUMBERS)
+		return 0;
+	found = bpf_map_lookup_elem(&calls, &key);
+	return found ? *found : 0;
+}
+
+static __always_inline void take_args(struct call *call, struct pt_regs *regs, u32 abi)
+{
+	if (abi == 1) {
+		call->args[0] = (u32)regs->bx;
+		call->args[1] = (u32)regs->cx;
+		call->args[2] = (u32)regs->dx;
+		call->args[3] = (u32)regs->si;
+		call->args[4] = (u32)regs->di;
+		call->args[5] = (u32)regs->bp;
+	} else {
+		call->args[0] = regs->di;
+		call->args[1] = regs->si;
+		call->args[2] = regs->dx;
+		call->args[3] = regs->r10;
+		call->args[4] = regs->r8;
+		call->args[5] = regs->r9;
+	}
+}
+
+/* A constant index each: the verifier follows no variable one into a map's value. */
+static __always_inline u64 argument(struct call *call, u32 place)
+{
+	switch (place) {
+	case 1: return call->args[0];
+	case 2: return call->args[1];
+	case 3: return call->args[2];
+	case 4: return call->args[3];
+	case 5: return call->args[4];
+	case 6: return call->args[5];
+	}
+	return 0;
+}
+
+/* Reads what the arguments point to, as far as that was not done. */
+static __always_inline void read(struct call *call, u32 shape)
+{
+	long len;
+
+	if (FIRST(shape) && !(call->flags & FIRST_READ)) {
+		len = bpf_probe_read_user_str(call->text, TEXT, (void *)argument(call, FIRST(shape)));
+		if (len > 0) {
+			call->lengths[0] = len;
+			call->flags |= FIRST_READ;
+		}
+	}
+	if (SECOND(shape) && !(call->flags & SECOND_READ)) {
+		len = bpf_probe_read_user_str(call->text + TEXT, TEXT, (void *)argument(call, SECOND(shape)));
+		if (len > 0) {
+			call->lengths[1] = len;
+			call->flags |= SECOND_READ;
+		}
+	}
+	if (PEER(shape) && !(call->flags & PEER_READ)) {
+		u32 size = argument(call, PEER(shape) + 1);
+
+		if (size > ADDRESS)
+			size = ADDRESS;
+		if (size && !bpf_probe_read_user(call->text + TEXT, size, (void *)argument(call, PEER(shape)))) {
+			call->lengths[1] = size;
+			call->flags |= PEER_READ;
+		}
+	}
+}
+
+static __always_inline void begin(struct call *call, struct pt_regs *regs, u32 abi, u32 number)
+{
+	u32 what = shape(abi, number);
+
+	call->number = number;
+	call->abi = abi;
+	call->kinds = what;
+	call->flags = 0;
+	call->capabilities = 0;
+	call->outermost = 0;
+	call->deniers = 0;
+	call->denied = 0;
+	take_args(call, regs, abi);
+	if (what & 0x1ff) {
+		call->lengths[0] = call->lengths[1] = 0;
+		read(call, what);
+	}
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(gate_entered, struct pt_regs *regs, long number)
+{
+	struct settings *want = wanted();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct call *call;
+
+	if (!want || !(call = watched(task, want)))
+		return 0;
+	begin(call, regs, abi_of(task, number), number);
+	call->flags |= ENTERED;
+	call->inside = 1;
+	return 0;
+}
+
+/* Over the threshold, the process that made the call rests until the loader has caught up. */
+static __always_inline void press_back(struct settings *want, struct task_struct *task)
+{
+	u32 process = task->tgid;
+	struct stopped entry = {};
+
+	if (!want->most || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < want->most)
+		return;
+	entry.since = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&stopped, &process, &entry, BPF_NOEXIST))
+		return;
+	/* The loader empties the ring, then takes entries away and wakes. Whatever it did since the
+	 * entry was made must not leave a process that nobody wakes. */
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < want->most || bpf_send_signal(SIGSTOP)) {
+		bpf_map_delete_elem(&stopped, &process);
+		return;
+	}
+	add(STOPS);
+	if (!bpf_map_lookup_elem(&stopped, &process))
+		bpf_send_signal(SIGCONT);
+}
+
+static __always_inline void send(struct call *call, struct settings *want, struct task_struct *task, u32 class)
+{
+	u32 size = call->flags & (SECOND_READ | PEER_READ) ? TEXT + call->lengths[1] : call->lengths[0];
+
+	if (!(call->flags & (FIRST_READ | SECOND_READ | PEER_READ)))
+		size = 0;
+	call->time = bpf_ktime_get_ns();
+	call->thread = task->pid;
+	call->process = task->tgid;
+	bpf_get_current_comm(call->command, sizeof(call->command));
+	if (size > 2 * TEXT)
+		size = 2 * TEXT;
+	if (bpf_ringbuf_output(&ring, call, HEAD + size, 0))
+		add(DROPPED + class);
+	else
+		add(SENT + class);
+	press_back(want, task);
+}
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(gate_left, struct pt_regs *regs, long result)
 {
-	u32 key = 0;
-	u64 *count = bpf_map_lookup_elem(&counts, &key);
-	if (count && result < 0)
-		__sync_fetch_and_add(count, 1);
+	struct settings *want = wanted();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct call *call;
+	u32 key, entered, *found;
+
+	if (!want || !(call = watched(task, want)))
+		return 0;
+	entered = call->inside;
+	call->inside = 0;
+	/* In a 32-bit call, only 32 bits of the result are. */
+	if (task->thread_info.status & TS_COMPAT)
+		result = (s32)result;
+	if (result >= 0 && entered && (call->number & ~X32_BIT) == URING_SETUP)
+		add(URING);
+	if (result >= 0 || result <= -ERRORS || !want->begun)
+		return 0;
+	if (!entered) {
+		u32 number = regs->orig_ax;
+
+		add(GATE);
+		if (!want->gate)
+			return 0;
+		begin(call, regs, abi_of(task, number), number);
+		call->error = -result;
+		send(call, want, task, 3);
+		return 0;
+	}
+	if (KINDS(call->kinds) & RETURNS_ANYTHING)
+		return 0;
+	key = -result;
+	found = bpf_map_lookup_elem(&errors, &key);
+	if (!found || !(OF(*found) & KINDS(call->kinds)))
+		return 0;
+	call->error = key;
+	/* A page that was not there at first: the call has brought it in. */
+	if (call->kinds & 0x1ff)
+		read(call, call->kinds);
+	send(call, want, task, CLASS(*found));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
+{
+	struct settings *want = wanted();
+	struct call *call;
+
+	if (!want || want->space)
+		return 0;
+	if (want->launcher && (u32)parent->tgid == want->launcher) {
+		struct pid *of_parent = parent->thread_pid, *of_child = child->thread_pid;
+
+		if (of_parent && of_child && of_child->level > of_parent->level) {
+			want->init = child->tgid;
+			want->space = number_of(space_of(of_child, of_child->level));
+		}
+		return 0;
+	}
+	if (!want->follow || ((u32)parent->tgid != want->init && !kept(parent)))
+		return 0;
+	if ((u32)child->tgid == want->init)
+		return 0;
+	call = keep(child);
+	if (call)
+		call->inside = 1;
+	else
+		add(UNKEPT);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ended, struct task_struct *task)
+{
+	u64 key = (u64)task;
+
+	bpf_map_delete_elem(&tasks, &key);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(executed, struct task_struct *task, int old, struct linux_binprm *program)
+{
+	struct settings *want = wanted();
+
+	if (want && !want->begun && watched(task, want))
+		want->begun = 1;
+	return 0;
+}
+
+/* Who else stops or wakes what was stopped here. SEND_SIG_PRIV is the kernel's own signal. */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(signalled, int signal, struct kernel_siginfo *info, struct task_struct *task)
+{
+	u32 process = task->tgid;
+	struct stopped *entry;
+
+	if (signal < SIGCONT || signal > SIGTTOU)
+		return 0;
+	entry = bpf_map_lookup_elem(&stopped, &process);
+	if (!entry)
+		return 0;
+	if (signal == SIGCONT)
+		bpf_map_delete_elem(&stopped, &process);
+	else if ((u64)info != 1)
+		entry->by_others = 1;
+	return 0;
+}
+
+static __always_inline void asked(const struct user_namespace *target, u32 capability, int result)
+{
+	struct settings *want = wanted();
+	struct task_struct *task;
+	struct call *call;
+
+	if (!result || !want || (!want->space && !want->follow))
+		return;
+	task = (struct task_struct *)bpf_get_current_task_btf();
+	call = kept(task);
+	if (!call || !call->inside)
+		return;
+	call->capabilities |= 1ULL << (capability & 63);
+	if (target && target->level == 0)
+		call->outermost |= 1ULL << (capability & 63);
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(capability_asked, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *at, int capability, int result)
+{
+	asked(target, capability, result);
 	return 0;
 }

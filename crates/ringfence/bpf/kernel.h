@@ -4,6 +4,10 @@
 #ifndef RINGFENCE_KERNEL_H
 #define RINGFENCE_KERNEL_H
 
+typedef _Bool bool;
+#define true 1
+#define false 0
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -57,10 +61,32 @@ struct task_struct {
 	s32 pid;
 	s32 tgid;
 	struct pid *thread_pid;
-	struct task_struct *group_leader;
-	char comm[16];
+};
+
+struct kernel_siginfo;
+struct cred;
+struct linux_binprm;
+
+struct user_namespace {
+	int level;
 };
 
 #pragma clang attribute pop
+
+/* include/uapi/linux/bpf.h */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+/* arch/x86/include/asm/thread_info.h */
+#define TS_COMPAT 2
+/* arch/x86/include/uapi/asm/unistd.h */
+#define X32_BIT 0x40000000
 
 #endif

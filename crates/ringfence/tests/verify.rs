@@ -140,3 +140,83 @@ fn a_plan_that_cannot_be_carried_out_is_an_error_and_not_held() {
     let subject = Subject { policy: &policy, plan: &plan, surroundings: &surroundings };
     assert!(verify(subject, &[], Vec::new(), Options::default(), &|_, _| {}).is_err());
 }
+
+#[test]
+fn an_open_channel_is_noticed() {
+    let share = |plan: &mut Plan<'_>| plan.clone_flags &= !0x0800_0000;
+    let ids = ["channel/sysv-shm", "channel/sysv-msg", "channel/sysv-sem"];
+    let Some(report) = weakened(&[], &ids, share) else { return };
+    for finding in report.findings.iter().filter(|finding| !finding.id.ends_with("/together")) {
+        assert!(matches!(finding.verdict, Verdict::Broken(_)), "{finding:#?}");
+    }
+    if let Some(report) = weakened(&[], &ids, |_| {}) {
+        assert_eq!(broken(&report), 0, "{report:#?}");
+    }
+}
+
+#[test]
+fn a_descriptor_that_survives_execve_is_noticed() {
+    let leak = |plan: &mut Plan<'_>| {
+        plan.steps.retain(|planned| !matches!(planned.step, Step::CloseRange { .. }));
+    };
+    // What lies below it is held by Landlock as well.
+    let Some(report) = weakened(&[], &["exec/descriptor"], leak) else { return };
+    assert_eq!(broken(&report), 1, "{report:#?}");
+}
+
+#[test]
+fn a_dumpable_init_and_a_missing_one_are_noticed() {
+    let dumpable = |plan: &mut Plan<'_>| {
+        plan.steps.retain(|planned| !matches!(planned.step, Step::Dumpable(false)));
+    };
+    if let Some(report) = weakened(&[], &["namespace/init/memory"], dumpable) {
+        assert_eq!(broken(&report), 1, "{report:#?}");
+    }
+    let alone = |plan: &mut Plan<'_>| plan.steps.retain(|planned| !matches!(planned.step, Step::Supervise));
+    if let Some(report) = weakened(&[], &["namespace/child-of-init"], alone) {
+        assert_eq!(broken(&report), 1, "{report:#?}");
+    }
+}
+
+#[test]
+fn landlock_alone_is_noticed_where_it_is_missing() {
+    let without = |plan: &mut Plan<'_>| {
+        plan.steps.retain(|planned| !matches!(planned.step, Step::LandlockRestrict { .. }));
+    };
+    let Some(report) = weakened(&[], &["lsm/landlock/fs", "lsm/landlock/scope"], without) else { return };
+    assert_eq!(broken(&report), report.findings.len(), "{report:#?}");
+}
+
+/// A containment that lies: it answers what says nothing about a control.
+#[test]
+fn an_answer_that_is_not_a_denial_is_never_held() {
+    use ringfence_sys::abi::SockFilter;
+    // ENOMEM, EMFILE, EINTR, ENFILE and ENOSPC to openat(2), whatever is asked.
+    for errno in [12, 24, 4, 23, 28] {
+        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+        let lie: &'static [SockFilter] = Box::leak(Box::new([
+            insn(0x20, 0, 0, 0),
+            insn(0x15, 0, 1, 257),
+            insn(0x06, 0, 0, 0x0005_0000 | errno),
+            insn(0x06, 0, 0, 0x7fff_0000),
+        ]));
+        let lying = |plan: &mut Plan<'_>| {
+            let at = plan.steps.iter().position(|planned| matches!(planned.step, Step::SeccompFilter { .. }));
+            let at = at.unwrap();
+            let own = plan.steps[at];
+            plan.steps.insert(at + 1, own);
+            plan.steps[at + 1].step = Step::SeccompFilter { flags: 0, program: lie };
+            // The policy's own filter would be the second one: the stricter action is the same.
+            plan.steps.swap(at, at + 1);
+        };
+        // Only these are tried by openat.
+        let ids = ["file/deny/read/etc/shadow", "expect/deny/read /etc/shadow"];
+        let Some(report) = weakened(&[], &ids, lying) else { return };
+        let tried = report.findings.iter().filter(|finding| {
+            !finding.route.contains("i386") && finding.route != "open" && finding.route != "openat2"
+        });
+        for finding in tried {
+            assert_ne!(finding.verdict, Verdict::Held, "errno {errno}: {finding:#?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod args;
 mod calls;
 mod compile;
+mod detect;
 mod endurance;
 mod gate;
 mod launch;
@@ -11,18 +12,19 @@ mod machine;
 mod measure;
 mod memory;
 mod peer;
-mod scene;
+pub(crate) mod scene;
 mod table;
 mod user;
+mod verify;
 
 use anyhow::{Result, bail};
 
 use args::Args;
 
 const HELP: &str = "\
-cargo xtask bench launch|calls|memory|endurance|compile|gate [OPTION…]
+cargo xtask bench launch|calls|memory|endurance|compile|gate|detect|verify [OPTION…]
 
-  --runs N              measured runs of each (launch 200, endurance 10000, compile 1000, gate 40)
+  --runs N              measured runs of each (launch 200, endurance 10000, compile 1000, gate 40, verify 5)
   --level a,b,c,d       a: seccomp and Landlock; b: namespaces and an own view;
                         c: b and an empty network; d: c and a filter of Docker's size;
                         default: `ringfence run` without a policy (launch only)
@@ -52,10 +54,12 @@ pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
     match what {
         Some("calls") => calls::run(&args),
         Some("compile") => compile::run(&args),
+        Some("detect") => detect::run(&args),
         Some("endurance") => endurance::run(&args),
         Some("gate") => gate::run(&args),
         Some("launch") => launch::run(&args),
         Some("memory") => memory::run(&args),
+        Some("verify") => verify::run(&args),
         other => bail!("no benchmark `{}`\n\n{HELP}", other.unwrap_or_default()),
     }
 }

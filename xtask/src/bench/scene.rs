@@ -154,16 +154,8 @@ impl Scene {
         Ok(())
     }
 
-    /// A program without any library, with as few pages as can be.
     fn build(&self, source: &str, name: &str, more: &[&str], filter: &Path) -> Result<()> {
-        let mut flags = vec!["--target", TARGET, "-C", "target-feature=+crt-static"];
-        flags.extend(BARE.iter().flat_map(|flag| ["-C", flag]));
-        flags.extend(more);
-        self.rustc(source, name, &flags, filter)
-    }
-
-    fn rustc(&self, source: &str, name: &str, flags: &[&str], filter: &Path) -> Result<()> {
-        rustc(source, &self.place.join(name), flags, filter)
+        lean(source, &self.place.join(name), more, filter)
     }
 }
 
@@ -182,6 +174,19 @@ fn default_place() -> Result<PathBuf> {
     }
     Ok(PathBuf::from(std::env::var_os("HOME").context("no HOME: name a directory by --place")?)
         .join(".cache"))
+}
+
+/// Builds a program of bench/program that needs no library.
+pub(crate) fn bare(source: &str, target: &Path) -> Result<()> {
+    lean(source, target, &[], Path::new(""))
+}
+
+/// A program without any library, with as few pages as can be.
+fn lean(source: &str, target: &Path, more: &[&str], filter: &Path) -> Result<()> {
+    let mut flags = vec!["--target", TARGET, "-C", "target-feature=+crt-static"];
+    flags.extend(BARE.iter().flat_map(|flag| ["-C", flag]));
+    flags.extend(more);
+    rustc(source, target, &flags, filter)
 }
 
 /// Builds a program of bench/program with the standard library.
@@ -215,5 +220,10 @@ pub(crate) fn library() -> Result<PathBuf> {
 
 /// The policy of a level, in the source tree.
 pub(crate) fn source(level: Level) -> PathBuf {
-    Path::new(SOURCES).join("policies").join(format!("{}.toml", level.name()))
+    policies().join(format!("{}.toml", level.name()))
+}
+
+/// Where the policies of the levels are.
+pub(crate) fn policies() -> PathBuf {
+    Path::new(SOURCES).join("policies")
 }

@@ -16,6 +16,85 @@ pub(super) struct Mutant {
     pub(super) caught_by: Vec<String>,
     /// The policy line that asked for what is missing.
     pub(super) at: Option<Origin>,
+    /// Why it is no weakness that an attempt inside could see.
+    pub(super) equal: Option<&'static str>,
+    /// What it is about.
+    pub(super) path: Option<String>,
+}
+
+/// A step of the plan, in words.
+pub(super) struct Dropped {
+    pub(super) kind: &'static str,
+    pub(super) words: String,
+    pub(super) at: Option<Origin>,
+    /// The path that it is about in the end, in the view.
+    pub(super) path: Option<String>,
+    /// `LANDLOCK_ACCESS_FS_*`.
+    pub(super) access: u64,
+    /// A cover of a file of proc(5), which is not the host's in any case.
+    pub(super) cover: bool,
+}
+
+/// The claims that are to notice the absence of a step.
+fn expected(dropped: &Dropped) -> Vec<String> {
+    let kind = dropped.kind;
+    let of = |list: &[&str]| list.iter().map(|&prefix| prefix.to_owned()).collect::<Vec<_>>();
+    if kind.starts_with("seccomp") {
+        return of(&["gate/x86_64/syscall/"]);
+    }
+    if kind.starts_with("landlock_add_rule") {
+        return of(&["file/allow/", "network/", "expect/allow", "lsm/"]);
+    }
+    if kind.starts_with("landlock") {
+        return of(&["lsm/", "expect/", "network/"]);
+    }
+    if kind.starts_with("prlimit") || kind.starts_with("setrlimit") {
+        return of(&["limit/"]);
+    }
+    if kind.contains("PDEATHSIG") || kind.contains("DUMPABLE") || kind.starts_with("clone3") {
+        return of(&["namespace/"]);
+    }
+    if ["setsid", "rt_sigprocmask", "chdir", "sync", "umask"].iter().any(|call| kind.starts_with(call)) {
+        return of(&["namespace/", "exec/"]);
+    }
+    if kind.starts_with("close_range") {
+        return of(&["exec/", "namespace/descriptor"]);
+    }
+    if ["prctl", "capset", "setgroups", "setres"].iter().any(|call| kind.starts_with(call)) {
+        return of(&["credential/", "exec/", "expect/"]);
+    }
+    if dropped.path.is_some() || kind.contains("mount") || kind.starts_with("fs") || kind.contains("pivot") {
+        return of(&["file/", "expect/", "channel/file", "channel/fifo"]);
+    }
+    Vec::new()
+}
+
+/// Why nothing changes without a step, or nothing that can be seen from inside.
+fn equivalent(dropped: &Dropped, steps: &[Dropped]) -> Option<&'static str> {
+    let kind = dropped.kind;
+    if kind.starts_with("landlock_add_rule")
+        && let Some(path) = &dropped.path
+    {
+        let above = steps.iter().any(|other| {
+            other.kind == kind
+                && other.access & dropped.access == dropped.access
+                && other.path.as_ref().is_some_and(|above| {
+                    above != path
+                        && path.strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                })
+        });
+        return above.then_some("the rule of a directory above grants the same");
+    }
+    match kind {
+        "mount_setattr" if dropped.cover => Some("a cover of a file of proc is no file of the host"),
+        "mount_setattr" if dropped.words.contains("private") => {
+            Some("the kernel makes mounts of another user namespace slaves, mount_namespaces(7)")
+        }
+        "close" => Some("what a step opened is closed with all other descriptors"),
+        "sync" => Some("waits for the launcher; tests/hold/end.rs"),
+        kind if kind.contains("PDEATHSIG") => Some("seen when the launcher dies; tests/hold/end.rs"),
+        _ => None,
+    }
 }
 
 /// What is weakened.
@@ -42,13 +121,19 @@ impl Mutant {
 }
 
 /// Every mutant of a policy whose plan has these steps.
-pub(super) fn all(policy: &Policy, steps: &[(String, Option<Origin>)], ground: &Ground) -> Vec<Mutant> {
+pub(super) fn all(policy: &Policy, steps: &[Dropped], ground: &Ground) -> Vec<Mutant> {
     let mut all = Vec::new();
-    for (number, (step, at)) in steps.iter().enumerate() {
-        let filter = step.starts_with("seccomp");
-        let caught_by = if filter { vec!["gate/x86_64/syscall/".into()] } else { Vec::new() };
-        let name = format!("drop step {number}: {step}");
-        all.push(Mutant { name, change: Change::DropStep(number), caught_by, at: *at });
+    for (number, dropped) in steps.iter().enumerate() {
+        let name = format!("drop step {number}: {}", dropped.words);
+        let (change, caught_by) = (Change::DropStep(number), expected(dropped));
+        all.push(Mutant {
+            name,
+            change,
+            caught_by,
+            at: dropped.at,
+            equal: equivalent(dropped, steps),
+            path: dropped.path.clone(),
+        });
     }
     namespaces(&mut all);
     calls(policy, &mut all);
@@ -63,6 +148,8 @@ pub(super) fn all(policy: &Policy, steps: &[(String, Option<Origin>)], ground: &
         change: Change::LeakDescriptor,
         caught_by: vec!["namespace/descriptor".into()],
         at: None,
+        equal: None,
+        path: None,
     });
     all
 }
@@ -83,6 +170,8 @@ fn namespaces(all: &mut Vec<Mutant>) {
             change: Change::DropNamespace(flag),
             caught_by: vec![format!("namespace/own/{name}")],
             at: None,
+            equal: None,
+            path: None,
         });
     }
 }
@@ -179,5 +268,12 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
 
 fn flags(name: &str, list: &[(&str, &str)], caught_by: Vec<String>) -> Mutant {
     let flags = list.iter().map(|(name, value)| Flag { name: (*name).into(), value: (*value).into() });
-    Mutant { name: name.to_owned(), change: Change::Flags(flags.collect()), caught_by, at: None }
+    Mutant {
+        name: name.to_owned(),
+        change: Change::Flags(flags.collect()),
+        caught_by,
+        at: None,
+        equal: None,
+        path: None,
+    }
 }

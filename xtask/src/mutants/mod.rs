@@ -3,6 +3,7 @@
 
 mod ground;
 mod list;
+mod page;
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,20 @@ use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::witness::{self, Witnesses};
 use ringfence::plan::{self, Plan};
-use ringfence::policy::{self, Flag, Origin, Policy};
+use ringfence::policy::{self, Flag, Policy};
 use ringfence::verify::claims::{self, Scene};
 use ringfence::verify::{Claim, Intent, Options, Subject, Verdict, verify};
 
 use ground::Ground;
-use list::{Change, Mutant};
+use list::{Change, Dropped, Mutant};
+use page::Row;
+use ringfence_sys::step::{Dir, Slot, Step};
 
 const HELP: &str = "\
 cargo xtask mutants-of-policy [FILTER]
 
   FILTER   only mutants whose name has this word
+  --write  all of them, and the table goes into docs/mutants.md of the working directory
 
 Each row: the mutant, how it ended, and the claim that caught it. Exit status 1 where one survives.";
 
@@ -37,18 +41,26 @@ enum End {
     Refused(String),
     /// Every claim still holds, but fewer controls hold one of them: `verify --depth` tells.
     Shallower(String),
+    /// It is no weakness that an attempt inside could see; why.
+    Equal(String),
     /// Nothing was noticed.
     Survived,
 }
 
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let mut write = false;
     let filter = match args.next().as_deref() {
         Some("--help" | "-h") => {
             println!("{HELP}");
             return Ok(());
         }
+        Some("--write") => {
+            write = true;
+            String::new()
+        }
         other => other.unwrap_or_default().to_owned(),
     };
+    let root = std::env::current_dir()?;
     let ground = Ground::make()?;
     // The default policy gives the working directory: one that it gives anyway.
     std::env::set_current_dir("/usr/share")?;
@@ -59,22 +71,28 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> 
         .collect();
     base.sound()?;
     let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut survivors = Vec::new();
+    let (mut survivors, mut rows) = (Vec::new(), Vec::new());
     for mutant in &mutants {
         let end = base.try_one(mutant)?;
         let (word, detail) = match &end {
             End::Caught(by) => ("caught", by.as_str()),
             End::Shallower(by) => ("shallower", by.as_str()),
             End::Refused(why) => ("refused", why.as_str()),
+            End::Equal(why) => ("equal", why.as_str()),
             End::Survived => ("SURVIVED", ""),
         };
         *tally.entry(word).or_default() += 1;
         if matches!(end, End::Survived) {
             survivors.push(mutant.name.as_str());
         }
-        println!("{:<58} {word:<9} {}", mutant.name, detail.lines().next().unwrap_or_default());
+        let detail = detail.lines().next().unwrap_or_default();
+        println!("{:<78} {word:<9} {detail}", mutant.name);
+        rows.push(Row { name: mutant.name.clone(), word, detail: detail.to_owned() });
     }
     println!("\n{} mutants: {tally:?}", mutants.len());
+    if write {
+        std::fs::write(root.join("docs/mutants.md"), page::page(&rows, &tally, &ground.at("")))?;
+    }
     if !survivors.is_empty() {
         bail!("{} mutants survived: {}", survivors.len(), survivors.join(", "));
     }
@@ -118,12 +136,20 @@ impl Base {
     }
 
     /// The steps of the plan, in words.
-    fn steps(&self) -> anyhow::Result<Vec<(String, Option<Origin>)>> {
+    fn steps(&self) -> anyhow::Result<Vec<Dropped>> {
         let arena = Bump::new();
         let plan = compile(&self.policy, &self.host, &self.surroundings, &arena)?;
-        let words = plan.steps.iter().map(|planned| {
-            let detail: String = plan::detail(&planned.step).chars().take(40).collect();
-            (format!("{}{detail}", planned.step.name()), planned.at)
+        let steps: Vec<Step<'_>> = plan.steps.iter().map(|planned| planned.step).collect();
+        let words = plan.steps.iter().enumerate().map(|(number, planned)| {
+            let detail: String = plan::detail(&planned.step).chars().take(60).collect();
+            let words = format!("{}{detail}", planned.step.name());
+            let path = path(&planned.step, &steps[number..]);
+            let access = match planned.step {
+                Step::LandlockPath { access, .. } => access,
+                _ => 0,
+            };
+            let cover = path.as_ref().is_some_and(|path| path.starts_with("/proc"));
+            Dropped { kind: planned.step.name(), words, at: planned.at, path, access, cover }
         });
         Ok(words.collect())
     }
@@ -171,7 +197,10 @@ impl Base {
         }
         match self.broken(&plan, &claims) {
             Ok(Some(id)) => Ok(End::Caught(id)),
-            Ok(None) => self.shallower(&plan, mutant),
+            Ok(None) => match (self.shallower(&plan, mutant)?, mutant.equal) {
+                (End::Survived, Some(why)) => Ok(End::Equal(why.to_owned())),
+                (end, _) => Ok(end),
+            },
             Err(error) => Ok(End::Refused(format!("{error:#}"))),
         }
     }
@@ -184,9 +213,13 @@ impl Base {
     fn shallower(&self, plan: &Plan<'_>, mutant: &Mutant) -> anyhow::Result<End> {
         let arena = Bump::new();
         let sound = compile(&self.policy, &self.host, &self.surroundings, &arena)?;
-        let near = |claim: &&Claim| match mutant.at {
-            Some(at) => claim.at == Some(at) && !claim.id.starts_with("gate/"),
-            None => claim.id.starts_with("expect/") || claim.id.starts_with("namespace/"),
+        let near = |claim: &&Claim| match (&mutant.path, mutant.at) {
+            (Some(path), _) if path.len() > 1 => {
+                claim.intent == Intent::Deny && claim.id.contains(path.as_str())
+            }
+            (Some(_), _) => claim.id == "file/deny/write/" || claim.id.starts_with("expect/deny"),
+            (None, Some(at)) => claim.at == Some(at) && !claim.id.starts_with("gate/"),
+            (None, None) => mutant.concerns(claim) && claim.intent == Intent::Deny,
         };
         let mut claims: Vec<&Claim> = self.claims.iter().filter(near).collect();
         if claims.is_empty() {
@@ -223,6 +256,26 @@ impl Base {
         let broken =
             report.findings.into_iter().find(|finding| matches!(finding.verdict, Verdict::Broken(_)));
         Ok(broken.map(|finding| finding.id))
+    }
+}
+
+/// The path of the view that a step is about; of a detached tree the one that it is put at.
+fn path(step: &Step<'_>, from_here: &[Step<'_>]) -> Option<String> {
+    let text = |path: &std::ffi::CStr| path.to_string_lossy().into_owned();
+    let put = |slot: Slot| {
+        from_here.iter().find_map(|later| match later {
+            Step::MoveMount { tree, path, .. } if *tree == slot => Some(format!("/{}", text(path))),
+            _ => None,
+        })
+    };
+    match step {
+        Step::LandlockPath { path, .. } => Some(text(path)),
+        Step::CloneTree { slot, .. } | Step::NewFilesystem { slot, .. } => put(*slot),
+        Step::MountSetattr { dir: Dir::Slot(slot), path, .. } if path.is_empty() => put(*slot),
+        Step::MoveMount { path, .. } | Step::Mkdir { path, .. } | Step::Mkfile { path, .. } => {
+            Some(format!("/{}", text(path)))
+        }
+        _ => None,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::verify::{Format as Reported, Wishes};
 const RUN_FAILED: u8 = FAILED as u8;
 
 /// `ringfence run`.
+#[inline(never)]
 pub(super) fn run(args: &[OsString]) -> Invocation {
     match matches(run_command(), args).and_then(|matches| watched(&matches, job(&matches)?)) {
         Ok(job) => Invocation::Run(job),
@@ -30,6 +31,7 @@ pub(super) fn run(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence check`.
+#[inline(never)]
 pub(super) fn check(args: &[OsString]) -> Invocation {
     match matches(check_command(), args).and_then(|matches| Ok((job(&matches)?, format(&matches)))) {
         Ok((job, format)) => Invocation::Check(job, format),
@@ -38,6 +40,7 @@ pub(super) fn check(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence verify`.
+#[inline(never)]
 pub(super) fn verify(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut job = job(&matches)?;
@@ -62,6 +65,7 @@ pub(super) fn verify(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence host`.
+#[inline(never)]
 pub(super) fn host(args: &[OsString]) -> Invocation {
     match matches(host_command(), args) {
         Ok(matches) => Invocation::Host(format(&matches)),
@@ -87,6 +91,7 @@ pub(super) fn inspect(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence surface`.
+#[inline(never)]
 pub(super) fn surface(args: &[OsString]) -> Invocation {
     match matches(surface_command(), args) {
         Ok(matches) => Invocation::Surface(surface::Job {
@@ -101,6 +106,7 @@ pub(super) fn surface(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence host audit`.
+#[inline(never)]
 pub(super) fn host_audit(args: &[OsString]) -> Invocation {
     let command = Command::new("audit").bin_name("ringfence host audit").about(HOST_AUDIT).arg(format_flag());
     match matches(command, args) {
@@ -110,6 +116,7 @@ pub(super) fn host_audit(args: &[OsString]) -> Invocation {
 }
 
 /// `ringfence explain`.
+#[inline(never)]
 pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
     let read = |matches: ArgMatches| {
         let mut words: Vec<String> = matches.get_many("words").into_iter().flatten().cloned().collect();
@@ -122,6 +129,7 @@ pub(super) fn explain_operation(args: &[OsString]) -> Invocation {
 }
 
 /// No command, an unknown one, or a question about ringfence itself.
+#[inline(never)]
 pub(super) fn top(args: &[OsString]) -> Invocation {
     let names = [
         Command::new("run").about(RUN),
@@ -158,6 +166,7 @@ fn ringfence() -> Command {
 
 /// All of it at once, for the manual.
 #[cfg(test)]
+#[inline(never)]
 pub(super) fn whole() -> Command {
     ringfence()
         .subcommands([
@@ -290,6 +299,7 @@ fn describe(key: &Key) -> String {
     format!("{}{words}{repeats}", key.help)
 }
 
+#[inline(never)]
 pub(super) fn format_flag() -> Arg {
     let words = ["human", "json"];
     Arg::new("format")
@@ -307,10 +317,12 @@ fn trailing() -> Arg {
     arg.trailing_var_arg(true).value_parser(OsStringValueParser::new())
 }
 
+#[inline(never)]
 pub(super) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
     command.no_binary_name(true).try_get_matches_from(args)
 }
 
+#[inline(never)]
 pub(super) fn format(matches: &ArgMatches) -> Format {
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => Format::Json,
@@ -344,6 +356,7 @@ fn job(matches: &ArgMatches) -> Result<Job, clap::Error> {
     Ok(Job { policies, flags, command, events: Wanted::default() })
 }
 
+#[inline(never)]
 pub(super) fn explain(error: &clap::Error, command: &str, status: u8) -> Invocation {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Show(error.render().to_string()),

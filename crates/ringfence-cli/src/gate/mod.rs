@@ -75,6 +75,7 @@ pub(crate) struct Reading {
 }
 
 /// Carries a command out; the answer is the exit status.
+#[inline(never)]
 pub(crate) fn run(job: &Job) -> i32 {
     let Job { command, reading, format } = job;
     let result = match command {

@@ -221,6 +221,11 @@ fn remedy(line: &str) -> Vec<String> {
         .collect()
 }
 
+/// What the filter denied. What it lets pass, other controls may deny, and other sources tell.
+fn of_filter(line: &str) -> bool {
+    line.contains("\"ringfence.event\"") && line.contains("\"source\":\"seccomp-notify\"")
+}
+
 both! {
     fn every_denial_says_what_really_happened(ground: &Ground) {
         if !ground.has(&["perl"]) {
@@ -231,7 +236,7 @@ both! {
         for denial in denials() {
             let (seen, events, shown) = denial.seen(ground, "");
             let call = denial.call.split(',').next().unwrap();
-            let lines: Vec<&str> = events.lines().filter(|line| line.contains("\"ringfence.event\"")).collect();
+            let lines: Vec<&str> = events.lines().filter(|line| of_filter(line)).collect();
             // The last one is the script's; perl's own start may be denied something as well.
             let Some(line) = lines.last() else {
                 wrong.push(format!("{call}: no event: {shown}"));
@@ -251,7 +256,7 @@ both! {
             }
             replayed += 1;
             let (_, events, shown) = denial.seen(ground, &flags.join(" "));
-            let again = events.lines().rfind(|line| line.contains("\"ringfence.event\""));
+            let again = events.lines().rfind(|line| of_filter(line));
             let number = field(line, "\"call\":\"");
             if !events.contains("\"ringfence.summary\"") || again.is_some_and(|again| field(again, "\"call\":\"") == number) {
                 wrong.push(format!("{} {call}: still denied with {flags:?}: {shown}", denial.flags));

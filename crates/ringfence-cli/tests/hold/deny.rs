@@ -159,6 +159,22 @@ both! {
         script(ground, "--policy builtin:build", "cat .git").passes().prints("gitdir: elsewhere");
     }
 
+    /// `\` before a character of a name: the policy and the resolver read it alike.
+    fn a_name_with_a_star_or_a_dollar_is_denied(ground: &Ground) {
+        ground.file("home/work/star*", "secret\n");
+        ground.file("home/work/$HOME", "secret\n");
+        let flags = r"--policy builtin:build --fs-deny=star\* --fs-deny=\$HOME";
+        let run = script(ground, flags, r"cat 'star*' '$HOME'; echo x >'star*'; echo end");
+        assert!(!run.out.contains("secret"), "{run}");
+        run.prints("end");
+        assert_eq!(fs::read_to_string(ground.work().join("star*")).unwrap(), "secret\n");
+        // And what is allowed by such a name is reached.
+        ground.directory("home/seen*");
+        ground.file("home/seen*/file", "shown\n");
+        let run = ground.shell(r"--fs-read=~/seen\*", "cat ~/seen*/file").go();
+        run.passes().prints("shown");
+    }
+
     /// A link cannot be held in its place: nothing can be mounted on it.
     fn a_denied_link_that_could_be_replaced_is_refused(ground: &Ground) {
         ground.directory("home/work/.git");

@@ -48,6 +48,31 @@ both! {
         assert_eq!(inside.passes().out, format!("{uid} {uid}\n"));
     }
 
+    /// Whoever may write a policy would have root's rights otherwise.
+    fn ringfence_lends_no_rights(ground: &Ground) {
+        if !helper(ground) {
+            return;
+        }
+        let copy = ground.work().join("lender");
+        std::fs::copy(ground.binary(), &copy).unwrap();
+        for (mode, ids) in [(0o4755, (0, ground.ids().1)), (0o2755, (ground.ids().0, 0))] {
+            std::os::unix::fs::chown(&copy, Some(ids.0), Some(ids.1)).unwrap();
+            std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(mode)).unwrap();
+            for words in [&["run", "--", "id"][..], &["check"], &["--version"]] {
+                let run = ground.command(&copy, words).go();
+                assert_eq!((run.status, run.out.as_str()), (125, ""), "{mode:o} {run}");
+                run.complains("does not lend rights to its callers");
+            }
+        }
+        std::os::unix::fs::chown(&copy, Some(0), Some(0)).unwrap();
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
+        if ground.has(&["setcap"]) {
+            let given = std::process::Command::new("setcap").arg("cap_sys_admin+ep").arg(&copy).status();
+            assert!(given.unwrap().success());
+            ground.command(&copy, &["run", "--", "id"]).go().exits(125).complains("does not lend rights");
+        }
+    }
+
     fn su_gives_nothing(ground: &Ground) {
         if ground.who == Who::User && ground.has(&["su"]) {
             let run = ground.ringfence("", &["su", "-c", "id -u", "root"]).go();

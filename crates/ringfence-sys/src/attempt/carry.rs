@@ -168,6 +168,7 @@ fn perform(act: &Act<'_>, deeds: &[Deed<'_>], first: usize) {
                 }
                 continue;
             }
+            Deed::Leave => break,
             Deed::Hold => {
                 let maker = parent();
                 act.view.hold(|| parent() != maker);
@@ -228,13 +229,13 @@ fn parent() -> usize {
     unsafe { syscall!(nr::__NR_getppid) }.unwrap_or(0)
 }
 
-/// Writes the deeds into the page and becomes the program that does them.
-fn execute(act: &Act<'_>, script: &Script<'_>, image: &Image) {
-    let first = script.before.len();
+/// Writes deeds into the page as the program of an image reads them, the first with the number `first`;
+/// whether it can do them all.
+pub(super) fn load(view: View, deeds: &[Deed<'_>], first: usize) -> bool {
     let mut used = super::page::COPIES / 2;
-    let frames = Frames::of(act.view, script.deeds, &mut used).0;
+    let frames = Frames::of(view, deeds, &mut used).0;
     let mut row = Row { number: 0, times: 0, splits: 0, answers: [0; 8], args: [0; 6] };
-    for (at, (deed, frame)) in script.deeds.iter().zip(&frames).enumerate() {
+    for (at, (deed, frame)) in deeds.iter().zip(&frames).enumerate() {
         match *deed {
             Deed::Call { number, ref args, splits, .. } => {
                 row = Row {
@@ -251,11 +252,23 @@ fn execute(act: &Act<'_>, script: &Script<'_>, image: &Image) {
                 }
             }
             Deed::Again(times) => row.times = u64::from(times),
-            Deed::Branch(_) | Deed::Hold | Deed::Instruction(_) => return,
+            Deed::Leave => {
+                let args = [SIGCHLD as u64, 0, 0, 0, 0, 0];
+                row = Row { number: u64::from(nr::__NR_clone), times: 1, splits: 2, answers: [0; 8], args };
+            }
+            Deed::Branch(_) | Deed::Hold | Deed::Instruction(_) => return false,
         }
-        act.view.row(first + at, &row);
+        view.row(first + at, &row);
     }
-    act.view.program(first, first + script.deeds.len());
+    view.program(first, first + deeds.len());
+    true
+}
+
+/// Writes the deeds into the page and becomes the program that does them.
+fn execute(act: &Act<'_>, script: &Script<'_>, image: &Image) {
+    if !load(act.view, script.deeds, script.before.len()) {
+        return;
+    }
     let argv = [c"ringfence-attempt".as_ptr(), core::ptr::null()];
     let envp = [core::ptr::null::<core::ffi::c_char>()];
     let (fd, empty_path) = (image.descriptor(), 0x1000);

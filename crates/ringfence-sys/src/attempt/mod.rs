@@ -73,6 +73,8 @@ pub enum Deed<'a> {
     /// fork(2): a second process goes on with the deeds up to this number, and ends; this one waits
     /// for that, and goes on behind them.
     Branch(usize),
+    /// fork(2): the first process ends, the second goes on. After execve(2) only.
+    Leave,
     /// Waits until the maker says that it may go on ([`Held::release`]).
     Hold,
     /// A privileged instruction.

@@ -140,6 +140,13 @@ impl Page {
         Ok(Self { base: core::ptr::with_exposed_provenance_mut(base), descriptor })
     }
 
+    /// As new, with deeds for the program of an image that somebody else executes; `false` where they
+    /// are none for a program.
+    pub fn load(&mut self, deeds: &[super::Deed<'_>]) -> bool {
+        self.clear();
+        super::carry::load(self.view(), deeds, 0)
+    }
+
     /// The number of the descriptor of its memory.
     pub(super) fn descriptor(&self) -> i32 {
         self.descriptor.as_raw_fd()

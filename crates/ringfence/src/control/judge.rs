@@ -60,7 +60,10 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
                 Verdict::Broken(format!("let through inside: {shown}"))
             }
         }
-        (Intent::Deny | Intent::Tell, Some(_)) => by_machine(inside).unwrap_or(Verdict::Held),
+        (Intent::Deny | Intent::Tell, Some(_)) if trial.limited => by_limit(inside),
+        (Intent::Deny | Intent::Tell, Some(_)) => {
+            by_machine(inside).or_else(|| by_accident(trial, inside)).unwrap_or(Verdict::Held)
+        }
         // The caller sees the object, and may not open it. Inside there is another one, or none.
         (Intent::Deny | Intent::Tell, None) if elsewhere(trial, inside, controls) => Verdict::Held,
         // Let through inside and not outside: the trial does not mean what it should.
@@ -77,6 +80,22 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
 fn asked(trial: &Trial, inside: &Outcome) -> bool {
     let answered = matches!(inside, Outcome::Answered { answer, .. } if errno(*answer).is_none());
     answered && matches!(trial.passes, Passes::Answer(_))
+}
+
+/// EAGAIN of clone(2), ENOMEM, EMFILE, EFBIG; SIGKILL, SIGXCPU and SIGXFSZ: what a limit answers. Without
+/// the limits the same was let through.
+fn by_limit(inside: &Outcome) -> Verdict {
+    const ERRORS: [u16; 4] = [11, 12, 24, 27];
+    let limit = match inside {
+        Outcome::Answered { answer, .. } => errno(*answer).is_some_and(|errno| ERRORS.contains(&errno.0)),
+        Outcome::Ended { status, .. } => [9, 24, 25].contains(&(status - 128)),
+        _ => false,
+    };
+    if limit {
+        Verdict::Held
+    } else {
+        Verdict::Unverifiable(format!("{} is no answer of a limit", words(inside)))
+    }
 }
 
 fn by_machine(inside: &Outcome) -> Option<Verdict> {
@@ -111,6 +130,26 @@ fn elsewhere(trial: &Trial, inside: &Outcome, controls: &[Outcome]) -> bool {
         },
         (None, None) => false,
     }
+}
+
+/// `SYS_SECCOMP` and `SI_KERNEL` of siginfo(5)'s `si_code`.
+const OF_SECCOMP: i32 = 1;
+const OF_KERNEL: i32 = 0x80;
+
+/// What ended the attempt though no control answers so: it says nothing. A filter raises SIGSYS, a
+/// privileged instruction SIGSEGV by the kernel or SIGILL, a limit SIGXCPU or SIGXFSZ.
+fn by_accident(trial: &Trial, inside: &Outcome) -> Option<Verdict> {
+    let denied = match inside {
+        Outcome::Signalled { signal, .. } => match (signal.number, &trial.passes) {
+            (31, _) => signal.code == OF_SECCOMP,
+            (11, Passes::NoSignal) => signal.code == OF_KERNEL,
+            (number, Passes::NoSignal) => number == 4,
+            _ => false,
+        },
+        Outcome::Ended { status, .. } => [24, 25, 31].contains(&(status - 128)),
+        _ => true,
+    };
+    (!denied).then(|| Verdict::Unverifiable(format!("{} is no answer of a control", words(inside))))
 }
 
 fn other_object(inside: &Outcome, control: &Outcome) -> bool {
@@ -207,6 +246,30 @@ mod tests {
         {
             let verdict = judge(Intent::Deny, &trial(), &outcome, &[answered(0)]);
             assert!(matches!(verdict, Verdict::Unverifiable(_)), "{outcome:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_dies_of_something_else_shows_nothing() {
+        let signalled = |number, code| Outcome::Signalled {
+            deed: 0,
+            signal: crate::control::trial::Signal { number, code, address: 0, call: 0, arch: 0, data: 0 },
+        };
+        let call = |inside: &Outcome| judge(Intent::Deny, &trial(), inside, &[answered(0)]);
+        let instruction = trial().passing(Passes::NoSignal);
+        let cpu = |inside: &Outcome| judge(Intent::Deny, &instruction, inside, &[answered(0)]);
+        assert_eq!(call(&signalled(31, 1)), Verdict::Held);
+        assert_eq!(cpu(&signalled(11, 0x80)), Verdict::Held);
+        assert_eq!(cpu(&signalled(4, 2)), Verdict::Held);
+        for (unknown, name) in [
+            (call(&signalled(31, 0)), "a SIGSYS that somebody sent"),
+            (call(&signalled(11, 1)), "a crash"),
+            (call(&Outcome::Ended { deed: 0, status: 137 }), "killed from outside, or out of memory"),
+            (call(&Outcome::Ended { deed: 0, status: 0 }), "ended by itself"),
+            (cpu(&signalled(11, 1)), "a page that is not there"),
+            (cpu(&signalled(7, 0x80)), "a bus error"),
+        ] {
+            assert!(matches!(unknown, Verdict::Unverifiable(_)), "{name}: {unknown:?}");
         }
     }
 

@@ -47,6 +47,8 @@ pub enum Deed {
     },
     /// The deed before once more, at most this often, until it fails.
     Again(u32),
+    /// fork(2): the first process ends, the second goes on. Only in a program.
+    Leave,
     /// A privileged instruction.
     Instruction(Instruction),
 }
@@ -117,6 +119,8 @@ pub struct Trial {
     pub peer: Option<Peer>,
     /// Device and inode of what is meant, as the caller sees it: it exists, whoever may open it.
     pub known: Option<(u64, u64)>,
+    /// About an amount: what else says that the machine has no more is the limit's own answer here.
+    pub limited: bool,
 }
 
 /// Which numbers tell one object from another.
@@ -200,6 +204,7 @@ impl Trial {
             reading: None,
             peer: None,
             known: None,
+            limited: false,
         }
     }
 
@@ -225,6 +230,12 @@ impl Trial {
     #[must_use]
     pub fn about(self, known: Option<(u64, u64)>) -> Self {
         Self { known, ..self }
+    }
+
+    /// About an amount.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        Self { limited: true, ..self }
     }
 
     /// With another process.

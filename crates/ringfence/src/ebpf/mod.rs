@@ -7,11 +7,16 @@
 
 use std::io;
 
+use aya::maps::MapError;
 use aya::programs::{BtfTracePoint, FExit, Lsm, Program, ProgramError};
-use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
+use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 
 /// What is refused at the gate: `bpf/denial.bpf.c`.
 pub static DENIAL: &[u8] = aya::include_bytes_aligned!("../../bpf/denial.bpf.o");
+
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
 
 /// Why a program is not loaded, and what would change that.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +61,11 @@ impl Kernel {
     /// Reads the kernel's types: a tenth of a second, once.
     ///
     /// # Errors
-    /// Where it has none, or they cannot be read.
+    /// Where it has none, they cannot be read, or this caller may not load programs.
     pub fn open() -> Result<Self, Absent> {
+        if !holds(CAP_BPF, CAP_PERFMON) {
+            return Err(Absent::NotPermitted { doing: "load eBPF programs".to_owned() });
+        }
         Btf::from_sys_fs().map(|types| Self { types }).map_err(|error| {
             Absent::NoTypes(match error {
                 BtfError::FileError { error, .. } => error.to_string(),
@@ -127,8 +135,6 @@ impl std::fmt::Display for Place<'_> {
 
 /// EPERM is ours to mend only where another caller would not get it.
 fn absent(doing: &str, error: &(dyn std::error::Error + 'static)) -> Absent {
-    const CAP_PERFMON: u32 = 38;
-    const CAP_BPF: u32 = 39;
     let doing = doing.to_owned();
     let denied = errno(error) == Some(1);
     match denied && !holds(CAP_BPF, CAP_PERFMON) {
@@ -144,7 +150,6 @@ fn absent(doing: &str, error: &(dyn std::error::Error + 'static)) -> Absent {
 /// Whether this thread has both capabilities in its effective set, proc_pid_status(5), or has
 /// CAP_SYS_ADMIN, which stands for either.
 fn holds(one: u32, other: u32) -> bool {
-    const CAP_SYS_ADMIN: u32 = 21;
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
@@ -179,8 +184,8 @@ fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
     words
 }
 
-impl From<EbpfError> for Absent {
-    fn from(error: EbpfError) -> Self {
-        absent("load eBPF programs", &error)
+impl From<MapError> for Absent {
+    fn from(error: MapError) -> Self {
+        absent("use the maps of eBPF programs", &error)
     }
 }

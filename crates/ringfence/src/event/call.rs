@@ -97,6 +97,22 @@ fn is_string(call: &str, parameter: &Parameter) -> bool {
         || STRINGS.contains(&(call, parameter.name))
 }
 
+/// Arguments that are names, by their places from 0: what [`decode`] reads as strings.
+pub(crate) fn names(prototype: &Prototype) -> impl Iterator<Item = usize> {
+    let places = prototype.args.iter().enumerate();
+    places.filter(|(_, parameter)| is_string(prototype.name, parameter)).map(|(place, _)| place)
+}
+
+/// The argument whose length is the next one's value: an address, or how a file is opened.
+pub(crate) fn sized(prototype: &Prototype) -> Option<usize> {
+    let is = |parameter: &&Parameter| match parameter.ctype {
+        "struct sockaddr *" => sends(prototype.name),
+        "struct open_how *" => true,
+        _ => false,
+    };
+    prototype.args.iter().position(|parameter| is(&parameter))
+}
+
 /// Calls that hand an address to the kernel; the others get one from it.
 fn sends(call: &str) -> bool {
     matches!(call, "bind" | "connect" | "sendto")

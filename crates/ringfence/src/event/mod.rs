@@ -9,6 +9,7 @@ pub mod address;
 pub mod audit;
 pub mod call;
 mod constant;
+pub mod ebpf;
 pub mod gate;
 mod journal;
 pub mod logged;

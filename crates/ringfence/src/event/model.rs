@@ -72,6 +72,8 @@ pub enum SourceKind {
     Audit,
     /// A tracer that sees each call come and go, ptrace(2).
     Trace,
+    /// Programs in the kernel that see each call come and go, bpf(2).
+    Ebpf,
 }
 
 /// A process, as seen from where ringfence runs.
@@ -245,6 +247,8 @@ pub struct Account {
     pub seen: u64,
     /// Events known not to have been received, by whatever counts them.
     pub lost: u64,
+    /// How many there were by the kernel's own count, where it keeps one.
+    pub counted: Option<u64>,
     /// Why the counts may be too low; `None` where every loss would have been counted.
     pub unsure: Option<String>,
 }
@@ -265,7 +269,7 @@ impl Account {
     /// An account of nothing yet.
     #[must_use]
     pub const fn new(source: SourceKind, covers: &'static str) -> Self {
-        Self { source, covers, seen: 0, lost: 0, unsure: None }
+        Self { source, covers, seen: 0, lost: 0, counted: None, unsure: None }
     }
 
     /// Whether everything that the source covers was received.

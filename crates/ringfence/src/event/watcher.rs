@@ -5,16 +5,22 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::audit::{Audit, Labels, Rules};
+use super::ebpf::{Ebpf, Scope};
 use super::gate::Gate;
 use super::notify::Notify;
 use super::trace::Trace;
 use super::way::Model;
-use super::{Account, Control, Event, Journal, Outcome, Verdict};
+use super::{Account, Control, Event, Journal, Outcome, SourceKind, Verdict};
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::policy::model::Events;
+
+/// `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+/// include/uapi/linux/sched.h.
+const CLONE_NEWPID: u64 = 0x2000_0000;
 
 /// Something that reports denials.
 pub trait Source: Debug {
@@ -65,6 +71,7 @@ pub struct Watcher<'s> {
     notify: Option<Notify>,
     audit: Option<Audit>,
     trace: Option<Trace>,
+    ebpf: Option<Ebpf>,
     blind: Vec<Blind>,
     init: Option<i32>,
     told: Told<'s>,
@@ -87,11 +94,7 @@ impl<'s> Watcher<'s> {
         }
         let gate = Gate::new(&plan.gate, policy);
         let rules = plan.landlock.clone().map(|model| Rules { model, policy: policy.clone() });
-        let mut blind = vec![
-            unwatched(Control::Mount, "no source reports files that are hidden or read-only in the view"),
-            unwatched(Control::Credential, "no source reports permission bits and capabilities"),
-            unwatched(Control::Limit, "no source reports limits that are reached"),
-        ];
+        let mut blind = Vec::new();
         let (landlock, labels) = (rules.is_some(), Labels::of(plan, policy));
         if let Some(why) = labels.as_ref().and_then(|labels| labels.silent(noquiet())) {
             blind.push(unwatched(Control::Lsm, why));
@@ -114,10 +117,31 @@ impl<'s> Watcher<'s> {
                 None
             }
         };
+        let scope = Scope {
+            space: plan.clone_flags & CLONE_NEWPID != 0,
+            gate_told: plan.listens(),
+            landlock_told: landlock && audit.is_some() && silent(host).is_none(),
+        };
+        let ebpf = match attach(plan, policy, host, scope) {
+            Ok(ebpf) => {
+                blind.retain(|blind| blind.control != Control::Landlock);
+                let limits = &policy.limits;
+                if limits.memory.is_some() || limits.cpu_time.is_some() || limits.wall_ms.is_some() {
+                    let why =
+                        "memory and time that run out end a process by a signal, which is not told here";
+                    blind.push(unwatched(Control::Limit, why));
+                }
+                Some(ebpf)
+            }
+            Err(why) => {
+                blind.extend(behind_the_filter(&why));
+                None
+            }
+        };
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, trace: None, blind, init: None, told }
+        Self { notify, audit, trace: None, ebpf, blind, init: None, told }
     }
 
     /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
@@ -129,7 +153,7 @@ impl<'s> Watcher<'s> {
             Notify::new(gate).beside_a_tracer()
         });
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit: None, trace: Some(trace), blind: Vec::new(), init: None, told }
+        Self { notify, audit: None, trace: Some(trace), ebpf: None, blind: Vec::new(), init: None, told }
     }
 
     /// Arguments and environment of programs, which may hold secrets, are told as well.
@@ -149,15 +173,38 @@ impl<'s> Watcher<'s> {
         if let Some(audit) = &mut self.audit {
             audit.finish(&mut |event| self.told.take(event));
         }
-        let accounts = self.sources().map(Source::account).collect();
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.finish(&mut |event| self.told.take(event));
+        }
+        let accounts = self.accounts();
         let Told { journal, unwritten, .. } = self.told;
         Summary { journal, accounts, unwritten, blind: self.blind }
+    }
+
+    /// Where two sources see the same, each is the other's witness.
+    fn accounts(&self) -> Vec<Account> {
+        let mut accounts: Vec<_> = self.sources().map(Source::account).collect();
+        let Some(ebpf) = &self.ebpf else { return accounts };
+        for account in &mut accounts {
+            let (counted, where_else) = match account.source {
+                SourceKind::Notify => (ebpf.at_the_gate(), "by a filter of the program's own, or missed"),
+                SourceKind::Audit => (ebpf.left_to_audit(), "by another control than was thought, or missed"),
+                SourceKind::Ebpf | SourceKind::Trace => continue,
+            };
+            if counted > account.seen {
+                let more = counted - account.seen;
+                let words = || format!("eBPF counted {more} more: denied {where_else}");
+                account.unsure.get_or_insert_with(words);
+            }
+        }
+        accounts
     }
 
     fn sources(&self) -> impl Iterator<Item = &dyn Source> {
         let notify = self.notify.iter().map(|source| source as &dyn Source);
         notify
             .chain(self.audit.iter().map(|source| source as &dyn Source))
+            .chain(self.ebpf.iter().map(|source| source as &dyn Source))
             .chain(self.trace.iter().map(|source| source as &dyn Source))
     }
 
@@ -210,6 +257,9 @@ impl Summary {
 impl launch::Observer for Watcher<'_> {
     fn init(&mut self, pid: i32) {
         self.init = Some(pid);
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.init(pid);
+        }
     }
 
     fn trace(&mut self) -> io::Result<()> {
@@ -231,7 +281,7 @@ impl launch::Observer for Watcher<'_> {
 
     fn look(&mut self) {
         self.find_command();
-        let Self { notify, audit, trace, told, .. } = self;
+        let Self { notify, audit, trace, ebpf, told, .. } = self;
         let mut give = |event: Event| told.take(event);
         if let Some(trace) = trace {
             trace.take(&mut give);
@@ -242,7 +292,27 @@ impl launch::Observer for Watcher<'_> {
         if let Some(audit) = audit {
             audit.take(&mut give);
         }
+        if let Some(ebpf) = ebpf {
+            ebpf.take(&mut give);
+        }
     }
+}
+
+/// What nobody sees without programs in the kernel.
+fn behind_the_filter(why: &str) -> [Blind; 3] {
+    [
+        unwatched(Control::Mount, &format!("files that are hidden or read-only in the view: {why}")),
+        unwatched(Control::Credential, &format!("permission bits and capabilities: {why}")),
+        unwatched(Control::Limit, &format!("limits that are reached: {why}")),
+    ]
+}
+
+/// Programs in the kernel, where this caller may load them and their process ids mean something here.
+fn attach(plan: &Plan<'_>, policy: &Policy, host: &Host, scope: Scope) -> Result<Ebpf, String> {
+    if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
+        return Err("eBPF tells of processes of the first pid namespace, and this is another".to_owned());
+    }
+    Ebpf::attach(Model::new(plan, policy, host), scope).map_err(|absent| absent.to_string())
 }
 
 fn unwatched(control: Control, because: &str) -> Blind {
@@ -256,8 +326,6 @@ fn join(
     rules: Option<Rules>,
     labels: Option<Labels>,
 ) -> Result<Audit, String> {
-    // `PROC_PID_INIT_INO` of include/linux/proc_ns.h.
-    const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
     if host.process().value.pid_namespace != FIRST_PID_NAMESPACE {
         return Err(
             "audit's records name processes of the first pid namespace, and this is another".to_owned()

@@ -123,7 +123,8 @@ fn supervised<'o>(
     }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
     let signals = attend::Signals::new(plan, options, observer.is_none(), blocked)?;
-    let request = spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup() };
+    let request =
+        spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup(), leave: options.dedicated };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child, observer));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;

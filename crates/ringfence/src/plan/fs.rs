@@ -212,7 +212,7 @@ fn denied(
 /// A link on the way to a denied path that the program could remove: nothing can be mounted on it.
 fn writable_link<'f>(found: &'f Resolved, view: &mount::Model) -> Option<&'f Path> {
     let writable =
-        |path: &Path| view.places.iter().any(|place| place.access.write && path.starts_with(&place.path));
+        |path: &Path| view.places.iter().any(|place| place.access.write && lies_in(path, &place.path));
     found.links.iter().map(|link| link.at.as_path()).find(|at| writable(at))
 }
 
@@ -222,7 +222,7 @@ fn writable_link<'f>(found: &'f Resolved, view: &mount::Model) -> Option<&'f Pat
 /// descriptor of a directory outside gains nothing from it.
 fn root_listing(view: &mount::Model, rules: &[landlock::PathRule]) -> Option<landlock::PathRule> {
     let root = Path::new("/");
-    let readable = |path: &Path| rules.iter().any(|rule| rule.access.read && path.starts_with(&rule.path));
+    let readable = |path: &Path| rules.iter().any(|rule| rule.access.read && lies_in(path, &rule.path));
     let mut places = view.places.iter().filter(|place| place.kind == mount::Kind::Directory);
     let listed = places.all(|place| place.path != root && readable(&place.path));
     let (kind, access) = (landlock::Kind::Directory, landlock::Access::LIST);

@@ -26,6 +26,7 @@ use crate::policy::{Origin, Policy};
 pub use build::{compile, intent};
 pub use explain::{Explained, explain};
 pub use print::{control_name, detail, human, namespace_names, place, quoted};
+pub use process::passes;
 
 /// What a plan is compiled from, beside the host.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,7 @@ pub struct Request<'r> {
     pub policy: &'r Policy,
     /// The command and its arguments; empty: the plan ends before execve.
     pub command: &'r [OsString],
-    /// The caller's environment.
+    /// The caller's environment; what does not pass ([`passes`]) may be left out.
     pub environment: &'r [(OsString, OsString)],
     /// The caller's working directory, and what `~` and `$VAR` stand for.
     pub surroundings: &'r Surroundings,
@@ -142,6 +143,28 @@ impl Plan<'_> {
             ringfence_sys::step::Step::Unshare(late) => flags | late,
             _ => flags,
         })
+    }
+
+    /// The same containment with other steps and another wall limit, and no terminal of its own.
+    #[must_use]
+    pub fn with<'b>(&'b self, steps: Vec<Planned<'b>>, wall: Option<Duration>) -> Plan<'b> {
+        Plan {
+            steps,
+            promises: Vec::new(),
+            degraded: Vec::new(),
+            mode: self.mode,
+            clone_flags: self.clone_flags,
+            id_map: self.id_map.clone(),
+            cgroup: self.cgroup.clone(),
+            wall,
+            terminal: None,
+            placeholders: self.placeholders.clone(),
+            profile: self.profile.clone(),
+            program: None,
+            view: self.view.clone(),
+            landlock: self.landlock.clone(),
+            gate: self.gate.clone(),
+        }
     }
 
     /// Whether the child waits for the launcher before it makes its view.

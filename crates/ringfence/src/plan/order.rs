@@ -36,7 +36,7 @@ pub(super) const ORDER: [Stage; 22] = [
 
 /// Sorts by stage; within a stage a room's own order stays.
 pub(super) fn sort(steps: &mut [Planned<'_>]) {
-    steps.sort_by_key(|planned| rank(planned.stage));
+    steps.sort_by_cached_key(|planned| rank(planned.stage));
 }
 
 fn rank(stage: Stage) -> usize {

@@ -18,16 +18,19 @@ use crate::policy::{Origin, Policy};
 
 use super::{Refused, Request};
 
+/// Whether a variable of the caller's passes to the program, unless the policy sets it.
+#[must_use]
+pub fn passes(policy: &Policy, name: &OsStr) -> bool {
+    policy.process.env_pass.iter().any(|pattern| match pattern.value.strip_suffix('*') {
+        Some(prefix) => name.as_bytes().starts_with(prefix.as_bytes()),
+        None => name == OsStr::new(&pattern.value),
+    })
+}
+
 /// The environment that the program gets, in the order of names.
 pub(super) fn environment(request: &Request<'_>) -> Vec<(OsString, OsString)> {
     let process = &request.policy.process;
-    let passes = |name: &OsStr| {
-        process.env_pass.iter().any(|pattern| match pattern.value.strip_suffix('*') {
-            Some(prefix) => name.as_bytes().starts_with(prefix.as_bytes()),
-            None => name == OsStr::new(&pattern.value),
-        })
-    };
-    let kept = request.environment.iter().filter(|(name, _)| passes(name));
+    let kept = request.environment.iter().filter(|(name, _)| passes(request.policy, name));
     let mut variables: Vec<_> = kept
         .filter(|(name, _)| !process.env_set.keys().any(|set| OsStr::new(set) == name))
         .cloned()

@@ -9,6 +9,7 @@ use ringfence_bpf::rule::{Rule, Target};
 use ringfence_sys::step::Slot;
 
 use crate::control::landlock::right::Right;
+use crate::control::tree::lies_in;
 use crate::control::{landlock, seccomp};
 use crate::policy::Policy;
 use crate::policy::model::{self, Events, NetMode, SyscallMode, Transport};
@@ -126,6 +127,6 @@ fn needed(policy: &Policy, model: &landlock::Model, own_view: bool, own_network:
 /// Whether something is visible that `net.unix` does not name: connect(2) to a socket there passes
 /// a read-only mount.
 fn shows_other_sockets(rules: &[landlock::PathRule]) -> bool {
-    let named = |path: &Path| rules.iter().any(|rule| rule.access.unix && path.starts_with(&rule.path));
+    let named = |path: &Path| rules.iter().any(|rule| rule.access.unix && lies_in(path, &rule.path));
     rules.iter().any(|rule| rule.access.read && !named(&rule.path))
 }

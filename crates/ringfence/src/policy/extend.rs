@@ -193,7 +193,8 @@ impl Refusal {
     }
 
     fn unreadable(name: &str, error: &io::Error) -> Refusal {
-        let known = builtin::find(name).map(|_| format!("did you mean `{}{name}`?", builtin::PREFIX));
+        let bare = name.rsplit_once(':').map_or(name, |(_, bare)| bare);
+        let known = builtin::find(bare).map(|_| format!("did you mean `{}{bare}`?", builtin::PREFIX));
         let (what, help) = match error.kind() {
             ErrorKind::NotFound => {
                 ("there is no such file".to_owned(), "check the name and the working directory")
@@ -286,6 +287,12 @@ mod tests {
         assert_eq!(chain(15), "nothing is wrong", "16 with the built-in one");
         assert!(chain(16).contains("more than 16 policies extend each other"));
         assert!(chain(usize::MAX).contains("more than 16 policies extend each other"));
+    }
+
+    #[test]
+    fn a_prefix_of_another_spelling_is_told() {
+        let shown = shown(load_with(&["buildin:offline"], &[], &[]));
+        assert!(shown.contains("did you mean `builtin:offline`?"), "{shown}");
     }
 
     #[test]

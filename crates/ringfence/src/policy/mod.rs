@@ -28,7 +28,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use model::Policy;
 pub use nearest::nearest;
 pub use source::{At, Origin, Place, Source};
-pub use value::path::{Part, VARIABLES};
+pub use value::path::VARIABLES;
 
 /// The most bytes that one policy text may have. A loader need not read further than one byte more.
 pub const MAX_BYTES: usize = 1 << 20;

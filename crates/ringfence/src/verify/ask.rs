@@ -52,7 +52,7 @@ impl Answers {
         let (mut probes, mut starts) = (Vec::new(), Vec::with_capacity(claims.len()));
         for claim in claims {
             starts.push(probes.len());
-            probes.extend(probes_of(claim));
+            probes.extend(probes_of(&claim.test));
         }
         let chunks: Vec<&[Probe]> = probes.chunks(CHUNK).collect();
         let next = AtomicUsize::new(0);
@@ -96,11 +96,13 @@ impl Answers {
     }
 }
 
-fn probes_of(claim: &Claim) -> Vec<Probe> {
-    match &claim.test {
+/// The questions of a test, in the order in which answers are given out.
+pub(super) fn probes_of(test: &Test) -> Vec<Probe> {
+    match test {
+        Test::Chain(steps) => steps.iter().flatten().flat_map(probes_of).collect(),
         Test::Gate(question) => question.probes.clone(),
         Test::Calls(cases) => cases.iter().map(|case| case.probe).collect(),
-        Test::Trial { .. } | Test::Not(_) => Vec::new(),
+        Test::Trial { .. } | Test::Run { .. } | Test::Not(_) => Vec::new(),
     }
 }
 

@@ -3,9 +3,9 @@
 //! A control cannot always stand alone: mounts need a user namespace, filters need no_new_privs.
 //! It counts where it denies together with what it needs, and what it needs does not by itself.
 
-use super::ask::Unasked;
+use super::ask::{Unasked, probes_of};
 use super::containment::{Ablation, ablated};
-use super::run::Ground;
+use super::run::{Answer, Ground};
 use super::{Claim, Test, Verdict};
 use crate::control::Control;
 use crate::control::judge::{Intent, judge};
@@ -33,43 +33,88 @@ pub(super) fn holding(
     number: usize,
     claim: &Claim,
 ) -> (Option<Vec<Control>>, usize) {
-    match &claim.test {
-        Test::Not(_) => (None, 0),
+    let gates: Vec<Answer> = ground.answers.of(number).collect();
+    of_test(ground, bench, &claim.test, &gates)
+}
+
+fn of_test(
+    ground: &Ground<'_>,
+    bench: &mut Bench,
+    test: &Test,
+    gates: &[Answer],
+) -> (Option<Vec<Control>>, usize) {
+    match test {
+        Test::Not(_) | Test::Run { .. } => (None, 0),
         // A question to the gate is about the filter alone.
         Test::Gate(_) => (Some(vec![Control::Seccomp]), 0),
+        Test::Chain(steps) => of_chain(ground, bench, steps, gates),
         Test::Calls(cases) => {
-            let mut attempts = 0;
+            let denied = |gate: &Answer| match gate {
+                Ok(gate) => *gate != Gate::Through,
+                Err(unasked) => *unasked == Unasked::NoEntry,
+            };
             let mut holding = Vec::new();
-            let filter = ground.answers.of(number).all(|gate| match gate {
-                Ok(gate) => gate != Gate::Through,
-                Err(unasked) => unasked == Unasked::NoEntry,
-            });
-            if filter {
+            if gates.iter().all(denied) && gates.iter().any(Result::is_ok) {
                 holding.push(Control::Seccomp);
             }
             let trials: Option<Vec<&Trial>> = cases.iter().map(|case| case.trial.as_ref()).collect();
-            let Some(trials) = trials else { return (Some(holding), attempts) };
-            for control in CONTROLS.into_iter().filter(|control| *control != Control::Seccomp) {
-                let (denies, more) = all_denied(ground, bench, control, &trials);
-                attempts += more;
-                if denies {
-                    holding.push(control);
-                }
-            }
+            let Some(trials) = trials else { return (Some(holding), 0) };
+            let others = CONTROLS.into_iter().filter(|control| *control != Control::Seccomp);
+            let attempts = alone(ground, bench, others, &trials, &mut holding);
             (Some(holding), attempts)
         }
         Test::Trial { trial, .. } => {
-            let (mut holding, mut attempts) = (Vec::new(), 0);
-            for control in CONTROLS {
-                let (denies, more) = all_denied(ground, bench, control, &[trial]);
-                attempts += more;
-                if denies {
-                    holding.push(control);
-                }
-            }
+            let mut holding = Vec::new();
+            let attempts = alone(ground, bench, CONTROLS.into_iter(), &[trial], &mut holding);
             (Some(holding), attempts)
         }
     }
+}
+
+/// A control holds a chain where it denies one step in all its ways.
+fn of_chain(
+    ground: &Ground<'_>,
+    bench: &mut Bench,
+    steps: &[Vec<Test>],
+    gates: &[Answer],
+) -> (Option<Vec<Control>>, usize) {
+    let (mut all, mut attempts, mut rest) = (Vec::new(), 0, gates);
+    for ways in steps {
+        let mut step: Option<Vec<Control>> = None;
+        for test in ways {
+            let (own, others) = rest.split_at(probes_of(test).len().min(rest.len()));
+            rest = others;
+            let (holding, more) = of_test(ground, bench, test, own);
+            attempts += more;
+            let holding = holding.unwrap_or_default();
+            step = Some(match step {
+                None => holding,
+                Some(step) => step.into_iter().filter(|control| holding.contains(control)).collect(),
+            });
+        }
+        all.extend(step.unwrap_or_default());
+    }
+    // In the order of the controls, each once.
+    (Some(CONTROLS.into_iter().filter(|control| all.contains(control)).collect()), attempts)
+}
+
+/// Adds the controls that deny all trials, each alone; the number of attempts.
+fn alone(
+    ground: &Ground<'_>,
+    bench: &mut Bench,
+    controls: impl Iterator<Item = Control>,
+    trials: &[&Trial],
+    holding: &mut Vec<Control>,
+) -> usize {
+    let mut attempts = 0;
+    for control in controls {
+        let (denies, more) = all_denied(ground, bench, control, trials);
+        attempts += more;
+        if denies {
+            holding.push(control);
+        }
+    }
+    attempts
 }
 
 fn all_denied(ground: &Ground<'_>, bench: &mut Bench, control: Control, trials: &[&Trial]) -> (bool, usize) {

@@ -10,10 +10,11 @@ pub mod claims;
 mod containment;
 mod depth;
 mod run;
+mod supervision;
 
 use crate::control::Control;
 use crate::control::seccomp::attempt::Question;
-use crate::control::trial::{Probe, Trial};
+use crate::control::trial::{Deed, Probe, Trial};
 use crate::host::path::Surroundings;
 use crate::plan::Plan;
 use crate::policy::{Origin, Policy};
@@ -21,6 +22,7 @@ use crate::policy::{Origin, Policy};
 pub use crate::control::judge::{Intent, Verdict};
 pub use containment::Ablation;
 pub use run::verify;
+pub use supervision::Habit;
 
 /// What is verified, and what it is compiled to.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,16 @@ pub enum Test {
         /// Where it must be let through for a denial to count.
         controls: Vec<Reference>,
     },
+    /// What takes several steps, each of which can be taken in several ways: denied where one step is
+    /// denied in all its ways.
+    Chain(Vec<Vec<Test>>),
+    /// A program that does these deeds, in a real run of the policy.
+    Run {
+        /// What it does.
+        deeds: Vec<Deed>,
+        /// What is wrong with it.
+        habit: Habit,
+    },
     /// It cannot be tried; why.
     Not(String),
 }
@@ -124,6 +136,10 @@ pub enum Reference {
     PlainInstruction,
     /// In the namespaces of the plan alone, with every capability over them.
     Namespaces,
+    /// In the plan without Landlock, whose init stays dumpable.
+    DumpableInit,
+    /// In the plan without its limits.
+    Unlimited,
 }
 
 /// A claim and what was found.

@@ -1,14 +1,18 @@
 //! Carries every claim's test out, over all processors, and judges.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bumpalo::Bump;
+use ringfence_sys::step::Step;
 
-use super::ask::{Answers, Unasked};
+use super::ask::{Answers, Unasked, probes_of};
 use super::containment::{self, Ablation, ablated, questioned};
-use super::{Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth};
+use super::{
+    Case, Claim, Finding, Intent, Options, Reference, Report, Subject, Test, Verdict, depth, supervision,
+};
 use crate::control::Control;
 use crate::control::judge::judge;
 use crate::control::seccomp::attempt::Question;
@@ -27,13 +31,20 @@ pub(super) struct Ground<'g> {
     pub(super) subject: Subject<'g>,
     pub(super) inside: Site<'g>,
     pub(super) nowhere: Site<'g>,
+    /// The plan's, without its cgroups.
+    unlimited: Site<'g>,
     pub(super) whole: Containment<'g>,
     pub(super) outside: Containment<'g>,
     namespaces: Containment<'g>,
     plain_user: Containment<'g>,
     pub(super) answers: Answers,
     law: Option<Law>,
+    /// What was found in whole runs, by the number of the claim.
+    runs: BTreeMap<usize, Verdict>,
 }
+
+/// What the gate said to one question.
+pub(super) type Answer = std::result::Result<Gate, Unasked>;
 
 /// What one claim came to.
 struct Result {
@@ -56,6 +67,7 @@ pub fn verify(
 ) -> std::result::Result<Report, Error> {
     let start = Instant::now();
     let arena = Bump::new();
+    let runs = supervision::verdicts(subject, claims);
     let whole = ablated(subject.plan, Ablation::None);
     let without = ablated(subject.plan, Ablation::Without(&[Control::Seccomp]));
     let inside = Site::prepare(Some(subject.plan))?;
@@ -71,12 +83,14 @@ pub fn verify(
         subject,
         inside,
         nowhere: Site::prepare(None)?,
+        unlimited: Site::prepare_unlimited(subject.plan)?,
         answers,
         whole,
         outside: containment::outside(),
         namespaces: ablated(subject.plan, Ablation::Without(&NOT_NAMESPACES)),
         plain_user: containment::plain_user(subject.plan),
         law: Law::of(&subject.policy.syscalls),
+        runs,
     };
     let findings = spread(&ground, claims, options, progress)?;
     let milliseconds = start.elapsed().as_millis() as u64;
@@ -160,15 +174,60 @@ impl Ground<'_> {
     }
 
     fn tried(&self, bench: &mut Bench, number: usize, claim: &Claim) -> Result {
-        let (verdict, attempts) = match &claim.test {
-            Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
-            Test::Gate(question) => self.gate(number, question),
-            Test::Calls(cases) => self.calls(bench, number, claim.intent, cases),
-            Test::Trial { trial, without, controls } => {
-                self.trial(bench, claim.intent, trial, without, controls)
-            }
+        let gates: Vec<Answer> = self.answers.of(number).collect();
+        let (verdict, attempts) = match self.runs.get(&number) {
+            Some(verdict) => (verdict.clone(), 1),
+            None => self.tested(bench, claim.intent, &claim.test, &gates),
         };
         Result { verdict, holding: None, attempts }
+    }
+
+    fn tested(&self, bench: &mut Bench, intent: Intent, test: &Test, gates: &[Answer]) -> (Verdict, usize) {
+        match test {
+            Test::Not(why) => (Verdict::Unverifiable(why.clone()), 0),
+            Test::Run { .. } => (Verdict::Unverifiable("a run is no part of another attempt".into()), 0),
+            Test::Gate(question) => self.gate(question, gates),
+            Test::Calls(cases) => self.calls(bench, intent, cases, gates),
+            Test::Chain(steps) => self.chain(bench, intent, steps, gates),
+            Test::Trial { trial, without, controls } => self.trial(bench, intent, trial, without, controls),
+        }
+    }
+
+    /// Denied where one step is denied in all its ways; known where each step is.
+    fn chain(
+        &self,
+        bench: &mut Bench,
+        intent: Intent,
+        steps: &[Vec<Test>],
+        gates: &[Answer],
+    ) -> (Verdict, usize) {
+        let (mut attempts, mut rest) = (0, gates);
+        let (mut open, mut unknown) = (None, None);
+        for ways in steps {
+            let mut step = Some(Verdict::Held);
+            for test in ways {
+                let (own, others) = rest.split_at(probes_of(test).len().min(rest.len()));
+                rest = others;
+                let (verdict, more) = self.tested(bench, intent, test, own);
+                attempts += more;
+                step = match (step, verdict) {
+                    (Some(Verdict::Held), verdict) => Some(verdict),
+                    (Some(Verdict::Unverifiable(_)), Verdict::Reachable(why)) => {
+                        Some(Verdict::Reachable(why))
+                    }
+                    (Some(Verdict::Unverifiable(_)), Verdict::Broken(why)) => Some(Verdict::Broken(why)),
+                    (step, _) => step,
+                };
+            }
+            match step {
+                Some(Verdict::Held) if !ways.is_empty() => return (Verdict::Held, attempts),
+                Some(Verdict::Unverifiable(why)) => unknown = Some(why),
+                Some(verdict) => open = Some(verdict),
+                None => {}
+            }
+        }
+        let nothing = || Verdict::Unverifiable("nothing was tried".into());
+        (unknown.map(Verdict::Unverifiable).or(open).unwrap_or_else(nothing), attempts)
     }
 
     fn trial(
@@ -200,6 +259,16 @@ impl Ground<'_> {
             Reference::Outside => self.nowhere.attempt(bench, &self.outside, trial),
             Reference::PlainUser => self.nowhere.attempt(bench, &self.plain_user, trial),
             Reference::Namespaces => self.inside.attempt(bench, &self.namespaces, trial),
+            Reference::DumpableInit => {
+                // Landlock keeps the processes of a domain off those outside of it as well.
+                let mut plan = ablated(self.subject.plan, Ablation::Without(&[Control::Landlock]));
+                plan.steps.retain(|step| !matches!(step, Step::Dumpable(false)));
+                self.inside.attempt(bench, &plan, trial)
+            }
+            Reference::Unlimited => {
+                let plan = ablated(self.subject.plan, Ablation::Without(&[Control::Limit]));
+                self.unlimited.attempt(bench, &plan, trial)
+            }
             Reference::PlainInstruction => {
                 let plain = Trial::of(vec![Deed::Instruction(Instruction::Nop)]);
                 self.inside.attempt(bench, &self.whole, &plain)
@@ -207,30 +276,37 @@ impl Ground<'_> {
         }
     }
 
-    fn gate(&self, number: usize, question: &Question) -> (Verdict, usize) {
+    fn gate(&self, question: &Question, gates: &[Answer]) -> (Verdict, usize) {
         let Some(law) = &self.law else {
             return (Verdict::Unverifiable("syscalls.mode is off: there is no filter".into()), 0);
         };
         let attempts = 2 * question.probes.len();
+        if gates.len() != question.probes.len() || gates.is_empty() {
+            return (Verdict::Unverifiable("the gate was not asked everything".into()), attempts);
+        }
         let mut unknown = None;
-        for (probe, said) in question.probes.iter().zip(self.answers.of(number)) {
+        for (probe, said) in question.probes.iter().zip(gates) {
             match said {
                 Ok(gate) => {
-                    if let Err(why) = agrees(law.says(probe), gate) {
+                    if let Err(why) = agrees(law.says(probe), *gate) {
                         return (Verdict::Broken(format!("with {}: {why}", arguments(probe))), attempts);
                     }
                 }
-                Err(why) => unknown = Some(why.words()),
+                Err(why) => unknown = Some(why.clone().words()),
             }
         }
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)
     }
 
-    fn calls(&self, bench: &mut Bench, number: usize, intent: Intent, cases: &[Case]) -> (Verdict, usize) {
+    fn calls(&self, bench: &mut Bench, intent: Intent, cases: &[Case], gates: &[Answer]) -> (Verdict, usize) {
         let mut attempts = 2 * cases.len();
         let mut unknown = None;
-        for (case, gate) in cases.iter().zip(self.answers.of(number)) {
-            let verdict = match (&gate, intent) {
+        // Where no entry leads to any of the calls, nothing has been denied.
+        if gates.len() != cases.len() || gates.iter().all(|gate| *gate == Err(Unasked::NoEntry)) {
+            return (Verdict::Unverifiable(Unasked::NoEntry.words()), attempts);
+        }
+        for (case, gate) in cases.iter().zip(gates) {
+            let verdict = match (gate, intent) {
                 (Ok(gate), Intent::Deny | Intent::Tell) if *gate != Gate::Through => Verdict::Held,
                 (Ok(gate), Intent::Allow) if *gate != Gate::Through => Verdict::Broken(gate.words()),
                 (Err(Unasked::NoEntry), _) => continue,

@@ -1,6 +1,7 @@
 //! From intents to one ruleset: what is handled, what is granted where, and what the ABI lacks.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use bumpalo::Bump;
@@ -43,6 +44,7 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     let create = Step::LandlockCreate { attr, size: attr_size(abi), slot: model.slot };
     push(Stage::LandlockRules, create, model.at);
     for (path, (access, at)) in by_path(model, attr.fs) {
+        let path = Path::new(path);
         if !path.is_absolute() {
             return Err(Refusal {
                 message: format!("`{}` is not an absolute path", path.display()),
@@ -111,10 +113,10 @@ fn rights(access: Access) -> u64 {
     pairs.iter().filter(|(granted, _)| *granted).fold(0, |set, (_, bits)| set | bits)
 }
 
-/// One rule a path, in the order of the paths. Rights that are not handled would be `EINVAL`, and
+/// One rule a path, in the order of their bytes. Rights that are not handled would be `EINVAL`, and
 /// a rule without any `ENOMSG` (landlock_add_rule(2)): those are left out.
-fn by_path(model: &Model, handled: u64) -> BTreeMap<&Path, (u64, Option<Origin>)> {
-    let mut rules: BTreeMap<&Path, (u64, Option<Origin>)> = BTreeMap::new();
+fn by_path(model: &Model, handled: u64) -> BTreeMap<&OsStr, (u64, Option<Origin>)> {
+    let mut rules: BTreeMap<&OsStr, (u64, Option<Origin>)> = BTreeMap::new();
     for PathRule { path, kind, access, at } in &model.paths {
         let mask = match kind {
             Kind::Directory => handled,
@@ -122,7 +124,7 @@ fn by_path(model: &Model, handled: u64) -> BTreeMap<&Path, (u64, Option<Origin>)
         };
         let granted = rights(*access) & mask;
         if granted != 0 {
-            let rule = rules.entry(path).or_insert((0, *at));
+            let rule = rules.entry(path.as_os_str()).or_insert((0, *at));
             rule.0 |= granted;
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
 
-use crate::control::trial::{Deed, Passes, Trial, Word, entry};
+use crate::control::trial::{Deed, Passes, Reading, Trial, Word, entry};
 
 const AT_FDCWD: i64 = -100;
 const AT_REMOVEDIR: u64 = 0x200;
@@ -58,6 +58,53 @@ pub fn may_change(path: &Path) -> bool {
         let owner = found.uid() == own.uid() && bits & 0o300 == 0o300;
         found.is_dir() && (own.uid() == 0 || owner || bits & 0o003 == 0o003)
     })
+}
+
+/// A regular file that everybody may read, in a directory or in one below it, but not in those that
+/// `elsewhere` has.
+#[must_use]
+pub fn file_in(directory: &Path, elsewhere: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    /// Of each directory.
+    const MOST: usize = 64;
+    use std::os::unix::fs::MetadataExt;
+    let names = |directory: &Path| {
+        let entries = std::fs::read_dir(directory).ok()?;
+        let mut names: Vec<PathBuf> = entries.take(MOST).flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        Some(names)
+    };
+    let is_file = |path: &PathBuf| {
+        let found = std::fs::symlink_metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.mode() & 0o444 == 0o444) && !elsewhere(path)
+    };
+    let is_directory = |path: &PathBuf| {
+        std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) && !elsewhere(path)
+    };
+    let names_here = names(directory)?;
+    let here = names_here.iter().find(|path| is_file(path)).cloned();
+    let below = || {
+        names_here
+            .iter()
+            .filter(|path| is_directory(path))
+            .find_map(|path| names(path)?.into_iter().find(is_file))
+    };
+    here.or_else(below)
+}
+
+/// A name is there, whatever it leads to: newfstatat(2) with `AT_SYMLINK_NOFOLLOW`.
+#[must_use]
+pub fn exists(path: &Path) -> Option<Trial> {
+    let nofollow = 0x100;
+    let stat = at(Abi::X86_64, "newfstatat", path, vec![Word::Scratch(0), Word::Value(nofollow)])?;
+    Some(Trial::of(vec![stat]))
+}
+
+/// A directory that everybody may write, and nobody may remove others' files from: mode 1777.
+#[must_use]
+pub fn sticky(path: &Path) -> Option<Trial> {
+    // `st_mode` in `struct stat` of x86-64.
+    let mode = Reading::Bits { at: 24, mask: 0o7777 };
+    exists(path).map(|trial| trial.reading(mode).passing(Passes::Answer(0o1777)))
 }
 
 /// An executable regular file in a directory; the directory itself where it is one.
@@ -202,6 +249,15 @@ pub fn unlink(path: &Path, target: Target) -> Option<Trial> {
 #[must_use]
 pub fn rename(path: &Path) -> Option<Trial> {
     let args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(path)];
+    Trial::call(Abi::X86_64, "renameat2", args).map(|trial| trial.about(seen(path)))
+}
+
+/// Exchanging with itself, which does nothing after the checks of the place (`RENAME_EXCHANGE`).
+#[must_use]
+pub fn exchange(path: &Path) -> Option<Trial> {
+    let exchange = 2;
+    let mut args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(path)];
+    args.push(Word::Value(exchange));
     Trial::call(Abi::X86_64, "renameat2", args).map(|trial| trial.about(seen(path)))
 }
 

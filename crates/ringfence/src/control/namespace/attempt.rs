@@ -3,7 +3,7 @@
 
 use ringfence_bpf::table::Abi;
 
-use crate::control::trial::{Deed, Trial, Word};
+use crate::control::trial::{Deed, Passes, Reading, Trial, Word};
 
 const AT_FDCWD: i64 = -100;
 
@@ -49,4 +49,51 @@ pub fn on_process(pid: u32) -> Vec<(&'static str, Trial)> {
         ),
     ];
     list.into_iter().filter_map(|(words, trial)| Some((words, trial?))).collect()
+}
+
+/// What an init keeps from the program whose init it is: it is not dumpable, ptrace(2), proc(5).
+#[must_use]
+pub fn on_init() -> Vec<(&'static str, &'static str, Trial)> {
+    let open = |name: &str| {
+        let path = Word::text(format!("/proc/1/{name}").as_bytes());
+        Trial::of(vec![Deed::of("openat", vec![Word::number(AT_FDCWD), path, Word::Value(0o2000000)])])
+    };
+    vec![
+        ("memory", "open the memory of the init", open("mem")),
+        ("environment", "read the environment of the init", open("environ")),
+        ("program", "open the program of the init", open("exe")),
+    ]
+}
+
+/// The process' parent is the init of its pid namespace: getppid(2) answers 1.
+#[must_use]
+pub fn child_of_init() -> Trial {
+    Trial::of(vec![Deed::of("getppid", Vec::new())]).passing(Passes::Answer(1))
+}
+
+/// A session of the caller's: whoever leads one already cannot make another, setsid(2).
+#[must_use]
+pub fn callers_session() -> Trial {
+    Trial::of(vec![Deed::of("setsid", Vec::new())])
+}
+
+/// No signal is blocked: rt_sigprocmask(2) tells an empty set.
+#[must_use]
+pub fn no_signal_blocked() -> Trial {
+    let ask =
+        Deed::of("rt_sigprocmask", vec![Word::Value(0), Word::Value(0), Word::Scratch(0), Word::Value(8)]);
+    let bits = Reading::Any(vec![(0, u64::MAX)]);
+    Trial::of(vec![ask]).reading(bits).passing(Passes::Answer(0))
+}
+
+/// The working directory is the caller's.
+#[must_use]
+pub fn working_directory() -> Trial {
+    let stat = || {
+        Deed::of(
+            "newfstatat",
+            vec![Word::number(AT_FDCWD), Word::text(b"."), Word::Scratch(0), Word::Value(0)],
+        )
+    };
+    Trial::of(vec![stat()]).then(Some(stat()))
 }

@@ -108,11 +108,11 @@ impl Labels {
         };
         Event {
             source: SourceKind::Audit,
+            outcome: Outcome::Denied,
             time_ms,
             process,
             operation,
             tried: None,
-            outcome: Outcome::Denied,
             control: Known::Observed(Control::Lsm),
             cause: Known::Observed(cause),
             line,

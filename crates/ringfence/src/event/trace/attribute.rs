@@ -11,12 +11,12 @@ use crate::event::way::{Answer, Deed, Model, Stop};
 use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, call, way};
 use crate::policy::model::NetMode;
 
-pub(super) const EPERM: u16 = 1;
+pub(in crate::event) const EPERM: u16 = 1;
 const ENOENT: u16 = 2;
 const ESRCH: u16 = 3;
 const EAGAIN: u16 = 11;
 const ENOMEM: u16 = 12;
-pub(super) const EACCES: u16 = 13;
+pub(in crate::event) const EACCES: u16 = 13;
 const EBUSY: u16 = 16;
 const EXDEV: u16 = 18;
 const EMFILE: u16 = 24;
@@ -27,18 +27,18 @@ const EADDRNOTAVAIL: u16 = 99;
 
 /// Who said no, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribution {
-    pub(super) control: Known<Control>,
-    pub(super) cause: Known<Cause>,
-    pub(super) line: Known<Line>,
-    pub(super) remedy: Known<Remedy>,
+pub(in crate::event) struct Attribution {
+    pub(in crate::event) control: Known<Control>,
+    pub(in crate::event) cause: Known<Cause>,
+    pub(in crate::event) line: Known<Line>,
+    pub(in crate::event) remedy: Known<Remedy>,
     /// What was tried, in the language of operations.
-    pub(super) tried: Option<String>,
+    pub(in crate::event) tried: Option<String>,
 }
 
 impl Attribution {
     /// The filter's answer to a call.
-    pub(super) fn filtered(judgement: Judgement, data: &SeccompData) -> Self {
+    pub(in crate::event) fn filtered(judgement: Judgement, data: &SeccompData) -> Self {
         let Judgement { cause, line, remedy, .. } = judgement;
         Self { control: Known::Observed(Control::Seccomp), cause, line, remedy, tried: call::rule(data) }
     }
@@ -47,7 +47,7 @@ impl Attribution {
         Self { tried, ..self }
     }
 
-    pub(super) fn unknown(why: &str) -> Self {
+    pub(in crate::event) fn unknown(why: &str) -> Self {
         let why = || why.to_owned();
         Self {
             control: Known::Unknown(why()),
@@ -73,7 +73,12 @@ impl Attribution {
         }
     }
 
-    fn plain(control: Control, cause: Cause, observed: bool, remedy: Known<Remedy>) -> Self {
+    pub(in crate::event) fn plain(
+        control: Control,
+        cause: Cause,
+        observed: bool,
+        remedy: Known<Remedy>,
+    ) -> Self {
         let line = Known::Unknown("no line of the policy says it".to_owned());
         Self { control: known(control, observed), cause: known(cause, observed), line, remedy, tried: None }
     }
@@ -84,7 +89,7 @@ fn known<T>(value: T, observed: bool) -> Known<T> {
 }
 
 /// Whether an errno can be a denial at all, of what was tried; the cheap part of the question.
-pub(super) fn may_be_denial(errno: u16, tried: impl FnOnce() -> Tried) -> bool {
+pub(in crate::event) fn may_be_denial(errno: u16, tried: impl FnOnce() -> Tried) -> bool {
     match errno {
         EPERM | EACCES | EROFS | ENETUNREACH | EMFILE | EFBIG => true,
         ENOENT => matches!(tried(), Tried::Path(_) | Tried::Paths(..) | Tried::Address { .. }),
@@ -97,7 +102,12 @@ pub(super) fn may_be_denial(errno: u16, tried: impl FnOnce() -> Tried) -> bool {
 }
 
 /// Who gave `errno` for what a thread tried; `None` where it is no denial.
-pub(super) fn attribute(model: &Model, thread: i32, tried: &Tried, errno: u16) -> Option<Attribution> {
+pub(in crate::event) fn attribute(
+    model: &Model,
+    thread: i32,
+    tried: &Tried,
+    errno: u16,
+) -> Option<Attribution> {
     match tried {
         Tried::Path(named) => path(model, thread, named, errno),
         Tried::Paths(old, new) => paths(model, thread, old, new, errno),

@@ -10,8 +10,8 @@
 //! Each call stops the program twice, which makes calls some ten to a hundred times dearer; and a
 //! program that traces others cannot be traced itself.
 
-mod attribute;
-mod tried;
+pub(super) mod attribute;
+pub(super) mod tried;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;

@@ -9,7 +9,7 @@ use crate::event::way::Deed;
 
 /// What is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Tried {
+pub(in crate::event) enum Tried {
     /// Something with a path.
     Path(Named),
     /// Something with two.
@@ -30,18 +30,18 @@ pub(super) enum Tried {
 
 /// A path and what is done there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) deed: Deed,
+pub(in crate::event) struct Named {
+    pub(in crate::event) deed: Deed,
     /// `AT_FDCWD` or a descriptor.
-    pub(super) from: i32,
-    pub(super) path: Vec<u8>,
+    pub(in crate::event) from: i32,
+    pub(in crate::event) path: Vec<u8>,
     /// Whether the last part is followed where it is a symbolic link.
-    pub(super) follow: bool,
+    pub(in crate::event) follow: bool,
 }
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amount {
+pub(in crate::event) enum Amount {
     /// Descriptors.
     Files,
     /// Processes and threads.
@@ -63,7 +63,7 @@ const O_TMPFILE: u64 = 0o20_200_000;
 const O_NOFOLLOW: u64 = 0o400_000;
 
 /// What this call tries, as far as its registers, and names in `memory`, tell.
-pub(super) fn tried(data: &SeccompData, memory: &dyn Memory) -> Tried {
+pub(in crate::event) fn tried(data: &SeccompData, memory: &dyn Memory) -> Tried {
     let Some(call) = Abi::of(data).and_then(|(abi, number)| table::by_number(abi, number)) else {
         return Tried::Other;
     };

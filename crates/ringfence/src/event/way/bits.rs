@@ -230,7 +230,7 @@ mod tests {
             answer(
                 who.clone(),
                 std::slice::from_ref(&root),
-                Some(node("/f", 0o100_000 | mode, uid, gid)),
+                Some(node("/f", 0o100_000_u32 | mode, uid, gid)),
                 deed,
             )
         };

@@ -306,11 +306,11 @@ fn variables_are_put_in() {
     assert_eq!(expand("~"), Ok(home.clone()));
     assert_eq!(expand("~/x"), Ok(home.join("x")));
     assert_eq!(expand("$HOME/x"), Ok(home.join("x")));
-    assert_eq!(expand("/run/${USER}x/$USER"), Ok("/run/ux/u".into()));
+    assert_eq!(expand("/run/$USER.x/$USER"), Ok("/run/u.x/u".into()));
     assert_eq!(expand("$CARGO_HOME/bin"), Ok(home.join(".cargo/bin")));
     assert_eq!(expand("$TMPDIR"), Ok("/tmp".into()));
     assert_eq!(expand("$PWD"), Ok(tree.0.clone()), "the environment's word is not believed");
-    assert_eq!(expand("a$$b~"), Ok(tree.0.join("a$b~")));
+    assert_eq!(expand(r"a\$HOME/\*/b~"), Ok(tree.0.join("a$HOME/*/b~")), "as policy.md says");
     assert_eq!(surroundings.expand("x", Some(Path::new("/base"))), Ok("/base/x".into()));
 }
 
@@ -321,14 +321,10 @@ fn bad_variables_are_refused() {
     surroundings.variables.insert("HOME", "relative".into());
     surroundings.variables.insert("USER", "../x".into());
     let expand = |text: &str| surroundings.expand(text, None).unwrap_err();
-    assert!(matches!(expand("$HOEM"), Fault::UnknownVariable(name) if name == "HOEM"));
-    assert!(expand("$HOEM").help("$HOEM").contains("did you mean $HOME?"));
     assert_eq!(expand("$XDG_RUNTIME_DIR"), Fault::Unset("XDG_RUNTIME_DIR"));
     assert!(matches!(expand("~/x"), Fault::BadVariable("HOME", _)));
     assert!(matches!(expand("/$USER"), Fault::BadVariable("USER", _)));
     assert_eq!(expand("~root/x"), Fault::OtherHome("root".to_owned()));
-    assert_eq!(expand("${HOME"), Fault::OpenBrace);
-    assert!(matches!(expand("$/x"), Fault::UnknownVariable(name) if name.is_empty()));
     let gone = Surroundings { directory: None, ..surroundings.clone() };
     assert_eq!(gone.expand("x", None), Err(Fault::NoDirectory));
     let optional = Resolver::new(&surroundings).resolve(&spec("-$XDG_RUNTIME_DIR/x"), None, Absent::Refused);

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Fault;
 use crate::host::caller;
+use crate::policy::value::path;
 
 /// Every variable that a path may name, and its value where it is not set.
-pub const VARIABLES: &[(&str, Fallback)] = &[
+pub const VARIABLES: [(&str, Fallback); 10] = [
     ("HOME", Fallback::Account),
     ("USER", Fallback::Account),
     ("PWD", Fallback::WorkingDirectory),
@@ -53,13 +54,26 @@ impl Surroundings {
     /// Those of this process.
     #[must_use]
     pub fn live() -> Self {
-        let set = |name: &'static str| {
-            std::env::var_os(name).filter(|value| !value.is_empty()).map(|value| (name, value))
-        };
+        let environment: Vec<_> = std::env::vars_os().collect();
+        Self::of(environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())))
+    }
+
+    /// Those of this process, with its environment as the caller has read it.
+    #[must_use]
+    pub fn of<'e>(environment: impl Iterator<Item = (&'e OsStr, &'e OsStr)>) -> Self {
+        let mut variables = BTreeMap::new();
+        for (name, value) in environment {
+            let known = VARIABLES.iter().find(|(known, _)| name == OsStr::new(known));
+            // Of several, the first is what getenv(3) finds.
+            if let Some((known, _)) = known {
+                variables.entry(*known).or_insert_with(|| value.to_owned());
+            }
+        }
+        variables.retain(|_, value| !value.is_empty());
         Self {
             directory: std::env::current_dir().ok().filter(|directory| directory.is_absolute()),
             uid: rustix::process::getuid().as_raw(),
-            variables: VARIABLES.iter().filter_map(|(name, _)| set(name)).collect(),
+            variables,
         }
     }
 
@@ -72,7 +86,10 @@ impl Surroundings {
         if text.contains('\0') {
             return Err(Fault::Nul);
         }
-        let path = self.substitute(text)?;
+        if text.starts_with('~') && !(text == "~" || text.starts_with("~/")) {
+            return Err(Fault::OtherHome(text[1..].split('/').next().unwrap_or_default().to_owned()));
+        }
+        let path = PathBuf::from(path::expand(text, |name| self.value(name))?);
         if path.is_absolute() {
             return Ok(path);
         }
@@ -80,35 +97,9 @@ impl Surroundings {
         Ok(start.join(path))
     }
 
-    fn substitute(&self, text: &str) -> Result<PathBuf, Fault> {
-        let mut path = Vec::with_capacity(text.len() + 32);
-        let mut rest = text;
-        if let Some(tail) = rest.strip_prefix('~') {
-            if !(tail.is_empty() || tail.starts_with('/')) {
-                let name = tail.split('/').next().unwrap_or_default();
-                return Err(Fault::OtherHome(name.to_owned()));
-            }
-            path.extend(self.value("HOME")?.as_bytes());
-            rest = tail;
-        }
-        while let Some((before, after)) = rest.split_once('$') {
-            path.extend(before.as_bytes());
-            if let Some(tail) = after.strip_prefix('$') {
-                path.push(b'$');
-                rest = tail;
-                continue;
-            }
-            let (name, tail) = split_name(after)?;
-            path.extend(self.value(name)?.as_bytes());
-            rest = tail;
-        }
-        path.extend(rest.as_bytes());
-        Ok(PathBuf::from(OsString::from_vec(path)))
-    }
-
     /// A variable's value: a path is absolute, a name has no slash.
     fn value(&self, name: &str) -> Result<OsString, Fault> {
-        let (name, fallback) = VARIABLES
+        let (name, fallback) = &VARIABLES
             .iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| Fault::UnknownVariable(name.to_owned()))?;
@@ -134,13 +125,4 @@ impl Surroundings {
 
 fn is_name(value: &OsStr) -> bool {
     !value.as_bytes().contains(&b'/') && value != "." && value != ".."
-}
-
-/// The name behind a `$`, in braces or as long as it can be, and what follows.
-fn split_name(after: &str) -> Result<(&str, &str), Fault> {
-    if let Some(inner) = after.strip_prefix('{') {
-        return inner.split_once('}').ok_or(Fault::OpenBrace);
-    }
-    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-    Ok(after.split_at(end))
 }

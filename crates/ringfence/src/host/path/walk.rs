@@ -11,7 +11,6 @@ use rustix::io::Errno;
 
 use super::variable::VARIABLES;
 use super::{Kind, Link, Object, PLACEHOLDER_MODE, Resolved};
-use crate::policy::nearest;
 
 /// `MAXSYMLINKS` of include/linux/namei.h.
 const MOST_LINKS: usize = 40;
@@ -25,9 +24,6 @@ pub enum Fault {
     /// A NUL, which no path can have.
     #[error("it has a NUL character in it")]
     Nul,
-    /// `${` without `}`.
-    #[error("`${{` without `}}`")]
-    OpenBrace,
     /// A variable that is not in [`VARIABLES`].
     #[error("${0} is not one of the variables that a path may have")]
     UnknownVariable(String),
@@ -80,14 +76,9 @@ impl Fault {
         match self {
             Self::Empty => "write `.` for the working directory, or take the entry out".to_owned(),
             Self::Nul => "take it out".to_owned(),
-            Self::OpenBrace => "close it, or write `$$` for a plain `$`".to_owned(),
-            Self::UnknownVariable(name) => {
-                let names = VARIABLES.iter().map(|(name, _)| *name);
-                let known = names.clone().map(|name| format!("${name}")).collect::<Vec<_>>().join(", ");
-                match nearest(name, names) {
-                    Some(name) => format!("did you mean ${name}? known are {known}; `$$` is a plain `$`"),
-                    None => format!("known are {known}; `$$` is a plain `$`"),
-                }
+            Self::UnknownVariable(_) => {
+                let known = VARIABLES.map(|(name, _)| format!("${name}")).join(", ");
+                format!("known are {known}; `\\$` is a plain `$`")
             }
             Self::Unset(name) => {
                 format!("set {name}, or write \"-{written}\" to leave it out where it is not")

@@ -3,6 +3,7 @@
 
 mod outcome;
 mod script;
+pub mod supervised;
 
 use std::time::Duration;
 
@@ -95,6 +96,15 @@ impl<'p> Site<'p> {
             }
         };
         Ok(Self { plan, leftovers, vdso: vdso() })
+    }
+
+    /// The same without cgroups.
+    ///
+    /// # Errors
+    /// Those of [`Leftovers::make`].
+    pub fn prepare_unlimited(plan: &'p Plan<'p>) -> Result<Self, Error> {
+        let leftovers = Leftovers::make(None, &plan.placeholders, false)?;
+        Ok(Self { plan: Some(plan), leftovers, vdso: vdso() })
     }
 
     /// Tries one thing in a fresh containment. A peer is outside, or in another containment of the

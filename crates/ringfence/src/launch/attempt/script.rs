@@ -51,6 +51,7 @@ impl<'a> Lower<'_, 'a> {
         match deed {
             Deed::Instruction(instruction) => sys::Deed::Instruction(*instruction),
             Deed::Again(times) => sys::Deed::Again(*times),
+            Deed::Leave => sys::Deed::Leave,
             Deed::Call { entry, number, args, splits } => {
                 let mut words = [Arg::Value(0); 6];
                 for (to, from) in words.iter_mut().zip(args) {
@@ -91,7 +92,7 @@ pub(super) fn wrong(trial: &Trial) -> Option<String> {
         Deed::Call { entry, args, .. } => {
             *entry == sys::Entry::Syscall && !args.iter().any(|arg| matches!(arg, Word::Loaded(_)))
         }
-        Deed::Again(_) => true,
+        Deed::Again(_) | Deed::Leave => true,
         Deed::Instruction(_) => false,
     });
     if trial.deeds.is_empty() || all > MAX_DEEDS {

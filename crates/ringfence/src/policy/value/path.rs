@@ -1,7 +1,6 @@
 //! Paths as written. Only their syntax is decided here; `~`, variables, relative parts and links
 //! are resolved once, by the host's side, before anything is applied.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 
 use super::Fault;
@@ -25,65 +24,45 @@ pub const VARIABLES: [&str; 10] = [
 /// PATH_MAX of linux/limits.h, with the NUL that ends a path.
 const PATH_MAX: usize = 4096;
 
-/// One part of a path as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part<'a> {
-    /// Text that stands for itself.
-    Text(Cow<'a, str>),
-    /// `~` or a variable: the name of one of [`VARIABLES`]. `~` is `HOME`.
-    Variable(&'static str),
-}
-
-impl PathSpec {
-    /// The parts of the path, in order.
-    pub fn parts(&self) -> Vec<Part<'_>> {
-        let mut parts = Vec::new();
-        let mut rest = self.text.as_str();
-        if rest == "~" || rest.starts_with("~/") {
-            parts.push(Part::Variable("HOME"));
-            rest = &rest[1..];
-        }
-        while let Some(at) = rest.find(['\\', '$']) {
-            if at > 0 {
-                parts.push(Part::Text(rest[..at].into()));
-            }
-            let (part, len) = special(&rest[at..]).unwrap_or((Part::Text(rest[at..at + 1].into()), 1));
-            parts.push(part);
-            rest = &rest[at + len..];
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.into()));
-        }
-        parts
+/// A path as written (and as [`parse`] has let it pass) with its variables replaced, and without the
+/// `\` before what stands for itself. Relative paths stay relative.
+///
+/// # Errors
+/// What `lookup` says of a variable; it is asked for the names of [`VARIABLES`] only. `~` is `HOME`.
+pub(crate) fn expand<E>(
+    text: &str,
+    lookup: impl Fn(&'static str) -> Result<OsString, E>,
+) -> Result<OsString, E> {
+    let mut path = OsString::with_capacity(text.len() + 32);
+    let mut rest = text;
+    if rest == "~" || rest.starts_with("~/") {
+        path.push(lookup("HOME")?);
+        rest = &rest[1..];
     }
-
-    /// The path with its variables replaced; relative paths stay relative.
-    ///
-    /// # Errors
-    /// The name of a variable for which `lookup` has no value or an empty one.
-    pub fn expand(&self, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<OsString, &'static str> {
-        let mut path = OsString::with_capacity(self.text.len());
-        for part in self.parts() {
-            match part {
-                Part::Text(text) => path.push(&*text),
-                Part::Variable(name) => {
-                    path.push(lookup(name).filter(|value| !value.is_empty()).ok_or(name)?)
+    while let Some(at) = rest.find(['\\', '$']) {
+        path.push(&rest[..at]);
+        let special = &rest[at..];
+        let len = match special.strip_prefix('\\').map(|tail| tail.chars().next()) {
+            Some(next) => {
+                let len = 1 + next.map_or(0, char::len_utf8);
+                path.push(&special[1..len]);
+                len
+            }
+            None => match VARIABLES.into_iter().find(|known| *known == variable_name(special)) {
+                Some(name) => {
+                    path.push(lookup(name)?);
+                    1 + name.len()
                 }
-            }
-        }
-        Ok(path)
+                None => {
+                    path.push("$");
+                    1
+                }
+            },
+        };
+        rest = &special[len..];
     }
-}
-
-/// `\x` or `$NAME` at the start of `text`, and how many bytes it takes.
-fn special(text: &str) -> Option<(Part<'_>, usize)> {
-    if let Some(rest) = text.strip_prefix('\\') {
-        let len = rest.chars().next()?.len_utf8();
-        return Some((Part::Text(rest[..len].into()), 1 + len));
-    }
-    let name = variable_name(text);
-    let known = VARIABLES.iter().find(|known| **known == name)?;
-    Some((Part::Variable(known), 1 + name.len()))
+    path.push(rest);
+    Ok(path)
 }
 
 /// The letters after a `$`.
@@ -184,17 +163,15 @@ mod tests {
 
     #[test]
     fn variables_expand_once_and_literals_stay() {
-        let lookup = |name: &str| match name {
-            "HOME" => Some(OsString::from("/home/$USER")),
-            "CARGO_HOME" => Some(OsString::new()),
-            _ => None,
+        let lookup = |name: &'static str| match name {
+            "HOME" => Ok(OsString::from("/home/$USER")),
+            _ => Err(name),
         };
-        let expand = |text: &str| spec(text).expand(&lookup);
+        let expand = |text: &str| expand(&spec(text).text, lookup);
         assert_eq!(expand("~"), Ok("/home/$USER".into()));
         assert_eq!(expand("~/a/~"), Ok("/home/$USER/a/~".into()));
         assert_eq!(expand("/x/$HOME.d"), Ok("/x//home/$USER.d".into()));
         assert_eq!(expand(r"/a\$HOME/\*\\\é"), Ok(r"/a$HOME/*\é".into()));
-        assert_eq!(expand("$CARGO_HOME/bin"), Err("CARGO_HOME"), "an empty variable is none");
         assert_eq!(expand("$TMPDIR"), Err("TMPDIR"));
     }
 

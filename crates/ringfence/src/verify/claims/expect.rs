@@ -72,7 +72,13 @@ fn claim(subject: &Subject<'_>, scene: &Scene, expect: &Expect, operation: &Oper
     claim
 }
 
-fn test(subject: &Subject<'_>, scene: &Scene, intent: Intent, operation: &Operation) -> (Test, &'static str) {
+/// How an operation is tried, and by which route.
+pub(super) fn test(
+    subject: &Subject<'_>,
+    scene: &Scene,
+    intent: Intent,
+    operation: &Operation,
+) -> (Test, &'static str) {
     let tried = |trial: Option<Trial>, words| {
         let not = || Test::Not("the tables have no such call".into());
         (trial.map_or_else(not, against_outside), words)

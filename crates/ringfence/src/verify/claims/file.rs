@@ -134,6 +134,7 @@ fn essentials(subject: &Subject<'_>) -> Vec<Claim> {
             list.push(("read", format!("/proc/{name}"), fs.proc.at));
         }
     }
+    let mut all = names(subject, own_mounts);
     let claim = |(word, path, at): (&str, String, Origin)| {
         let path = PathBuf::from(path);
         let target = if path.is_dir() { Target::Directory } else { attempt::target(&path) };
@@ -148,7 +149,32 @@ fn essentials(subject: &Subject<'_>) -> Vec<Claim> {
         let claim = file(Intent::Allow, word, &path, "openat", as_plain_user(trial));
         Some(claim.at(at).because("every program needs it"))
     };
-    list.into_iter().filter_map(claim).collect()
+    all.extend(list.into_iter().filter_map(claim));
+    all
+}
+
+/// What only has to be there, and how.
+fn names(subject: &Subject<'_>, own_mounts: bool) -> Vec<Claim> {
+    let fs = &subject.policy.fs;
+    let minimal = own_mounts && fs.dev.value == DevView::Minimal;
+    if !minimal {
+        return Vec::new();
+    }
+    let claim = |word: &str, path: &str, trial: Trial| {
+        let test = Test::Trial { trial: trial.into(), without: Vec::new(), controls: Vec::new() };
+        let claim = file(Intent::Allow, word, Path::new(path), "newfstatat", test);
+        claim.at(fs.dev.at).because("every program needs it")
+    };
+    let names = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/ptmx", "/dev/tty", "/dev/pts/ptmx"];
+    let there = names.iter().filter_map(|path| Some((path, attempt::exists(Path::new(path))?)));
+    let mut all: Vec<Claim> = there.map(|(path, trial)| claim("find", path, trial)).collect();
+    all.extend(attempt::sticky(Path::new("/dev/shm")).map(|trial| claim("share", "/dev/shm", trial)));
+    let root = Path::new("/");
+    if let Some(trial) = attempt::write(Abi::X86_64, root, Target::Directory) {
+        let claim = file(Intent::Deny, "write", root, "x86_64 by syscall", against_outside(trial));
+        all.push(claim.at(subject.policy.namespaces.unshare_at).because("no entry of [fs] names it"));
+    }
+    all
 }
 
 impl Places {
@@ -213,6 +239,17 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
         let through = attempt::read(Abi::X86_64, link, target);
         claim(Intent::Allow, "read", link, through, format!("fs.{list} names it, through a link"));
     }
+    // Listing a directory and reading what is in it are different rights.
+    let others = |inner: &Path| {
+        places.denies(inner)
+            || places.all.iter().any(|other| other.path != *path && inner.starts_with(&other.path))
+    };
+    if target == Target::Directory
+        && let Some(file) = attempt::file_in(path, &others)
+    {
+        let target = attempt::target(&file);
+        claim(Intent::Allow, "read", &file, attempt::read(Abi::X86_64, &file, target), reason.clone());
+    }
     if list == "write" {
         claim(Intent::Allow, "write", path, attempt::write(Abi::X86_64, path, target), reason.clone());
     }
@@ -239,6 +276,9 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
         let target = attempt::target(&program);
         claim(Intent::Deny, "write", &program, attempt::write(Abi::X86_64, &program, target), reason.clone());
         claim(Intent::Deny, "chmod", &program, attempt::chmod(&program, target), reason.clone());
+        claim(Intent::Deny, "exchange", &program, attempt::exchange(&program), reason.clone());
+        claim(Intent::Deny, "link", &program, attempt::link(&program), reason.clone());
+        claim(Intent::Deny, "truncate", &program, attempt::truncate(&program, target), reason.clone());
         claim(Intent::Deny, "unlink", &program, attempt::unlink(&program, target), reason);
     }
 }

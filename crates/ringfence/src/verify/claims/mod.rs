@@ -169,13 +169,12 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
     }
     let limits = &subject.policy.limits;
     for (name, is) in [
-        ("memory", limits.memory.is_some()),
-        ("pids", limits.pids.is_some()),
         ("cpu", limits.cpu_milli.is_some()),
-        ("wall", limits.wall_ms.is_some()),
+        ("cpu_time", limits.cpu_time.is_some()),
+        ("stack", limits.stack.is_some()),
     ] {
         if is {
-            notes.push(format!("limits.{name}: not attempted yet"));
+            notes.push(format!("limits.{name}: its amount is not tried, only that it cannot be raised"));
         }
     }
     notes

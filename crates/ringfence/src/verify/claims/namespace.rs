@@ -7,7 +7,9 @@ use super::{Claim, ESCAPE, PROTECTION, Scene, against_outside, unmasked};
 use crate::control::Control;
 use crate::control::namespace::attempt;
 use crate::control::trial::{Trial, Word};
-use crate::policy::model::Namespace;
+use crate::host::path::{Absent, Resolver};
+use crate::policy::At;
+use crate::policy::model::{Namespace, PathSpec};
 use crate::verify::{Intent, Part, Subject};
 
 const F_GETFD: u64 = 1;
@@ -47,6 +49,7 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
             );
         }
     }
+    all.extend(process(subject));
     let fcntl = vec![Word::Value(scene.descriptor as u64), Word::Value(F_GETFD)];
     if let Some(trial) = Trial::call(Abi::X86_64, "fcntl", fcntl) {
         let operation = "use a descriptor that was open outside";
@@ -65,4 +68,68 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         );
     }
     all
+}
+
+/// How the program stands to its init and its session.
+fn process(subject: &Subject<'_>) -> Vec<Claim> {
+    let policy = subject.policy;
+    let at = policy.namespaces.unshare_at;
+    let supervised = matches!(subject.plan.mode, crate::plan::Mode::Supervised { .. });
+    let own = policy.namespaces.unshare.contains(&Namespace::Pid) && supervised;
+    let mut all = Vec::new();
+    if !own {
+        return all;
+    }
+    for (id, operation, trial) in attempt::on_init() {
+        // Until execve(2) the attempting process has the memory of the init.
+        let test = crate::verify::Test::Trial {
+            trial: trial.executed().into(),
+            without: vec![Control::Landlock],
+            controls: vec![crate::verify::Reference::DumpableInit],
+        };
+        all.push(
+            Claim::new(Part::Namespace, Intent::Deny, format!("init/{id}"), operation, test)
+                .route("/proc/1, without Landlock")
+                .at(at)
+                .because("the init shares memory with the launcher")
+                .see(&["CVE-2019-5736", "prctl(2)", ESCAPE]),
+        );
+    }
+    let session = unmasked(attempt::callers_session(), &[Control::Seccomp]);
+    all.push(
+        Claim::new(Part::Namespace, Intent::Deny, "session", "be in the session of the caller", session)
+            .route("setsid, without the filter")
+            .at(at)
+            .because("a session of its own keeps the caller's terminal away")
+            .see(&["setsid(2)", PROTECTION]),
+    );
+    // Where the view does not have the caller's directory, the program begins elsewhere.
+    let cwd = policy.process.cwd.is_none() && gives_directory(subject);
+    for (id, operation, trial, asked) in [
+        ("child-of-init", "have an init of its own", attempt::child_of_init(), true),
+        ("signals", "begin with no signal blocked", attempt::no_signal_blocked(), true),
+        ("cwd", "begin in the caller's directory", attempt::working_directory(), cwd),
+    ] {
+        let controls = if id == "cwd" { vec![crate::verify::Reference::Outside] } else { Vec::new() };
+        let test =
+            crate::verify::Test::Trial { trial: trial.into(), without: vec![Control::Seccomp], controls };
+        let claim = Claim::new(Part::Namespace, Intent::Allow, id, operation, test);
+        if asked {
+            all.push(claim.route("without the filter").at(at).because("as an ordinary program expects it"));
+        }
+    }
+    all
+}
+
+/// Whether the caller's working directory is in the view.
+fn gives_directory(subject: &Subject<'_>) -> bool {
+    let Some(here) = &subject.surroundings.directory else { return false };
+    let fs = &subject.policy.fs;
+    let mut resolver = Resolver::new(subject.surroundings);
+    let mut within = |spec: &At<PathSpec>| {
+        let found = resolver.resolve(spec, None, Absent::Kept).ok().flatten();
+        found.is_some_and(|found| here.starts_with(found.real))
+    };
+    let gives = fs.read.iter().chain(&fs.exec).chain(&fs.write).any(&mut within);
+    gives && !fs.tmp.iter().chain(&fs.deny).any(within)
 }

@@ -1,0 +1,229 @@
+//! What `bpf/denial.bpf.c` sends and is set to: the same layouts, as bytes. Pure.
+
+use std::fmt::Debug;
+
+use ringfence_bpf::program::SeccompData;
+use ringfence_bpf::table::Abi;
+
+use crate::event::call::Memory;
+
+/// The most that is kept of a string.
+pub(super) const TEXT: usize = 512;
+/// `struct call` before its text.
+pub(super) const HEAD: usize = 136;
+/// Numbers of one ABI in the table of calls.
+pub(super) const NUMBERS: u32 = 1024;
+
+const ENTERED: u32 = 1;
+const FIRST_READ: u32 = 2;
+const SECOND_READ: u32 = 4;
+const PEER_READ: u32 = 8;
+
+/// How a failed call was counted: an index into the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Refused: EACCES, EPERM, EROFS and their like.
+    Refused = 0,
+    /// Not found.
+    Absent = 1,
+    /// No room, no way: limits and networks.
+    Short = 2,
+    /// By seccomp.
+    Gate = 3,
+}
+
+/// Which count is where in the map of counts.
+pub(super) mod count {
+    pub(crate) const SENT: u32 = 0;
+    pub(crate) const DROPPED: u32 = 4;
+    pub(crate) const UNKEPT: u32 = 8;
+    pub(crate) const GATE: u32 = 9;
+    pub(crate) const STOPS: u32 = 10;
+    pub(crate) const URING: u32 = 11;
+}
+
+/// `struct settings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Settings {
+    pub(super) launcher: u32,
+    pub(super) init: u32,
+    pub(super) gate: bool,
+    pub(super) most: u32,
+    pub(super) follow: bool,
+}
+
+impl Settings {
+    pub(super) fn words(self) -> [u32; 8] {
+        [0, self.launcher, self.init, self.gate.into(), self.most, 0, 0, self.follow.into()]
+    }
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its number, arguments and ABI, as the filter saw them.
+    pub data: SeccompData,
+    /// Its thread and process, in the first pid namespace.
+    pub thread: u32,
+    /// See `thread`.
+    pub process: u32,
+    /// `comm` of the thread.
+    pub command: Vec<u8>,
+    /// What it failed with.
+    pub errno: u16,
+    /// Whether it came past seccomp.
+    pub entered: bool,
+    /// Capabilities that were asked for meanwhile and were not there, a bit each.
+    pub capabilities: u64,
+    /// Those of them that only count in the first user namespace.
+    pub outermost: u64,
+    /// Who refused at the end of a function of the kernel, a bit each.
+    pub deniers: u32,
+    /// The error that the first of them gave.
+    pub denied: u16,
+    /// What the arguments pointed to.
+    pub kept: Kept,
+}
+
+/// Memory of the caller as it was when the call was made, as far as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    pieces: Vec<(u64, Vec<u8>)>,
+}
+
+impl Memory for Kept {
+    fn read(&self, address: u64, room: &mut [u8]) -> Result<usize, String> {
+        let piece = self.pieces.iter().find(|(at, _)| *at == address);
+        let (_, bytes) = piece.ok_or_else(|| "it was not kept when the call was made".to_owned())?;
+        let len = bytes.len().min(room.len());
+        room[..len].copy_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+}
+
+/// Which arguments of a call point to what, `calls` of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Shape {
+    /// Strings, by the argument's place from 1; 0: none.
+    pub(super) first: u32,
+    pub(super) second: u32,
+    /// Bytes with their length in the next argument.
+    pub(super) peer: u32,
+    /// Kinds of call.
+    pub(super) kinds: u32,
+}
+
+impl Shape {
+    pub(super) fn word(self) -> u32 {
+        self.first | self.second << 3 | self.peer << 6 | self.kinds << 16
+    }
+
+    fn of(word: u32) -> Self {
+        Self { first: word & 7, second: word >> 3 & 7, peer: word >> 6 & 7, kinds: word >> 16 }
+    }
+}
+
+/// A call from what the program sent; `None` for what it cannot have sent.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<Failed> {
+    let word = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    let long = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes);
+    let mut args = [0; 6];
+    for (n, arg) in args.iter_mut().enumerate() {
+        *arg = long(8 + 8 * n)?;
+    }
+    let abi = *[Abi::X86_64, Abi::I386, Abi::X32].get(word(84)? as usize)?;
+    let errno =
+        |at: usize| word(at).map(u32::cast_signed).and_then(|errno| u16::try_from(errno.unsigned_abs()).ok());
+    let flags = word(92)?;
+    let command = bytes.get(112..128)?;
+    let end = command.iter().position(|byte| *byte == 0).unwrap_or(command.len());
+    let shape = Shape::of(word(132)?);
+    let lengths = [word(104)?, word(108)?].map(|len| (len as usize).min(TEXT));
+    let text = bytes.get(HEAD..)?;
+    let mut pieces = Vec::new();
+    let mut keep = |read: u32, place: u32, from: usize, len: usize| {
+        let at = (place as usize).checked_sub(1).and_then(|place| args.get(place).copied());
+        let piece = text.get(from..from + len);
+        if let (true, Some(at), Some(piece)) = (flags & read != 0, at, piece) {
+            pieces.push((at, piece.to_vec()));
+        }
+    };
+    keep(FIRST_READ, shape.first, 0, lengths[0]);
+    keep(SECOND_READ, shape.second, TEXT, lengths[1]);
+    keep(PEER_READ, shape.peer, TEXT, lengths[1]);
+    Some(Failed {
+        data: SeccompData { nr: word(80)?, arch: abi.audit_arch(), instruction_pointer: 0, args },
+        thread: word(72)?,
+        process: word(76)?,
+        command: command[..end].to_vec(),
+        errno: errno(88)?,
+        entered: flags & ENTERED != 0,
+        capabilities: long(56)?,
+        outermost: long(64)?,
+        deniers: word(96)?,
+        denied: errno(100)?,
+        kept: Kept { pieces },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(flags: u32, text: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; HEAD];
+        bytes[8..16].copy_from_slice(&0x1000_u64.to_ne_bytes());
+        bytes[16..24].copy_from_slice(&0x2000_u64.to_ne_bytes());
+        bytes[80..84].copy_from_slice(&82_u32.to_ne_bytes());
+        bytes[88..92].copy_from_slice(&13_u32.to_ne_bytes());
+        bytes[92..96].copy_from_slice(&flags.to_ne_bytes());
+        bytes[104..108].copy_from_slice(&3_u32.to_ne_bytes());
+        bytes[108..112].copy_from_slice(&4_u32.to_ne_bytes());
+        bytes[112..117].copy_from_slice(b"mv\x1b\0x");
+        let shape = Shape { first: 1, second: 2, ..Shape::default() };
+        bytes[132..136].copy_from_slice(&shape.word().to_ne_bytes());
+        bytes.extend(text);
+        bytes
+    }
+
+    fn read(kept: &Kept, at: u64) -> Option<Vec<u8>> {
+        let mut room = [0; 4096];
+        kept.read(at, &mut room).ok().map(|len| room[..len].to_vec())
+    }
+
+    #[test]
+    fn both_strings_are_kept_where_they_were() {
+        let mut text = vec![0; TEXT + 4];
+        text[..3].copy_from_slice(b"/a\0");
+        text[TEXT..].copy_from_slice(b"/bc\0");
+        let failed = parse(&record(ENTERED | FIRST_READ | SECOND_READ, &text)).unwrap();
+        assert!(failed.entered);
+        assert_eq!((failed.errno, failed.data.nr, &failed.command[..]), (13, 82, &b"mv\x1b"[..]));
+        assert_eq!(read(&failed.kept, 0x1000).as_deref(), Some(&b"/a\0"[..]));
+        assert_eq!(read(&failed.kept, 0x2000).as_deref(), Some(&b"/bc\0"[..]));
+        assert_eq!(read(&failed.kept, 0x3000), None);
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_made_up() {
+        let failed = parse(&record(ENTERED, &[0; TEXT + 4])).unwrap();
+        assert_eq!(read(&failed.kept, 0x1000), None);
+        let failed = parse(&record(ENTERED | SECOND_READ, b"/a\0")).unwrap();
+        assert_eq!(read(&failed.kept, 0x2000), None);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_impossible_is_nothing() {
+        let whole = record(ENTERED, b"");
+        for end in 0..whole.len() {
+            assert_eq!(parse(&whole[..end]), None, "{end}");
+        }
+        let mut wrong = whole.clone();
+        wrong[84] = 3;
+        assert_eq!(parse(&wrong), None);
+        let mut wrong = whole;
+        wrong[88..92].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(parse(&wrong).unwrap().errno, 1);
+    }
+}

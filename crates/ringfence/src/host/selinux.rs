@@ -21,7 +21,6 @@ pub fn own_type() -> Option<String> {
 
 /// Whether the loaded policy lets the caller's context become another at execve(2): `false` also where
 /// there is no such context. Always known as true where SELinux does not enforce.
-#[must_use]
 pub fn transition(to: &str) -> Reading<bool> {
     let known = |answer: io::Result<bool>| match answer {
         Ok(answer) => Reading::Known(answer),

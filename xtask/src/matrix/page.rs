@@ -50,9 +50,9 @@ fn within(text: &str, new: &str) -> Option<String> {
 const INTRO: &str = "\
 # What each kernel holds
 
-Made by `cargo xtask matrix --all --table docs`, never by hand: each row is one boot of a kernel under
-QEMU, with what was tried in it. `cargo xtask matrix --kernel K --lsm LIST --append WORDS` makes one of
-them again. What is not shown as held is not held: a job that did not end, or whose words do not agree,
+Made by `cargo xtask matrix --table docs`, never by hand: each row is one boot of a kernel under QEMU,
+with what was tried in it. `--all` adds the rows of particular command lines and every test, `--no-tests`
+leaves tests out; `cargo xtask matrix --kernel K --lsm LIST --append WORDS` makes one row again. What is not shown as held is not held: a job that did not end, or whose words do not agree,
 is shown as such.
 
 ";
@@ -280,7 +280,7 @@ const fn cell(given: [Option<bool>; 2]) -> &'static str {
 /// Every claim, by what all rows say of it.
 fn data(results: &Results) -> String {
     let mut text = String::from(
-        "# Every claim that `ringfence verify` attempted in the guests, made by `cargo xtask matrix --all --table docs`.
+        "# Every claim that `ringfence verify` attempted in the guests, made by `cargo xtask matrix --table docs`.
 # Each group begins with what the columns found: h held, b broken, u unverifiable, r reachable (told for
 # information, and no claim), . not claimed there. The columns:\n",
     );

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod call;
 mod constant;
 pub mod ebpf;
+mod errno;
 pub mod gate;
 mod journal;
 pub mod logged;

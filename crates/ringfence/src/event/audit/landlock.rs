@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::assemble::{operation, process};
 use crate::control::landlock::{Model, PathRule};
+use crate::event::errno::{EACCES, EPERM};
 use crate::event::gate::line;
 use crate::event::record::{Access, Object, Peer, Syscall};
 use crate::event::text::Text;
@@ -12,9 +13,6 @@ use crate::event::{
     Argument, Cause, Control, Event, Known, Line, Operation, Outcome, Remedy, Setting, SourceKind, Value,
 };
 use crate::policy::Policy;
-
-const EPERM: u16 = 1;
-const EACCES: u16 = 13;
 
 /// What the ruleset was compiled from.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::assemble::{operation, process};
 use super::landlock::as_setting;
 use crate::control::lsm::{Intent, PathRule};
+use crate::event::errno::{EACCES, EPERM};
 use crate::event::gate::line;
 use crate::event::record::{AppArmor, Avc, Syscall};
 use crate::event::text::Text;
@@ -16,9 +17,6 @@ use crate::event::{
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::policy::model::Label;
-
-const EPERM: u16 = 1;
-const EACCES: u16 = 13;
 
 /// The labels of one command, and where they come from.
 #[derive(Debug, Clone)]

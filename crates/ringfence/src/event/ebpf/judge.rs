@@ -8,14 +8,13 @@ use ringfence_bpf::filter::Action;
 
 use super::Scope;
 use super::layout::Failed;
+use crate::event::errno::{EACCES, EPERM};
 use crate::event::trace::attribute::{self, Attribution};
 use crate::event::trace::tried::{Named, Tried, tried};
 use crate::event::way::{self, Model};
 use crate::event::{Cause, Control, Known, Remedy};
 use crate::policy::model::Capability;
 
-const EPERM: u16 = 1;
-const EACCES: u16 = 13;
 /// How long the answer to one question is also that to the same question.
 const FRESH: Duration = Duration::from_millis(100);
 const DAC_OVERRIDE: u8 = 1;

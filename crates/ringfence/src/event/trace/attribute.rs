@@ -5,25 +5,15 @@
 use ringfence_bpf::program::SeccompData;
 
 use super::tried::{Amount, Named, Tried};
+use crate::event::errno::{
+    EACCES, EADDRNOTAVAIL, EAGAIN, EBUSY, EFBIG, EMFILE, ENETUNREACH, ENOENT, ENOMEM, EPERM, EROFS, ESRCH,
+    EXDEV,
+};
 use crate::event::gate::Judgement;
 use crate::event::scene::{self, Place};
 use crate::event::way::{Answer, Deed, Model, Stop};
 use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, call, way};
 use crate::policy::model::NetMode;
-
-pub(in crate::event) const EPERM: u16 = 1;
-const ENOENT: u16 = 2;
-const ESRCH: u16 = 3;
-const EAGAIN: u16 = 11;
-const ENOMEM: u16 = 12;
-pub(in crate::event) const EACCES: u16 = 13;
-const EBUSY: u16 = 16;
-const EXDEV: u16 = 18;
-const EMFILE: u16 = 24;
-const EFBIG: u16 = 27;
-const EROFS: u16 = 30;
-const ENETUNREACH: u16 = 101;
-const EADDRNOTAVAIL: u16 = 99;
 
 /// Who said no, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

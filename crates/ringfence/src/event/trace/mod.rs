@@ -22,6 +22,7 @@ use ringfence_bpf::table::{self, Abi};
 use ringfence_sys::trace::{Call, Gate as At, News, Tracer, What};
 
 use super::call;
+use super::errno::{EACCES, EPERM};
 use super::notify::{Of, now, process};
 use super::scene;
 use super::way::Model;
@@ -196,7 +197,7 @@ impl Trace {
     /// A filter of the program's own could have answered, and nobody knows what it says.
     fn foreign(&self, thread: i32, errno: u16) -> Option<Attribution> {
         let own = u32::from(self.model.gate().is_some());
-        let (attribute::EPERM | attribute::EACCES) = errno else { return None };
+        let (EPERM | EACCES) = errno else { return None };
         let more = scene::filters(thread).is_some_and(|filters| filters > own + inherited());
         more.then(|| {
             Attribution::unknown("the program has loaded filters of its own, which may have said it")

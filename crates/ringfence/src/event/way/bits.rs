@@ -6,13 +6,12 @@ use std::path::PathBuf;
 
 use super::file::Deed;
 use super::{Answer, Stop};
+use crate::event::errno::{EACCES, EPERM};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::host::Caller;
 use crate::policy::Policy;
 use crate::policy::model::{Namespace, User};
 
-const EPERM: u16 = 1;
-const EACCES: u16 = 13;
 const CHOWN: u8 = 0;
 const DAC_OVERRIDE: u8 = 1;
 const DAC_READ_SEARCH: u8 = 2;

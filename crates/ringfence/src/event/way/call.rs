@@ -6,12 +6,12 @@ use ringfence_bpf::table::{Abi, CallId};
 
 use super::{Answer, Model, Stop, Way};
 use crate::event::call::{Memory, decode};
+use crate::event::errno::EPERM;
 use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::policy::model::{Capability, Namespace};
 
 /// More calls than a person reads; a group has some tens.
 const MOST: usize = 300;
-const EPERM: u16 = 1;
 
 pub(super) fn ways(model: &Model, rule: &Rule) -> Vec<Way> {
     let Some(gate) = model.gate() else {

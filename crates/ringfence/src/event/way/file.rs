@@ -6,14 +6,11 @@ use super::bits::{self, Bits};
 use super::{Answer, Model, Stop, Way};
 use crate::control::landlock::right::fs;
 use crate::control::mount;
+use crate::event::errno::{EACCES, EBUSY, ENOENT, EROFS};
 use crate::event::{Cause, Control, Known, Line, Remedy, Setting};
 use crate::operation::Access;
 use crate::policy::Origin;
 
-const ENOENT: u16 = 2;
-const EACCES: u16 = 13;
-const EBUSY: u16 = 16;
-const EROFS: u16 = 30;
 const AT_FDCWD: u64 = (-100_i64) as u64;
 const O_WRONLY: u64 = 1;
 const O_CREAT: u64 = 0o100;

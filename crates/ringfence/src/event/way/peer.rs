@@ -4,14 +4,11 @@ use std::net::IpAddr;
 
 use super::{Answer, Found, Model, Stop, Way, file};
 use crate::control::landlock::right::{net, scope};
+use crate::event::errno::{EACCES, ENETUNREACH, EPERM, ESRCH};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
 use crate::operation::Access;
 use crate::policy::model::{Namespace, NetMode, Transport};
 
-const EPERM: u16 = 1;
-const ESRCH: u16 = 3;
-const EACCES: u16 = 13;
-const ENETUNREACH: u16 = 101;
 const NET_BIND_SERVICE: u8 = 10;
 /// The kernel's default of `net.ipv4.ip_unprivileged_port_start`, which a new namespace has.
 const UNPRIVILEGED: u16 = 1024;

@@ -4,6 +4,8 @@
 //! Source: the hooks that each LSM of the kernel registers (`security_hook_list` in security/*/), and
 //! `call_int_hook` of security/security.c.
 
+use super::lsm;
+
 /// A kind of operation, by the hooks that decide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hook {
@@ -60,28 +62,10 @@ impl Hook {
     /// them: it may have any hook.
     #[must_use]
     pub fn asked(self, active: &[String]) -> Vec<&str> {
-        let unknown = |name: &str| !KNOWN.contains(&name);
+        let unknown = |name: &str| !lsm::NAMES.contains(&name);
         active.iter().map(String::as_str).filter(|name| self.of().contains(name) || unknown(name)).collect()
     }
 }
-
-/// Every LSM of the kernel (include/uapi/linux/lsm.h).
-const KNOWN: [&str; 14] = [
-    "capability",
-    "selinux",
-    "smack",
-    "tomoyo",
-    "apparmor",
-    "yama",
-    "loadpin",
-    "safesetid",
-    "lockdown",
-    "bpf",
-    "landlock",
-    "ima",
-    "evm",
-    "ipe",
-];
 
 #[cfg(test)]
 mod tests {
@@ -110,7 +94,7 @@ mod tests {
     #[test]
     fn every_name_is_known() {
         for hook in Hook::ALL {
-            assert!(hook.of().iter().all(|name| KNOWN.contains(name)), "{hook:?}");
+            assert!(hook.of().iter().all(|name| lsm::NAMES.contains(name)), "{hook:?}");
         }
     }
 }

@@ -93,8 +93,8 @@ const LSM_FILE: &str = "/sys/kernel/security/lsm";
 const LOCKDOWN_FILE: &str = "/sys/kernel/security/lockdown";
 const HOW_TO_MOUNT: &str = "mount it: mount -t securityfs securityfs /sys/kernel/security";
 
-/// `LSM_ID_*` of include/uapi/linux/lsm.h, from 100.
-const NAMES: [&str; 14] = [
+/// Every LSM of the kernel: `LSM_ID_*` of include/uapi/linux/lsm.h, from 100.
+pub(super) const NAMES: [&str; 14] = [
     "capability",
     "selinux",
     "smack",

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::event::{cause_name, in_short, line_words, remedy_words, source, verdict_words};
-use crate::event::{Control, Event, Known, Outcome, Summary, Value};
+use super::document::{call, path, put, sources};
+use super::event::{cause_name, in_short, line_words, remedy_words, source};
+use crate::event::{Control, Event, Known, Outcome, Summary};
 
 /// The version of the schema.
 pub const VERSION: &str = "9.4.0";
@@ -19,7 +20,6 @@ pub fn line(event: &Event) -> String {
         _ => "process",
     };
     let mut document = common(event.time_ms, &in_short(event));
-    let call = event.operation.call.map_or_else(|| format!("call {}", event.operation.number), str::to_owned);
     let mut told = Map::new();
     put(
         &mut told,
@@ -28,7 +28,7 @@ pub fn line(event: &Event) -> String {
             "category": [category],
             "type": [if denied { "denied" } else { "allowed" }],
             "outcome": if denied { "failure" } else { "success" },
-            "action": call,
+            "action": call(event),
             "module": "ringfence",
             "dataset": "ringfence.event",
             "provider": source(event.source),
@@ -73,23 +73,11 @@ pub fn line(event: &Event) -> String {
     Json::Object(document).to_string() + "\n"
 }
 
-fn path(event: &Event) -> Option<String> {
-    event.operation.arguments.iter().find_map(|argument| match &argument.value {
-        Value::String(path) => Some(path.to_string()),
-        _ => None,
-    })
-}
-
 /// The end of a run: what was seen, and what may be missing.
 #[must_use]
 pub fn end(summary: &Summary, time_ms: u64) -> String {
     let message = format!("{} denials; complete: {}", summary.denials(), summary.complete());
     let mut document = common(time_ms, &message);
-    let sources: Vec<String> = summary
-        .accounts
-        .iter()
-        .map(|account| format!("{}: {}", source(account.source), verdict_words(&account.verdict())))
-        .collect();
     put(
         &mut document,
         json!({
@@ -101,7 +89,7 @@ pub fn end(summary: &Summary, time_ms: u64) -> String {
                 "module": "ringfence",
                 "dataset": "ringfence.summary",
             },
-            "ringfence": { "denials": summary.denials(), "complete": summary.complete(), "sources": sources },
+            "ringfence": { "denials": summary.denials(), "complete": summary.complete(), "sources": sources(summary) },
         }),
     );
     Json::Object(document).to_string() + "\n"
@@ -130,12 +118,6 @@ fn timestamp(time_ms: u64) -> String {
     let year = year + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
-
-fn put(into: &mut Map<String, Json>, fields: Json) {
-    if let Json::Object(fields) = fields {
-        into.extend(fields);
-    }
 }
 
 #[cfg(test)]

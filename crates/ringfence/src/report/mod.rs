@@ -1,6 +1,7 @@
 //! Results for people and for programs. What is printed here is decided elsewhere.
 
 pub mod baseline;
+mod document;
 pub mod ecs;
 pub mod event;
 mod fingerprint;

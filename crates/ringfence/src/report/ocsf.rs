@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::event::{cause_name, in_short, line_words, remedy_words, source, verdict_words};
-use crate::event::{Event, Known, Outcome, Summary, Value};
+use super::document::{call, path, put, sources};
+use super::event::{cause_name, in_short, line_words, remedy_words, source};
+use crate::event::{Event, Known, Outcome, Summary};
 
 /// The version of the schema.
 pub const VERSION: &str = "1.8.0";
@@ -72,15 +73,12 @@ fn evidence(event: &Event) -> Json {
     if let Some(errno) = event.errno.value() {
         put(&mut response, json!({ "code": errno, "error": super::event::errno_name(*errno) }));
     }
-    let call = event.operation.call.map_or_else(|| format!("call {}", event.operation.number), str::to_owned);
     let mut evidence = Map::new();
-    put(&mut evidence, json!({ "process": process, "api": { "operation": call, "response": response } }));
-    let path = event.operation.arguments.iter().find_map(|argument| match &argument.value {
-        Value::String(path) => Some(path),
-        _ => None,
-    });
-    if let Some(path) = path {
-        let path = path.to_string();
+    put(
+        &mut evidence,
+        json!({ "process": process, "api": { "operation": call(event), "response": response } }),
+    );
+    if let Some(path) = path(event) {
         put(&mut evidence, json!({ "file": { "name": path, "path": path, "type_id": 0 } }));
     }
     Json::Object(evidence)
@@ -91,18 +89,13 @@ fn evidence(event: &Event) -> Json {
 pub fn end(summary: &Summary, time_ms: u64) -> String {
     let title = format!("{} denials; complete: {}", summary.denials(), summary.complete());
     let mut finding = common(time_ms, 3, "Close", &title);
-    let sources: Vec<String> = summary
-        .accounts
-        .iter()
-        .map(|account| format!("{}: {}", source(account.source), verdict_words(&account.verdict())))
-        .collect();
     put(
         &mut finding,
         json!({
             "severity_id": 1,
             "severity": "Informational",
             "status_id": 1,
-            "finding_info": { "uid": format!("{time_ms}-end"), "title": title, "desc": sources.join("; ") },
+            "finding_info": { "uid": format!("{time_ms}-end"), "title": title, "desc": sources(summary).join("; ") },
         }),
     );
     Json::Object(finding).to_string() + "\n"
@@ -134,10 +127,4 @@ fn common(time_ms: u64, activity: u32, name: &str, message: &str) -> Map<String,
         }),
     );
     finding
-}
-
-fn put(into: &mut Map<String, Json>, fields: Json) {
-    if let Json::Object(fields) = fields {
-        into.extend(fields);
-    }
 }

@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod claims;
 mod containment;
 mod depth;
+mod found;
 pub mod outside;
 mod run;
 mod supervision;

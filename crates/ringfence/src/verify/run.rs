@@ -159,17 +159,8 @@ impl Ground<'_> {
             result.holding = holding;
         }
         Finding {
-            id: claim.id.clone(),
-            part: claim.part,
-            intent: claim.intent,
-            operation: claim.operation.clone(),
-            route: claim.route.clone(),
-            place: claim.at.map(|at| plan::place(at, self.subject.policy)),
-            reason: claim.reason.clone(),
-            references: claim.references.clone(),
-            verdict: result.verdict,
             holding: result.holding,
-            attempts: result.attempts,
+            ..claim.found(self.subject.policy, result.verdict, result.attempts)
         }
     }
 
@@ -320,13 +311,8 @@ impl Ground<'_> {
                     }
                 },
             };
-            match verdict {
-                Verdict::Held => {}
-                Verdict::Unverifiable(why) => unknown = Some(why),
-                Verdict::Broken(why) => {
-                    return (Verdict::Broken(format!("with {}: {why}", arguments(&case.probe))), attempts);
-                }
-                Verdict::Reachable(why) => return (Verdict::Reachable(why), attempts),
+            if let Some(decided) = case.decides(verdict, &mut unknown) {
+                return (decided, attempts);
             }
         }
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)

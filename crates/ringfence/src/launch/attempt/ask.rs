@@ -2,7 +2,7 @@
 
 use ringfence_sys::Errno;
 use ringfence_sys::abi::SockFilter;
-use ringfence_sys::attempt::{self as sys, Record};
+use ringfence_sys::attempt::{self as sys, Page, Record};
 
 use super::{Bench, LIMIT, Said, Site};
 use crate::control::trial::{Probe, errno_name};
@@ -23,28 +23,39 @@ impl Site<'_> {
     ) -> Result<Vec<Said>, String> {
         let mut said = Vec::with_capacity(probes.len());
         while said.len() < probes.len() {
-            let rest = &probes[said.len()..];
-            let part = &rest[..rest.len().min(sys::MAX_PROBES)];
+            let part = part(&probes[said.len()..]);
             let (asked, tried) = sys::ask(part, program, Errno(magic), self.vdso, LIMIT, &mut bench.page)
                 .map_err(|errno| around("clone", errno).to_string())?;
             if let sys::Asked::Not(errno) = asked {
                 return Err(format!("a filter cannot be asked: seccomp: {}", errno_name(errno.0)));
             }
-            let record = bench.page.record();
-            let done = record.done.min(part.len());
-            said.extend((0..done).map(|at| bench.page.answer(at).map_or(Said::Silent, Said::Answer)));
-            if done < part.len() {
-                said.push(broken_off(&record, tried.late, done));
-            }
+            said.extend(heard(&bench.page, part.len(), !tried.late));
         }
         Ok(said)
     }
 }
 
-/// What the gate said to the question that was the asker's last.
-fn broken_off(record: &Record, late: bool, done: usize) -> Said {
+/// As many as one asker can take.
+pub(super) fn part(probes: &[Probe]) -> &[Probe] {
+    &probes[..probes.len().min(sys::MAX_PROBES)]
+}
+
+/// What one asker heard: every answer, and where it did not come to the end of its `asked` questions,
+/// what became of the last. `ended`: by itself, within the limit.
+pub(super) fn heard(page: &Page, asked: usize, ended: bool) -> Vec<Said> {
+    let record = page.record();
+    let done = record.done.min(asked);
+    let mut said: Vec<Said> =
+        (0..done).map(|at| page.answer(at).map_or(Said::Silent, Said::Answer)).collect();
+    if done < asked {
+        said.push(broken_off(&record, ended, done));
+    }
+    said
+}
+
+fn broken_off(record: &Record, ended: bool, done: usize) -> Said {
     match record.signal {
-        _ if late => Said::Silent,
+        _ if !ended => Said::Silent,
         Some(signal) if signal.number == 31 => Said::Trapped(signal.data as u16),
         Some(signal) => Said::Faulted(signal.number),
         None if record.begun > done => Said::Killed,

@@ -150,9 +150,8 @@ impl<'p> Site<'p> {
         trial: &Trial,
         script: &Script<'_>,
     ) -> Result<Seen, String> {
-        let compat = trial.deeds.iter().chain(&trial.after).any(|deed| {
-            matches!(deed, Deed::Call { entry: sys::Entry::Syscall32 | sys::Entry::Sysenter, .. })
-        });
+        let deeds = trial.deeds.iter().chain(&trial.after);
+        let compat = deeds.into_iter().any(|deed| matches!(deed, Deed::Call { entry, .. } if fast(*entry)));
         let program = trial.executed.then(|| bench.image.as_ref().map_err(Clone::clone)).transpose()?;
         let token = self.plan.and_then(|plan| plan.gate.token).unwrap_or(0);
         let attempt = sys::Script { before: script.before, deeds: script.deeds, program, token };
@@ -182,25 +181,11 @@ impl<'p> Site<'p> {
     /// Asks the gate, in one containment as long as the asker lives, then in the next.
     pub fn sweep(&self, bench: &mut Bench, containment: &Containment<'_>, probes: &[Probe]) -> Vec<Said> {
         let mut said = Vec::with_capacity(probes.len());
-        let compat =
-            probes.iter().any(|probe| matches!(probe.entry, sys::Entry::Syscall32 | sys::Entry::Sysenter));
+        let compat = probes.iter().any(|probe| fast(probe.entry));
         while said.len() < probes.len() {
-            let rest = &probes[said.len()..];
-            let part = &rest[..rest.len().min(sys::MAX_PROBES)];
+            let part = ask::part(&probes[said.len()..]);
             let tried = self.spawn(&mut bench.page, containment, &Attempt::Sweep(part), compat);
-            let record = bench.page.record();
-            let done = record.done.min(part.len());
-            said.extend((0..done).map(|at| bench.page.answer(at).map_or(Said::Silent, Said::Answer)));
-            if done == part.len() {
-                continue;
-            }
-            said.push(match (tried, record.signal) {
-                (Ok(tried), _) if tried.late => Said::Silent,
-                (Ok(_), Some(signal)) if signal.number == 31 => Said::Trapped(signal.data as u16),
-                (Ok(_), Some(signal)) => Said::Faulted(signal.number),
-                (Ok(_), None) if record.begun > done => Said::Killed,
-                (Ok(_), None) | (Err(_), _) => Said::Silent,
-            });
+            said.extend(ask::heard(&bench.page, part.len(), tried.is_ok_and(|tried| !tried.late)));
         }
         said
     }
@@ -252,6 +237,11 @@ impl<'p> Site<'p> {
     fn beside(&self, pid: i32) -> Result<(), Error> {
         self.plan.map_or(Ok(()), |plan| idmap::write(plan, pid))
     }
+}
+
+/// The 32-bit fast entries, which lead back through the vDSO.
+fn fast(entry: sys::Entry) -> bool {
+    matches!(entry, sys::Entry::Syscall32 | sys::Entry::Sysenter)
 }
 
 /// Address and length of this process' vDSO: proc_pid_maps(5).

@@ -106,13 +106,8 @@ impl Ground<'_> {
                     self.trial(claim.intent, trial, &[], &inside, &[], &seen)
                 }
             };
-            match verdict {
-                Verdict::Held => {}
-                Verdict::Unverifiable(why) => unknown = Some(why),
-                Verdict::Broken(why) => {
-                    return (Verdict::Broken(format!("with {}: {why}", arguments(&case.probe))), attempts);
-                }
-                Verdict::Reachable(why) => return (Verdict::Reachable(why), attempts),
+            if let Some(decided) = case.decides(verdict, &mut unknown) {
+                return (decided, attempts);
             }
         }
         (unknown.map_or(Verdict::Held, Verdict::Unverifiable), attempts)

@@ -27,7 +27,6 @@ use crate::control::seccomp::judge::Law;
 use crate::control::trial::{Deed, Instruction, Outcome, Trial};
 use crate::launch::Error;
 use crate::launch::attempt::{Bench, Containment, Said, Site};
-use crate::plan;
 use crate::policy::Policy;
 
 pub use here::{InPlace, adapted};
@@ -185,19 +184,7 @@ fn finding(policy: &Policy, claim: &Claim, verdict: Verdict, attempts: usize) ->
         )),
         (verdict, _) => verdict,
     };
-    Finding {
-        id: claim.id.clone(),
-        part: claim.part,
-        intent: claim.intent,
-        operation: claim.operation.clone(),
-        route: claim.route.clone(),
-        place: claim.at.map(|at| plan::place(at, policy)),
-        reason: claim.reason.clone(),
-        references: claim.references.clone(),
-        verdict,
-        holding: None,
-        attempts,
-    }
+    claim.found(policy, verdict, attempts)
 }
 
 /// An instruction that is not privileged.

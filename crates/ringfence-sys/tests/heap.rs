@@ -133,14 +133,34 @@ fn resident(pages: std::ops::Range<usize>) -> usize {
     pages.filter(|page| present(*page)).count()
 }
 
+/// A heap so many bytes behind the begin of a page.
+#[repr(C, align(4096))]
+struct Behind<const BYTES: usize>([u8; BYTES], Heap);
+
+impl<const BYTES: usize> Behind<BYTES> {
+    const fn new() -> Self {
+        Self([0; BYTES], Heap::new())
+    }
+}
+
 #[test]
 fn a_trim_leaves_only_pages_in_use() {
-    static HEAP: Heap = Heap::new();
-    let mut model = Model { heap: &HEAP, blocks: BTreeMap::new(), mark: 0 };
+    // Where the linker puts a heap decides which blocks reach from one page into the next.
+    static HEAPS: (Behind<0>, Behind<256>, Behind<1024>, Behind<1792>, Behind<2560>, Behind<3840>) =
+        (Behind::new(), Behind::new(), Behind::new(), Behind::new(), Behind::new(), Behind::new());
+    let heaps = [&HEAPS.0.1, &HEAPS.1.1, &HEAPS.2.1, &HEAPS.3.1, &HEAPS.4.1, &HEAPS.5.1];
+    for heap in heaps {
+        a_trim_leaves_only_pages_in_use_of(heap);
+    }
+}
+
+fn a_trim_leaves_only_pages_in_use_of(heap: &'static Heap) {
+    let mut model = Model { heap, blocks: BTreeMap::new(), mark: 0 };
     let layout = |size| Layout::from_size_align(size, 16).unwrap();
-    // Sizes of several classes, 200 kB of the static area; every 50th block stays, the last among them.
+    // Sizes of several classes, 240 kB of the static area; every 50th block stays, the last among them. Each is
+    // all that its class takes, so that a block in use reaches into no page that `used` does not count.
     for turn in 0..400 {
-        model.take(layout([48, 100, 1000, 1100][turn % 4]), false);
+        model.take(layout([48, 112, 1024, 1280][turn % 4]), false);
     }
     let first = model.blocks.keys().next().unwrap() / 4096;
     let last = model.blocks.keys().next_back().unwrap() / 4096;
@@ -152,7 +172,7 @@ fn a_trim_leaves_only_pages_in_use() {
             model.give(nth);
         }
     }
-    HEAP.trim();
+    heap.trim();
     let mut used: Vec<usize> =
         model.blocks.iter().flat_map(|(at, block)| at / 4096..=(at + block.len - 1) / 4096).collect();
     used.dedup();

@@ -6,6 +6,7 @@ use ringfence_bpf::relate::{Calls, Difference, strictness};
 use ringfence_bpf::table::{self, Abi};
 use serde_json::{Value, json};
 
+use super::rules::filled;
 use super::{Subject, document};
 
 /// Two gates of one name, and where they differ.
@@ -26,7 +27,7 @@ pub struct Beside {
     pub not_compared: Vec<String>,
 }
 
-/// The most calls that a person reads one by one; what comes after is counted.
+/// The most changes that a person reads; what comes after is counted.
 const SHOWN: usize = 200;
 
 /// Whether the second filter permits more there.
@@ -47,19 +48,12 @@ pub fn human(old: &Subject<'_>, new: &Subject<'_>, pairs: &[Pair], beside: &Besi
         }
         let wider = pair.differences.iter().filter(|difference| widens(difference)).count();
         text.push_str(&format!("\n{title}: {} differences, {wider} of them wider\n", pair.differences.len()));
-        for difference in pair.differences.iter().take(SHOWN) {
-            let sign = if widens(difference) { '+' } else { '-' };
-            let sign = if strictness(difference.new) == strictness(difference.old) { '~' } else { sign };
-            text.push_str(&format!(
-                "  {sign} {}: {} -> {}{}\n",
-                calls(difference.calls),
-                action(difference.old),
-                action(difference.new),
-                conditions(difference)
-            ));
-            text.push_str(&format!("      as in {}\n", describe(&difference.witness)));
+        let groups = grouped(&pair.differences);
+        for group in groups.iter().take(SHOWN) {
+            text.push_str(&together(group));
         }
-        if let Some(more) = pair.differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let more: usize = groups.iter().skip(SHOWN).map(Vec::len).sum();
+        if more > 0 {
             text.push_str(&format!("  and {more} more; --format json has them all\n"));
         }
     }
@@ -72,6 +66,65 @@ pub fn human(old: &Subject<'_>, new: &Subject<'_>, pairs: &[Pair], beside: &Besi
     text
 }
 
+/// Differences that are the same but for the call, in the order of the first; what is wider comes first.
+fn grouped(differences: &[Difference]) -> Vec<Vec<&Difference>> {
+    let abi = |difference: &Difference| match difference.calls {
+        Calls::Known(abi, _) if conditions(difference).is_empty() => Some(abi),
+        _ => None,
+    };
+    let mut groups: Vec<Vec<&Difference>> = Vec::new();
+    let (wider, other): (Vec<_>, Vec<_>) = differences.iter().partition(|difference| widens(difference));
+    for difference in wider.into_iter().chain(other) {
+        let same = |group: &&mut Vec<&Difference>| {
+            let first = group[0];
+            abi(first).is_some()
+                && abi(first) == abi(difference)
+                && (first.old, first.new) == (difference.old, difference.new)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(difference),
+            None => groups.push(vec![difference]),
+        }
+    }
+    groups
+}
+
+/// A call and what became of it; or how many calls, and their names below.
+fn together(group: &[&Difference]) -> String {
+    let first = group[0];
+    let sign = match strictness(first.new) == strictness(first.old) {
+        true => '~',
+        false if widens(first) => '+',
+        false => '-',
+    };
+    let change = format!("{} -> {}", action(first.old), action(first.new));
+    let mut text = match first.calls {
+        Calls::Known(abi, _) if group.len() > 1 => {
+            let all = group.len() == table::prototypes(abi).len();
+            let every = if all { "every one of its " } else { "" };
+            format!("  {sign} {}: {change}, {every}{} calls\n", abi.name(), group.len())
+                + &if all {
+                    String::new()
+                } else {
+                    filled(&group.iter().map(|one| name(one.calls)).collect::<Vec<_>>())
+                }
+        }
+        _ => format!("  {sign} {}: {change}{}\n", calls(first.calls), conditions(first)),
+    };
+    text.push_str(&format!("      as in {}\n", describe(&first.witness)));
+    text
+}
+
+/// The call without its ABI.
+fn name(known: Calls) -> String {
+    match known {
+        Calls::Known(abi, number) => {
+            table::by_number(abi, number).map_or(number.to_string(), |call| call.name.to_owned())
+        }
+        _ => calls(known),
+    }
+}
+
 /// `x86_64:openat`, `x86_64: numbers 470 to 1073741823`.
 fn calls(calls: Calls) -> String {
     let range = |first: u32, last: u32| match first == last {
@@ -79,10 +132,7 @@ fn calls(calls: Calls) -> String {
         false => format!("numbers {first:#x} to {last:#x}"),
     };
     match calls {
-        Calls::Known(abi, number) => {
-            let name = table::by_number(abi, number).map_or(number.to_string(), |call| call.name.to_owned());
-            format!("{}:{name}", abi.name())
-        }
+        Calls::Known(abi, _) => format!("{}:{}", abi.name(), name(calls)),
         Calls::Unknown { arch, first, last } => {
             let data = ringfence_bpf::program::SeccompData { arch, nr: first, ..Default::default() };
             let abi = Abi::of(&data).map_or("other", |(abi, _)| abi.name());

@@ -86,7 +86,7 @@ fn conditions(answer: &Answer) -> String {
 }
 
 /// Rules in lines of at most 100 characters.
-fn filled(rules: &[String]) -> String {
+pub(super) fn filled(rules: &[String]) -> String {
     let mut text = String::new();
     let mut line = String::new();
     for rule in rules {

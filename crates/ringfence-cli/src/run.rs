@@ -52,7 +52,11 @@ pub(crate) fn run(job: &Job, environment: &Arguments) -> i32 {
         Ok(running) => {
             // Policy and plan are gone: a supervisor has no use for the pages that they were on.
             HEAP.trim();
-            running.wait()
+            let ended = running.wait();
+            if ended.overtime {
+                say("limits.wall: the time is over, and the command was told to end");
+            }
+            ended.status
         }
         Err(status) => status,
     };

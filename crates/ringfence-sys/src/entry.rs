@@ -110,7 +110,24 @@ macro_rules! main {
     };
 }
 
-/// Descriptors 0, 1 and 2 are open; a closed pipe is an error and no signal; children leave their
+/// The stack that a launch needs, and some more.
+const STACK: u64 = 128 * 1024;
+const RLIMIT_STACK: usize = 3;
+const FAILED: i32 = 125;
+const SHALLOW: &str = "ringfence: error: the limit of the stack is below 128 kB\n  help: raise it: ulimit -s 128; \
+                       limits.stack lowers it for the command\n";
+
+/// The stack grows up to its limit, and a program that needs more ends by SIGSEGV: says so instead.
+fn deep_enough() -> bool {
+    let mut limit = [u64::MAX; 2];
+    // SAFETY: prlimit64 writes one `struct rlimit64` of two words.
+    let asked = unsafe {
+        syscall!(nr::__NR_prlimit64, 0, RLIMIT_STACK, core::ptr::null::<u64>(), limit.as_mut_ptr())
+    };
+    asked.is_err() || limit[0] >= STACK
+}
+
+/// Descriptors 0, 1 and 2 are open; the stack is deep enough; a closed pipe is an error and no signal; children leave their
 /// status, whatever the caller made of SIGCHLD; then `run`, and the end.
 ///
 /// # Safety
@@ -118,6 +135,11 @@ macro_rules! main {
 #[doc(hidden)]
 pub unsafe fn start(words: *const *const c_char, run: fn(Arguments) -> i32) -> c_int {
     open_standard();
+    if !deep_enough() {
+        // SAFETY: write reads a string that is static.
+        let _ = unsafe { syscall!(nr::__NR_write, 2, SHALLOW.as_ptr(), SHALLOW.len()) };
+        return FAILED;
+    }
     for (signal, handler) in [(SIGPIPE, SIG_IGN), (SIGCHLD, 0)] {
         let action = [handler, 0, 0, 0];
         // SAFETY: rt_sigaction reads one kernel_sigaction of 32 bytes; nothing runs at the signal.

@@ -75,6 +75,18 @@ both! {
         ground.nothing_left(&before);
     }
 
+    fn with_a_shallow_stack(ground: &Ground) {
+        let before = ground.picture();
+        for kilobytes in [16, 64, 127] {
+            let script = format!("ulimit -s {kilobytes}; exec {} run -- echo ran", ground.binary().display());
+            let run = ground.plain(&["/bin/sh", "-c", &script]).go();
+            run.exits(125).prints("").complains("ulimit -s 128").complains("limits.stack");
+        }
+        let script = format!("ulimit -s 128; exec {} run -- echo ran", ground.binary().display());
+        ground.plain(&["/bin/sh", "-c", &script]).go().passes().prints("ran\n");
+        ground.nothing_left(&before);
+    }
+
     fn with_few_processes(ground: &Ground) {
         if ground.who == Who::Root {
             return; // RLIMIT_NPROC means nothing to root.

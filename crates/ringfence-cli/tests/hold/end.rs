@@ -123,9 +123,11 @@ both! {
             let run = ground.shell("--limits-wall=500ms", script).go();
             assert!(start.elapsed() < Duration::from_secs(30), "{script}");
             assert_eq!(run.status, status, "{script}: {run}");
+            run.complains("limits.wall: the time is over");
             ground.nothing_left(&before);
         }
-        ground.shell("--limits-wall=60s", "exit 4").go().exits(4);
+        let run = ground.shell("--limits-wall=60s", "exit 4").go();
+        assert_eq!(run.exits(4).err, "", "nothing is said of a limit that was not reached");
     }
 
     fn rlimits_are_set(ground: &Ground) {

@@ -150,18 +150,25 @@ fn along_path(name: &OsStr, search: &OsStr, resolver: &Resolver<'_>) -> Result<P
             help: "name a program; in a shell, a variable without a value may stand in its place".to_owned(),
         });
     }
-    let mut denied = None;
+    let (mut denied, mut closed) = (None, None);
     for directory in search.as_bytes().split(|byte| *byte == b':') {
         let directory =
             if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
         let Ok(path) = absolute(&directory.join(name), resolver) else { continue };
         match check(&path) {
             Ok(()) => return Ok(path),
+            // Whether it is there at all, nobody can tell: for a shell it is not.
+            Err(Errno::ACCESS) if rustix::fs::stat(&path).is_err_and(|error| error == Errno::ACCESS) => {
+                closed = closed.or(Some(directory.to_owned()));
+            }
             Err(Errno::ACCESS | Errno::PERM | Errno::ISDIR) if denied.is_none() => denied = Some(path),
             Err(_) => {}
         }
     }
-    Err(denied.map_or_else(|| not_found(name, search), |path| refused(&path, Errno::ACCESS)))
+    Err(match denied {
+        Some(path) => refused(&path, Errno::ACCESS),
+        None => not_found(name, search, closed.as_deref()),
+    })
 }
 
 fn absolute(path: &Path, resolver: &Resolver<'_>) -> Result<PathBuf, NotRunnable> {
@@ -210,7 +217,8 @@ fn refused(path: &Path, error: Errno) -> NotRunnable {
     NotRunnable { status, message: format!("{shown}: {what}"), help }
 }
 
-fn not_found(name: &OsStr, search: &OsStr) -> NotRunnable {
+/// `closed`: a directory of PATH that the caller may not search.
+fn not_found(name: &OsStr, search: &OsStr, closed: Option<&Path>) -> NotRunnable {
     let shown = name.to_string_lossy();
     let mut names = Vec::new();
     for directory in std::env::split_paths(search).filter(|directory| directory.is_absolute()) {
@@ -218,9 +226,10 @@ fn not_found(name: &OsStr, search: &OsStr) -> NotRunnable {
         // A directory of programs has some thousand; a huge one is not worth a message.
         names.extend(entries.take(20_000).filter_map(|entry| entry.file_name().into_string().ok()));
     }
+    let closed = closed.map_or_else(String::new, |path| format!("; you may not search {}", path.display()));
     let help = match nearest(&shown, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean {near}? PATH is {}", search.to_string_lossy()),
-        None => format!("PATH is {}", search.to_string_lossy()),
+        Some(near) => format!("did you mean {near}? PATH is {}{closed}", search.to_string_lossy()),
+        None => format!("PATH is {}{closed}", search.to_string_lossy()),
     };
     NotRunnable { status: 127, message: format!("{shown}: command not found"), help }
 }

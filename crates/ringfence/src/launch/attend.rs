@@ -182,8 +182,8 @@ impl<'o> Running<'o> {
         Self { child, watch, leftovers, options }
     }
 
-    /// Waits for the command: its exit status, or 128+n for a signal.
-    pub fn wait(mut self) -> i32 {
+    /// Waits for the command.
+    pub fn wait(mut self) -> End {
         if self.options.dedicated {
             if self.watch.relay.is_none() {
                 release_stdio();
@@ -202,8 +202,17 @@ impl<'o> Running<'o> {
         }
         // What is left, is left with a name that tells whose it was: the next run sweeps it.
         let _ = self.leftovers.remove();
-        status(ended)
+        End { status: status(ended), overtime: self.watch.deadline.told }
     }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Its exit status, or 128+n for a signal.
+    pub status: i32,
+    /// Whether it was told to end because its wall time was over.
+    pub overtime: bool,
 }
 
 /// What a wait ended with.

@@ -29,7 +29,7 @@ use ringfence_sys::thread::SingleThreaded;
 
 use crate::plan::{Mode, Plan};
 
-pub use attend::Running;
+pub use attend::{End, Running};
 pub use observer::{DESCRIPTORS, Observer};
 
 /// What came of a plan.

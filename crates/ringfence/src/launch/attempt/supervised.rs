@@ -87,7 +87,7 @@ fn finish(
     let begin = Instant::now();
     let status = match launch::start(plan, Options { dedicated: false }) {
         Outcome::Ended(status) => status,
-        Outcome::Running(running) => running.wait(),
+        Outcome::Running(running) => running.wait().status,
         Outcome::Failed(error) => return Err(error.to_string()),
     };
     let took = begin.elapsed();

@@ -34,11 +34,12 @@ pub(crate) fn check(job: &Job, format: Format) -> i32 {
     let (arena, host) = (Bump::new(), Host::live());
     let environment: Vec<_> = std::env::vars_os().collect();
     let surroundings = Surroundings::live();
-    match plan::compile(&run::request(job, &policy, &environment, &surroundings), &host, &arena) {
-        Ok(plan) => {
+    let plan = plan::compile(&run::request(job, &policy, &environment, &surroundings), &host, &arena);
+    match plan.and_then(|plan| Ok((plan::prove(&plan)?, plan))) {
+        Ok((proof, plan)) => {
             let text = match format {
-                Format::Human => plan::human(&plan, &policy),
-                Format::Json => report::plan::json(&plan, &policy),
+                Format::Human => plan::human(&plan, &policy, proof.as_ref()),
+                Format::Json => report::plan::json(&plan, &policy, proof.as_ref()),
             };
             // A reader that has seen enough is no error.
             let _ = io::stdout().lock().write_all(text.as_bytes());

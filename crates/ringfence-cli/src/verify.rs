@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use bumpalo::Bump;
+use ringfence::control::seccomp::Proof;
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::foreign::Template;
@@ -133,10 +134,12 @@ fn own(job: &Job, wishes: &Wishes, policy: &Policy, host: &Host) -> Result<Repor
     let surroundings = Surroundings::live();
     // Attempts have no terminal: what is tried must not depend on who watches.
     let request = plan::Request { terminal: 0, ..run::request(job, policy, &environment, &surroundings) };
-    let plan = plan::compile(&request, host, &arena).map_err(|failure| {
+    let refused = |failure| {
         run::refuse(policy, failure);
         BAD
-    })?;
+    };
+    let plan = plan::compile(&request, host, &arena).map_err(refused)?;
+    let proof = plan::prove(&plan).map_err(refused)?;
     let witnesses = Witnesses::put_up().map_err(|error| give_up(&error.to_string()))?;
     let scene = scene(host, &witnesses).map_err(|error| give_up(&error.to_string()))?;
     let subject = Subject { policy, plan: &plan, surroundings: &surroundings };
@@ -145,7 +148,10 @@ fn own(job: &Job, wishes: &Wishes, policy: &Policy, host: &Host) -> Result<Repor
         BAD
     })?;
     let options = Options { depth: wishes.depth };
-    let notes = claims::notes(&subject, &scene);
+    let mut notes = claims::notes(&subject, &scene);
+    if let Some(Proof::TooComplex { why, .. }) = proof {
+        notes.push(format!("the filter is not proven equal to its rules: {why}"));
+    }
     ringfence::verify::verify(subject, &claims, notes, options, &|done, all| progress::show(done, all))
         .map_err(|error| give_up(&error.to_string()))
 }

@@ -94,6 +94,29 @@ fn docker_before_and_after_io_uring_differ_in_io_uring_only() {
 }
 
 #[test]
+fn check_proves_the_filter_that_it_prints() {
+    let strict = ["--policy", "builtin:compute", "--syscalls-mode", "strict"];
+    let own = ["--policy", "builtin:build", "--syscalls-deny", "ioctl(_, TIOCSTI) -> kill-process"];
+    let builtins =
+        ["compute", "offline", "build", "service", "container"].map(|name| format!("builtin:{name}"));
+    let mut all: Vec<Vec<&str>> = builtins.iter().map(|name| vec!["--policy", name]).collect();
+    all.extend([strict.to_vec(), own.to_vec()]);
+    for flags in all {
+        let args = [&["check"], flags.as_slice(), &["--", "true"]].concat();
+        let (status, out, err) = ringfence(&args);
+        assert!(
+            status == 0 && out.contains("instructions, proven equal to its rules"),
+            "{flags:?}: {out}{err}"
+        );
+        let (_, json, _) =
+            ringfence(&[&["check", "--format", "json"], flags.as_slice(), &["--", "true"]].concat());
+        assert!(json.contains("\"proven\": true"), "{flags:?}: {json}");
+    }
+    let (_, out, _) = ringfence(&["check", "--syscalls-mode", "off", "--", "true"]);
+    assert!(!out.contains("filter   "), "{out}");
+}
+
+#[test]
 fn proofs_hold_fail_or_cannot_be_made() {
     let place = Place::new("prove");
     let (old, new) = (place.file("old.json", OLD), place.file("new.json", NEW));

@@ -126,6 +126,20 @@ pub struct Refused {
     pub at: Option<Origin>,
 }
 
+/// Compares the filter of a plan with its rules, over every input; `None` where it has none.
+///
+/// # Errors
+/// An input that the two answer differently.
+pub fn prove(plan: &Plan<'_>) -> Result<Option<seccomp::Proof>, Failure> {
+    for planned in &plan.steps {
+        let proof = seccomp::prove(&plan.gate, &planned.step);
+        if let Some(proof) = proof.map_err(|refusal| Failure::Refused(vec![refusal.into()]))? {
+            return Ok(Some(proof));
+        }
+    }
+    Ok(None)
+}
+
 /// What a policy permits at the gate, whatever the host; `None` where it filters nothing. Left out is
 /// what depends on the launch: the guard of a shared terminal, and the launch's own execve(2).
 ///

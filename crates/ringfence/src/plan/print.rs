@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 
 use ringfence_sys::step::{Dir, Step};
 
+use crate::control::seccomp::Proof;
 use crate::control::{Actual, Planned, Promise};
 use crate::policy::{Origin, Policy};
 
 use super::{Mode, Plan};
 
-/// The plan as text, one step a line.
+/// The plan as text, one step a line. `proof`: of its filter.
 #[must_use]
-pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
+pub fn human(plan: &Plan<'_>, policy: &Policy, proof: Option<&Proof>) -> String {
     let mut text = String::new();
     let mode = match plan.mode {
         Mode::InPlace => "in place: ringfence becomes the command, and no supervisor stays".to_owned(),
@@ -21,6 +22,16 @@ pub fn human(plan: &Plan<'_>, policy: &Policy) -> String {
     let namespaces = namespace_names(plan.clone_flags);
     if !namespaces.is_empty() {
         let _ = writeln!(text, "clone3   {}", namespaces.join(" "));
+    }
+    match proof {
+        Some(Proof::Equal { instructions }) => {
+            let _ = writeln!(text, "filter   {instructions} instructions, proven equal to its rules");
+        }
+        Some(Proof::TooComplex { instructions, why }) => {
+            let _ =
+                writeln!(text, "filter   {instructions} instructions, not proven equal to its rules: {why}");
+        }
+        None => {}
     }
     for path in &plan.placeholders {
         let _ = writeln!(text, "mkdir    {} (until the end, to hold a denied path)", path.display());

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::control::seccomp::Proof;
 use crate::control::{Actual, Planned, Promise};
 use crate::plan::{self, Mode, Plan};
 use crate::policy::model::Aside;
@@ -20,10 +21,18 @@ struct Document<'p> {
     program: Option<String>,
     wall_ms: Option<u128>,
     placeholders: Vec<String>,
+    filter: Option<Filter<'p>>,
     steps: Vec<Step>,
     promises: Vec<Asked<'p>>,
     degraded: &'p [&'static str],
     aside: Vec<SetAside>,
+}
+
+#[derive(Serialize)]
+struct Filter<'p> {
+    instructions: usize,
+    proven: bool,
+    not_proven_because: Option<&'p str>,
 }
 
 #[derive(Serialize)]
@@ -52,9 +61,9 @@ struct Asked<'p> {
     policy: Option<String>,
 }
 
-/// The plan as one JSON document, indented, with a final newline.
+/// The plan as one JSON document, indented, with a final newline. `proof`: of its filter.
 #[must_use]
-pub fn json(plan: &Plan<'_>, policy: &Policy) -> String {
+pub fn json(plan: &Plan<'_>, policy: &Policy, proof: Option<&Proof>) -> String {
     let (mode, because) = match plan.mode {
         Mode::InPlace => ("in-place", None),
         Mode::Supervised { why } => ("supervised", Some(why)),
@@ -68,6 +77,7 @@ pub fn json(plan: &Plan<'_>, policy: &Policy) -> String {
         program: plan.program.as_ref().map(|path| path.to_string_lossy().into_owned()),
         wall_ms: plan.wall.map(|wall| wall.as_millis()),
         placeholders: plan.placeholders.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        filter: proof.map(filter),
         steps: plan.steps.iter().enumerate().map(|(number, step)| one_step(number, step, policy)).collect(),
         promises: plan.promises.iter().map(|promise| asked(promise, policy)).collect(),
         degraded: &plan.degraded,
@@ -75,6 +85,17 @@ pub fn json(plan: &Plan<'_>, policy: &Policy) -> String {
     };
     // Nothing in the document can fail to serialise: strings, numbers and lists of them.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn filter(proof: &Proof) -> Filter<'_> {
+    match proof {
+        Proof::Equal { instructions } => {
+            Filter { instructions: *instructions, proven: true, not_proven_because: None }
+        }
+        Proof::TooComplex { instructions, why } => {
+            Filter { instructions: *instructions, proven: false, not_proven_because: Some(why) }
+        }
+    }
 }
 
 fn set_aside(aside: &Aside, policy: &Policy) -> SetAside {

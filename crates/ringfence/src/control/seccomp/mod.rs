@@ -51,8 +51,10 @@ pub mod judge;
 mod launch;
 mod model;
 pub mod observe;
+mod proof;
 #[cfg(test)]
 mod tests;
 
 pub use compile::{Reason, Specified, compile, specify};
 pub use model::{Families, Model, Sockets};
+pub use proof::{Proof, prove};

@@ -52,7 +52,7 @@ fn families() -> Families {
     Families { stream: Sockets::None, datagram: Sockets::None, unix: false, netlink_route: false, at: None }
 }
 
-fn model() -> Model {
+pub(super) fn model() -> Model {
     Model {
         mode: SyscallMode::Filter,
         mode_at: None,

@@ -1,6 +1,6 @@
 //! `cargo xtask layout`: which functions a launch executes, found by running it one instruction at a
-//! time, becomes `dist.ld`, by which `cargo xtask dist` puts them together. Names are written twice:
-//! as they are, and behind those without what a compiler adds to tell builds apart, so that the list
+//! time, becomes `dist.ld`, by which `cargo xtask dist` puts them together: first what most of the
+//! policies need. Names are written without what a compiler adds to tell builds apart, so that the list
 //! outlives changes. A name that matches nothing does no harm, and a function that is missing costs
 //! a page fault.
 
@@ -45,11 +45,15 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
     scene::bare("true", &place.join("true"))?;
     scene::standard("steps", &place.join("steps"))?;
     let symbols = symbols(&binary)?;
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::<String, usize>::new();
     let levels = LEVELS.map(|level| scene::policies().join(format!("{level}.toml")).display().to_string());
     for policy in levels.iter().map(String::as_str).chain(BUILTINS) {
         let reached = reached(&place, &binary, policy)?;
-        names.extend(reached.iter().filter_map(|address| name_at(&symbols, *address)));
+        let reached: BTreeSet<String> =
+            reached.iter().filter_map(|address| name_at(&symbols, *address)).collect();
+        for name in reached {
+            *names.entry(name).or_default() += 1;
+        }
     }
     let script = script(&names, &members()?);
     fs::write(dist::LAYOUT, script).context(dist::LAYOUT)?;
@@ -97,28 +101,29 @@ fn members() -> Result<BTreeMap<String, String>> {
     Ok(text.lines().filter_map(member).collect())
 }
 
-fn script(names: &BTreeSet<String>, members: &BTreeMap<String, String>) -> String {
-    let patterns: BTreeSet<String> = names.iter().map(|name| pattern(name)).collect();
-    let files: BTreeSet<&String> = names.iter().filter_map(|name| members.get(name)).collect();
+fn script(names: &BTreeMap<String, usize>, members: &BTreeMap<String, String>) -> String {
+    let mut patterns = BTreeMap::<String, usize>::new();
+    for (name, times) in names {
+        let most = patterns.entry(pattern(name)).or_default();
+        *most = (*most).max(*times);
+    }
+    let mut patterns: Vec<(String, usize)> = patterns.into_iter().collect();
+    patterns.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    let files: BTreeSet<&String> = names.keys().filter_map(|name| members.get(name)).collect();
     let mut text = HEAD.to_owned();
     for file in files {
         let _ = writeln!(text, "    *libc.a:{file}(.text .text.*)");
     }
-    for name in names.iter().filter(|name| name.starts_with('_')) {
-        let _ = writeln!(text, "    *(.text.{name})");
-    }
-    for pattern in patterns {
+    for (pattern, _) in patterns {
         let _ = writeln!(text, "    *(.text.{pattern} .text.unlikely.{pattern})");
     }
     text + FOOT
 }
 
-/// A mangled name with a star for the hash of its crate, and for all that follows the hash of the
-/// function where it is of the older kind (`17h`, 16 digits, `E`).
+/// A mangled name (RFC 2603) with a star for the hash of each crate, and without the number by which a
+/// linker tells local ones of a name apart.
 fn pattern(name: &str) -> String {
-    if let Some((path, _)) = name.split_once("17h").filter(|_| name.starts_with("_ZN")) {
-        return format!("{path}17h*");
-    }
+    let name = name.split_once('.').map_or(name, |(name, _)| name);
     if !name.starts_with("_R") {
         return name.to_owned();
     }

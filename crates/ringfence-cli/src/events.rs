@@ -75,6 +75,8 @@ pub(crate) struct Telling {
 
 impl Telling {
     /// Opens what the job asks for.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn open(job: &Job) -> io::Result<Self> {
         let wanted = &job.events;
         let lines = wanted.file.as_ref().map(|path| Lines::open(path, wanted.bounds)).transpose()?;
@@ -99,6 +101,8 @@ impl Sink for Telling {
 }
 
 /// Says what was denied, and what may be missing; the exit status of the run.
+#[cold]
+#[inline(never)]
 pub(crate) fn tell(summary: &Summary, telling: &mut Telling, wanted: &Wanted, status: i32) -> i32 {
     telling.teller.tell(&report::event::json_summary(summary));
     let mut text = report::event::human(summary);

@@ -11,6 +11,8 @@ use crate::check::Format;
 const BAD: i32 = 2;
 
 /// Prints what is known of it; 0, because a part that cannot be read is told as such, or 2.
+#[cold]
+#[inline(never)]
 pub(crate) fn inspect(word: &str, format: Format) -> i32 {
     let wrong = |why: &str, help: &str| {
         let _ = writeln!(io::stderr().lock(), "ringfence: error: {why}\n  help: {help}");

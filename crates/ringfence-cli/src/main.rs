@@ -48,6 +48,7 @@ fn main(arguments: Arguments) -> i32 {
     if let Some(status) = hidden(&args) {
         return status;
     }
+    // All but a launch is `#[cold]`, and not inlined: a launch has neither its code nor its stack to touch.
     let status = match args::parse(&args) {
         // Writes nothing that would have to be flushed.
         Invocation::Run(job) => return run::run(&job, &arguments.environment()),
@@ -77,9 +78,15 @@ fn main(arguments: Arguments) -> i32 {
 /// What `verify --via` starts itself with.
 fn hidden(args: &[OsString]) -> Option<i32> {
     let (first, rest) = args.split_first()?;
+    (first == foreign::PROBE || first == foreign::KEEP).then(|| foreign(first, rest))
+}
+
+#[cold]
+#[inline(never)]
+fn foreign(first: &OsStr, rest: &[OsString]) -> i32 {
     if first == foreign::PROBE {
         let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        return Some(foreign::probe(&words));
+        return foreign::probe(&words);
     }
-    (first == foreign::KEEP).then(|| foreign::keep(rest))
+    foreign::keep(rest)
 }

@@ -181,6 +181,8 @@ fn failed(plan: &Plan<'_>, policy: &Policy, error: &launch::Error) -> i32 {
 }
 
 /// Says what is wrong with the input, and gives the status.
+#[cold]
+#[inline(never)]
 pub(crate) fn bad(text: &str, status: i32) -> i32 {
     say(text);
     status

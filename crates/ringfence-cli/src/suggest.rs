@@ -37,6 +37,8 @@ enum Tried {
 }
 
 /// Says what would allow each kind of denial, on standard error.
+#[cold]
+#[inline(never)]
 pub(crate) fn suggest(job: &Job, summary: &Summary) {
     if let Some(proof) = SingleThreaded::check() {
         ringfence_sys::thread::dumpable_again(&proof);

@@ -33,6 +33,8 @@ pub(crate) struct Wishes {
 }
 
 /// Watches until a signal comes, or as many events as were asked for.
+#[cold]
+#[inline(never)]
 pub(crate) fn watch(wishes: &Wishes, format: Format) -> i32 {
     let started = Desk::open().and_then(|desk| {
         let blocked = Blocked::all().map_err(|errno| io::Error::from_raw_os_error(errno.0.into()))?;

@@ -58,6 +58,15 @@ pub(crate) fn parse(args: &[OsString]) -> Invocation {
         [first, rest @ ..] if first == "run" => {
             quick::run(rest).map_or_else(|| full::run(rest), Invocation::Run)
         }
+        _ => other(args),
+    }
+}
+
+/// All but `run`: apart, since what clap needs of the stack would be touched by every launch.
+#[cold]
+#[inline(never)]
+fn other(args: &[OsString]) -> Invocation {
+    match args {
         [first, rest @ ..] if first == "check" => full::check(rest),
         [first, rest @ ..] if first == "verify" => full::verify(rest),
         [first, rest @ ..] if first == "explain" => full::explain_operation(rest),

@@ -88,6 +88,8 @@ struct Told<'s> {
 impl<'s> Watcher<'s> {
     /// For a plan of this policy. Uses whatever sources this caller may use on this host.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
         if plan.is_traced() {
             return Self::tracing(plan, policy, host, sink);
@@ -170,6 +172,8 @@ impl<'s> Watcher<'s> {
     /// What was seen and what may be missing, once the command has ended. Waits for the last
     /// records, two seconds at most.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn finish(mut self) -> Summary {
         if let Some(audit) = &mut self.audit {
             audit.finish(&mut |event| self.told.take(event));

@@ -40,7 +40,7 @@ both! {
 
     fn where_the_path_may_not_be_searched_nothing_is_found(ground: &Ground) {
         let closed = ground.directory("home/closed");
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         let path = format!("--process-env-set=PATH={}:/usr/bin", closed.display());
         let run = ground.ringfence(&path, &["no-such-command"]).go();
         run.exits(127).complains("no-such-command: command not found");

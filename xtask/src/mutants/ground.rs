@@ -46,6 +46,7 @@ impl Ground {
             ("--fs-deny", self.at("writable/absent")),
             ("--limits-open-files", "512".into()),
             ("--limits-file-size", "1M".into()),
+            ("--namespaces-hostname", "ringfence-mutants".into()),
             ("--expect-deny", format!("read {}", self.at("hidden/file"))),
             ("--expect-deny", format!("write {}", self.at("writable/absent"))),
         ]

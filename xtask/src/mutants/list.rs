@@ -69,6 +69,15 @@ fn expected(dropped: &Dropped) -> Vec<String> {
     Vec::new()
 }
 
+// linux/landlock.h
+const WRITE_FILE: u64 = 1 << 1;
+const READ_FILE: u64 = 1 << 2;
+const READ_DIR: u64 = 1 << 3;
+/// Writing, and all that changes a directory.
+const WRITES: u64 = WRITE_FILE | 0x1ff0 | 1 << 14;
+/// Of those what a rule about a file may have: writing and truncating.
+const WRITES_FILE: u64 = WRITE_FILE | 1 << 14;
+
 /// Why nothing changes without a step, or nothing that can be seen from inside.
 fn equivalent(dropped: &Dropped, steps: &[Dropped]) -> Option<&'static str> {
     let kind = dropped.kind;
@@ -83,7 +92,15 @@ fn equivalent(dropped: &Dropped, steps: &[Dropped]) -> Option<&'static str> {
                         && path.strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))
                 })
         });
-        return above.then_some("the rule of a directory above grants the same");
+        if above {
+            return Some("the rule of a directory above grants the same");
+        }
+        // Directories of the view may be listed by the rule about its root.
+        let only_reads = dropped.access & !(READ_FILE | READ_DIR) == 0;
+        let here = std::path::Path::new(path);
+        let empty =
+            here.is_dir() && ringfence::control::mount::attempt::file_in(here, 0o444, &|_| false).is_none();
+        return (only_reads && empty).then_some("it is about reading files, and nobody finds one there");
     }
     match kind {
         "mount_setattr" if dropped.cover => Some("a cover of a file of proc is no file of the host"),
@@ -103,6 +120,8 @@ pub(super) enum Change {
     Flags(Vec<Flag>),
     /// The plan without this step.
     DropStep(usize),
+    /// This rule of Landlock with these rights as well, `LANDLOCK_ACCESS_FS_*`.
+    Widen(usize, u64),
     /// The plan without this `CLONE_NEW*`.
     DropNamespace(u64),
     /// A descriptor stays open.
@@ -110,6 +129,17 @@ pub(super) enum Change {
 }
 
 impl Mutant {
+    /// Whether a claim names the path that a step is about; of no step, or one about no path, every
+    /// claim does.
+    pub(super) fn names(&self, claim: &Claim) -> bool {
+        match (&self.change, &self.path) {
+            (Change::DropStep(_) | Change::Widen(..), Some(path)) if path.len() > 1 => {
+                claim.id.contains(path.as_str())
+            }
+            _ => true,
+        }
+    }
+
     /// Whether a claim may catch it.
     pub(super) fn concerns(&self, claim: &Claim) -> bool {
         if self.caught_by.is_empty() {
@@ -135,6 +165,7 @@ pub(super) fn all(policy: &Policy, steps: &[Dropped], ground: &Ground) -> Vec<Mu
             path: dropped.path.clone(),
         });
     }
+    all.extend(steps.iter().enumerate().filter_map(widened));
     namespaces(&mut all);
     calls(policy, &mut all);
     lists(ground, &mut all);
@@ -152,6 +183,27 @@ pub(super) fn all(policy: &Policy, steps: &[Dropped], ground: &Ground) -> Vec<Mu
         path: None,
     });
     all
+}
+
+/// A rule of Landlock that lets write what may be read; the mount view holds it still.
+fn widened((number, step): (usize, &Dropped)) -> Option<Mutant> {
+    let path = step.path.as_deref().filter(|path| path.len() > 1 && std::path::Path::new(path).exists())?;
+    if !step.kind.starts_with("landlock_add_rule") || step.access & WRITE_FILE != 0 {
+        return None;
+    }
+    // What a mount inside has its own, or another mount holds.
+    if path.starts_with("/proc") || path.starts_with("/dev") {
+        return None;
+    }
+    let rights = if std::path::Path::new(path).is_dir() { WRITES } else { WRITES_FILE };
+    Some(Mutant {
+        name: format!("let Landlock write {path}"),
+        change: Change::Widen(number, rights),
+        caught_by: vec!["file/deny/".into()],
+        at: step.at,
+        equal: None,
+        path: Some(path.to_owned()),
+    })
 }
 
 /// include/uapi/linux/sched.h.
@@ -231,6 +283,7 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
     let mut widen =
         |name: &str, list: &[(&str, &str)], caught: Vec<String>| all.push(flags(name, list, caught));
     let (readable, hidden, writable) = (ground.at("readable"), ground.at("hidden"), ground.at("writable"));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
     widen("write what may be read", &[("--fs-write", &readable)], file(&format!("write{readable}")));
     widen("execute what may be read", &[("--fs-exec", &readable)], file(&format!("exec{readable}")));
     widen("execute what may be written", &[("--fs-exec", &writable)], file(""));
@@ -264,6 +317,12 @@ fn lists(ground: &Ground, all: &mut Vec<Mutant>) {
         &[("--process-no-new-privs", "false")],
         vec!["credential/new-privileges".into()],
     );
+    widen(
+        "let privileges grow, with CAP_SYS_ADMIN in place of no_new_privs",
+        &[("--process-no-new-privs", "false"), ("--process-capabilities", "CAP_SYS_ADMIN")],
+        vec!["credential/new-privileges".into()],
+    );
+    widen("give the host's name", &[("--namespaces-hostname", &host)], vec!["namespace/hostname".into()]);
 }
 
 fn flags(name: &str, list: &[(&str, &str)], caught_by: Vec<String>) -> Mutant {

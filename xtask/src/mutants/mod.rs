@@ -166,7 +166,11 @@ impl Base {
 
     fn try_one(&self, mutant: &Mutant) -> anyhow::Result<End> {
         let arena = Bump::new();
-        let claims: Vec<&Claim> = self.claims.iter().filter(|claim| mutant.concerns(claim)).collect();
+        let mut claims: Vec<&Claim> = self.claims.iter().filter(|claim| mutant.concerns(claim)).collect();
+        // What is about a path has to be noticed by a claim about it, where there is one.
+        if claims.iter().any(|claim| mutant.names(claim)) {
+            claims.retain(|claim| mutant.names(claim));
+        }
         if claims.is_empty() {
             bail!("no claim concerns `{}`: {:?}", mutant.name, mutant.caught_by);
         }
@@ -183,6 +187,11 @@ impl Base {
         match &mutant.change {
             Change::Flags(_) => {}
             Change::DropStep(at) => drop(plan.steps.remove(*at)),
+            Change::Widen(at, rights) => {
+                if let Step::LandlockPath { access, .. } = &mut plan.steps[*at].step {
+                    *access |= rights;
+                }
+            }
             Change::DropNamespace(flag) => plan.clone_flags &= !flag,
             Change::LeakDescriptor => {
                 let kept = self.witnesses.descriptor() as u32;
@@ -271,7 +280,10 @@ fn path(step: &Step<'_>, from_here: &[Step<'_>]) -> Option<String> {
     match step {
         Step::LandlockPath { path, .. } => Some(text(path)),
         Step::CloneTree { slot, .. } | Step::NewFilesystem { slot, .. } => put(*slot),
-        Step::MountSetattr { dir: Dir::Slot(slot), path, .. } if path.is_empty() => put(*slot),
+        // What is put nowhere is the root of the view.
+        Step::MountSetattr { dir: Dir::Slot(slot), path, .. } if path.is_empty() => {
+            put(*slot).or_else(|| Some("/".into()))
+        }
         Step::MoveMount { path, .. } | Step::Mkdir { path, .. } | Step::Mkfile { path, .. } => {
             Some(format!("/{}", text(path)))
         }

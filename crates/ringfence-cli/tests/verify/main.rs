@@ -134,6 +134,59 @@ fn a_depth_that_is_not_reached_is_broken() {
     assert_eq!(two.status.code(), Some(1));
 }
 
+/// To its own name nothing is renamed, and the kernel says so before it sees the mount; a directory that
+/// holds a denied path is one, and cannot be renamed.
+#[test]
+fn a_mount_point_that_could_not_be_renamed_is_not_called_broken() {
+    let place = Place::new("rename");
+    for directory in ["held", "free"] {
+        std::fs::create_dir_all(place.0.join(directory).join("inner")).unwrap();
+    }
+    let (held, free) = (place.0.join("held"), place.0.join("free"));
+    let inner = held.join("inner");
+    let verdict = |path: &std::path::Path| {
+        let operation = format!("rename {}", path.display());
+        let write = place.0.to_str().unwrap();
+        let output = place.verify(&[
+            "--fs-write",
+            write,
+            "--fs-deny",
+            inner.to_str().unwrap(),
+            "--expect-deny",
+            &operation,
+            "--format",
+            "json",
+        ]);
+        let json = String::from_utf8_lossy(&output.stdout).into_owned();
+        finding(&json, &format!("expect/deny/{operation}")).to_owned()
+    };
+    assert!(verdict(&held).contains("\"verdict\": \"held\""), "{}", verdict(&held));
+    assert!(verdict(&free).contains("\"verdict\": \"broken\""), "{}", verdict(&free));
+}
+
+/// What DESIGN.md's example policy expects, with its depth.
+#[test]
+fn the_depth_of_an_expected_denial_is_told() {
+    let place = Place::new("expected");
+    let policy = place.0.join("policy.toml");
+    let expect = "version = 1\nextends = [\"builtin:offline\"]\n\n[[expect]]\n\
+                  deny = \"ptrace(PTRACE_TRACEME)\"\nbecause = \"CVE-2019-13272\"\ndepth = 1\n";
+    std::fs::write(&policy, expect).unwrap();
+    let policy = policy.to_str().unwrap();
+    let json = place.verify(&[policy, "--depth", "--format", "json"]);
+    let json = String::from_utf8_lossy(&json.stdout);
+    for id in ["expect/deny/ptrace(PTRACE_TRACEME)", "known-bug/CVE-2019-13272"] {
+        let found = finding(&json, id);
+        assert!(found.contains("\"verdict\": \"held\"") && found.contains("CVE-2019-13272"), "{found}");
+        assert!(number(found, "depth") >= 1 && found.contains("\"seccomp\""), "{found}");
+    }
+    // A person reads it at the same place, and what one control holds alone.
+    let said = text(&place.verify(&[policy, "--depth"]));
+    let single = said.split("\nheld by one control alone\n").nth(1).expect("single points of failure");
+    assert!(single.contains("expect/deny/ptrace(PTRACE_TRACEME): depth 1: seccomp"), "{said}");
+    assert!(said.contains("CVE-2019-13272  depth 1: seccomp"), "{said}");
+}
+
 #[test]
 fn a_mistake_in_an_operation_is_shown_with_the_nearest_word() {
     let place = Place::new("mistake");

@@ -62,6 +62,8 @@ struct Entry<'r> {
     route: &'r str,
     verdict: &'static str,
     why: Option<&'r str>,
+    /// What the attempt inside came to.
+    seen: Option<&'r str>,
     policy: Option<&'r str>,
     reason: &'r str,
     references: &'r [String],
@@ -221,7 +223,9 @@ fn line(finding: &Finding, text: &mut String) {
         let _ = writeln!(text, "    {why}");
     }
     let place = finding.place.as_deref().map(|place| format!("  [{place}]")).unwrap_or_default();
-    let _ = writeln!(text, "    {}; {}{place}", finding.reason, finding.route);
+    let seen = finding.seen.as_deref().filter(|_| finding.verdict == Verdict::Held);
+    let seen = seen.map(|seen| format!("; seen: {seen}")).unwrap_or_default();
+    let _ = writeln!(text, "    {}; {}{seen}{place}", finding.reason, finding.route);
     if finding.holding.is_some() {
         let _ = writeln!(text, "    {}", holding(finding));
     }
@@ -285,6 +289,7 @@ fn entry<'r>(finding: &'r Finding, lsms: &'r [String]) -> Entry<'r> {
         route: &finding.route,
         verdict: verdict_name(finding),
         why: why(finding),
+        seen: finding.seen.as_deref(),
         policy: finding.place.as_deref(),
         reason: &finding.reason,
         references: &finding.references,
@@ -339,6 +344,7 @@ mod testing {
             references: Vec::new(),
             verdict,
             holding: None,
+            seen: None,
             attempts: 1,
         }
     }

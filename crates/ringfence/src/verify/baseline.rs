@@ -281,6 +281,7 @@ mod tests {
             references: Vec::new(),
             verdict,
             holding: controls.map(<[_]>::to_vec),
+            seen: None,
             attempts: 1,
         }
     }

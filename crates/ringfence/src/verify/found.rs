@@ -19,6 +19,7 @@ impl Claim {
             references: self.references.clone(),
             verdict,
             holding: None,
+            seen: None,
             attempts,
         }
     }

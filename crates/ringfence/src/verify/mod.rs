@@ -180,6 +180,9 @@ pub struct Finding {
     pub verdict: Verdict,
     /// The controls that deny it, each alone; `None` where depth was not asked for or not known.
     pub holding: Option<Vec<Control>>,
+    /// What one attempt inside came to, in a few words: an errno, a signal; `None` where the claim rests
+    /// on many, or on none.
+    pub seen: Option<String>,
     /// How many attempts were made.
     pub attempts: usize,
 }

@@ -1,6 +1,7 @@
 //! Operations that need a capability, each harmless where it succeeds: the last check is made to
 //! fail, or only the attempting process changes. capabilities(7).
 
+pub mod alone;
 pub mod executed;
 pub mod file;
 
@@ -77,6 +78,13 @@ pub fn root_is_special() -> Option<Trial> {
 #[must_use]
 pub fn bounding(capability: u8) -> Option<Trial> {
     call("prctl", vec![Word::Value(23), Word::Value(u64::from(capability))], Passes::Answer(1))
+}
+
+/// Where the caller's own code is mapped, as in proc_pid_maps(5).
+fn mapping() -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let code = maps.lines().find(|line| line.contains(" r-xp ") && line.contains('/'))?;
+    code.split(' ').next().map(str::to_owned)
 }
 
 /// Operations by capability.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
 
-use crate::control::trial::{Deed, Passes, Reading, Trial, Word, entry};
+use crate::control::trial::{Deed, Identity, Passes, Reading, Trial, Word, entry};
 
 const AT_FDCWD: i64 = -100;
 const AT_REMOVEDIR: u64 = 0x200;
@@ -61,34 +61,39 @@ pub fn may_change(path: &Path) -> bool {
 }
 
 /// A regular file that everybody may read, in a directory or in one below it, but not in those that
-/// `elsewhere` has.
+/// `elsewhere` has. `bits`: permission bits that it has.
 #[must_use]
-pub fn file_in(directory: &Path, elsewhere: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+pub fn file_in(directory: &Path, bits: u32, elsewhere: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    /// Levels below, and entries of each directory.
+    const DEEP: usize = 3;
+    file_below(directory, DEEP, bits, elsewhere)
+}
+
+fn file_below(
+    directory: &Path,
+    deep: usize,
+    bits: u32,
+    elsewhere: &dyn Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     /// Of each directory.
     const MOST: usize = 64;
     use std::os::unix::fs::MetadataExt;
-    let names = |directory: &Path| {
-        let entries = std::fs::read_dir(directory).ok()?;
-        let mut names: Vec<PathBuf> = entries.take(MOST).flatten().map(|entry| entry.path()).collect();
-        names.sort();
-        Some(names)
-    };
-    let is_file = |path: &PathBuf| {
+    let entries = std::fs::read_dir(directory).ok()?;
+    let mut names: Vec<PathBuf> = entries.take(MOST).flatten().map(|entry| entry.path()).collect();
+    names.sort();
+    names.retain(|path| !elsewhere(path));
+    let is_file = |path: &&PathBuf| {
         let found = std::fs::symlink_metadata(path);
-        found.is_ok_and(|found| found.is_file() && found.mode() & 0o444 == 0o444) && !elsewhere(path)
+        found.is_ok_and(|found| found.is_file() && found.mode() & bits == bits)
     };
-    let is_directory = |path: &PathBuf| {
-        std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) && !elsewhere(path)
-    };
-    let names_here = names(directory)?;
-    let here = names_here.iter().find(|path| is_file(path)).cloned();
-    let below = || {
-        names_here
-            .iter()
-            .filter(|path| is_directory(path))
-            .find_map(|path| names(path)?.into_iter().find(is_file))
-    };
-    here.or_else(below)
+    if let Some(here) = names.iter().find(is_file) {
+        return Some(here.clone());
+    }
+    let below = names.iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()));
+    if deep == 0 {
+        return None;
+    }
+    below.take(MOST / 4).find_map(|path| file_below(path, deep - 1, bits, elsewhere))
 }
 
 /// A name is there, whatever it leads to: newfstatat(2) with `AT_SYMLINK_NOFOLLOW`.
@@ -97,6 +102,22 @@ pub fn exists(path: &Path) -> Option<Trial> {
     let nofollow = 0x100;
     let stat = at(Abi::X86_64, "newfstatat", path, vec![Word::Scratch(0), Word::Value(nofollow)])?;
     Some(Trial::of(vec![stat]))
+}
+
+/// What a name leads to is a character device with this number, `makedev(3)` of small ones.
+#[must_use]
+pub fn device(path: &Path, major: u64, minor: u64) -> Option<Trial> {
+    // `st_rdev` in `struct stat` of x86-64; 0 of what is no device.
+    let number = Reading::Bits { at: 40, mask: u64::MAX >> 1 };
+    let there = exists(path).map(|trial| trial.reading(number));
+    there.map(|trial| trial.passing(Passes::Answer(major << 8 | minor)))
+}
+
+/// What a name leads to, without opening it, which permission bits and capabilities have a word about.
+#[must_use]
+pub fn see(path: &Path) -> Option<Trial> {
+    let stat = || at(Abi::X86_64, "newfstatat", path, vec![Word::Scratch(0), Word::Value(0)]);
+    Some(Trial::of(vec![stat()?]).then(stat()).about(seen(path)).by(Identity::Inode))
 }
 
 /// A directory that everybody may write, and nobody may remove others' files from: mode 1777.
@@ -199,6 +220,78 @@ pub fn read_by_link(path: &Path, writable: &Path) -> Option<Trial> {
     Some(Trial::of(deeds).then(reached).then(undo).about(seen(path)))
 }
 
+/// The number of a descriptor that nothing in a containment has.
+const FREE: u64 = 60;
+
+fn by_descriptor(path: &Path, flags: u64) -> Option<Deed> {
+    let name = PathBuf::from(format!("/proc/self/fd/{FREE}{}", path.display()));
+    at(Abi::X86_64, "openat", &name, vec![Word::Value(flags | O_NOCTTY_NONBLOCK_CLOEXEC)])
+}
+
+/// Opening through the entry in `/proc/self/fd` of a directory that was opened outside (CVE-2024-21626).
+#[must_use]
+pub fn read_by_descriptor(path: &Path) -> Option<Trial> {
+    let open = at(Abi::X86_64, "openat", Path::new("/"), vec![Word::Value(O_DIRECTORY)])?;
+    let place = Deed::call(Abi::X86_64, "dup2", vec![Word::Answer(0), Word::Value(FREE)])?;
+    let trial = Trial::of(vec![by_descriptor(path, 0)?]).prepared(vec![open, place]);
+    Some(trial.then(fstat(Abi::X86_64)).about(seen(path)))
+}
+
+/// Opening for writing by way of a descriptor that has a place only (`O_PATH`), and its entry in
+/// `/proc/self/fd`: a magic link, proc(5).
+#[must_use]
+pub fn write_by_path_descriptor(path: &Path) -> Option<Trial> {
+    let o_path = 0o10_000_000;
+    let deeds = vec![
+        at(Abi::X86_64, "openat", path, vec![Word::Value(o_path)])?,
+        Deed::call(Abi::X86_64, "dup2", vec![Word::Answer(0), Word::Value(FREE)])?,
+        by_descriptor(Path::new(""), O_WRONLY)?,
+    ];
+    let reached = at(Abi::X86_64, "newfstatat", path, vec![Word::Scratch(0), Word::Value(0)]);
+    Some(Trial::of(deeds).then(reached).about(seen(path)))
+}
+
+/// A file is made, used by `call`, and removed again, under both names that it may have then.
+#[must_use]
+pub fn own_file(directory: &Path, kind: &str, call: Option<&str>) -> Option<Trial> {
+    let (path, other) = (directory.join(own_name(kind)), directory.join(own_name(&format!("{kind}-2"))));
+    let flags = Word::Value(O_WRONLY | O_CREAT_EXCL | O_NOCTTY_NONBLOCK_CLOEXEC);
+    let mut deeds = vec![at(Abi::X86_64, "openat", &path, vec![flags, Word::Value(0o600)])?];
+    let to_other = || vec![Word::number(AT_FDCWD), path_word(&other), Word::Value(0)];
+    if let Some(name) = call {
+        deeds.push(match name {
+            "renameat2" | "linkat" => at(Abi::X86_64, name, &path, to_other())?,
+            "truncate" => Deed::call(Abi::X86_64, name, vec![path_word(&path), Word::Value(0)])?,
+            "fchmodat" => at(Abi::X86_64, name, &path, vec![Word::Value(0o640)])?,
+            _ => at(Abi::X86_64, name, &path, vec![Word::Value(0)])?,
+        });
+    }
+    let remove = |path: &Path| at(Abi::X86_64, "unlinkat", path, vec![Word::Value(0)]);
+    Some(Trial::of(deeds).then(remove(&path)).then(remove(&other)))
+}
+
+/// Where something is mounted, as the caller sees it: proc_pid_mountinfo(5). Names with characters that
+/// the kernel escapes are left out.
+#[must_use]
+pub fn mounts() -> Vec<PathBuf> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.split(' ').nth(4)).filter(|name| !name.contains('\\'));
+    let mut all: Vec<PathBuf> = names.map(PathBuf::from).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Files of this name in the directories of a directory.
+#[must_use]
+pub fn below(directory: &str, name: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut all: Vec<PathBuf> = entries.map(|entry| entry.path().join(name)).collect();
+    all.retain(|path| path.exists());
+    all.sort();
+    all
+}
+
 /// Opening for writing; making something in a directory; making what does not exist.
 #[must_use]
 pub fn write(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
@@ -248,17 +341,30 @@ pub fn unlink(path: &Path, target: Target) -> Option<Trial> {
 /// Renaming to itself, which does nothing (rename(2)) after the checks of the place.
 #[must_use]
 pub fn rename(path: &Path) -> Option<Trial> {
-    let args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(path)];
-    Trial::call(Abi::X86_64, "renameat2", args).map(|trial| trial.about(seen(path)))
+    to_itself(path, 0)
 }
 
 /// Exchanging with itself, which does nothing after the checks of the place (`RENAME_EXCHANGE`).
 #[must_use]
 pub fn exchange(path: &Path) -> Option<Trial> {
-    let exchange = 2;
-    let mut args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(path)];
-    args.push(Word::Value(exchange));
-    Trial::call(Abi::X86_64, "renameat2", args).map(|trial| trial.about(seen(path)))
+    to_itself(path, 2)
+}
+
+/// To the same name `vfs_rename` ends before it looks whether something is mounted there, which would
+/// be EBUSY to any other. So statx(2) is asked for that afterwards, by `STATX_ATTR_MOUNT_ROOT` of
+/// `stx_attributes`; where it does not say so, as before Linux 5.8, renaming counts as let through.
+fn to_itself(path: &Path, flags: u64) -> Option<Trial> {
+    const AT: u16 = 512;
+    let (attributes, mount_root, nofollow) = (8, 0x2000, 0x100);
+    let name = || [Word::number(AT_FDCWD), path_word(path)];
+    let [[a, b], [c, d]] = [name(), name()];
+    let rename = Trial::call(Abi::X86_64, "renameat2", vec![a, b, c, d, Word::Value(flags)])?;
+    let object = at(Abi::X86_64, "newfstatat", path, vec![Word::Scratch(0), Word::Value(nofollow)]);
+    let mount =
+        at(Abi::X86_64, "statx", path, vec![Word::Value(nofollow), Word::Value(0), Word::Scratch(AT)]);
+    let asked = Reading::Bits { at: usize::from(AT) + attributes, mask: mount_root };
+    let trial = rename.then(object).then(mount).reading(asked).passing(Passes::Answer(0));
+    Some(trial.about(seen(path)))
 }
 
 /// A second name beside it, removed at once.

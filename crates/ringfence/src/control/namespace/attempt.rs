@@ -22,6 +22,69 @@ pub fn membership(name: &str) -> Option<Trial> {
     Some(Trial::of(vec![stat(path.clone())?]).then(stat(path)))
 }
 
+/// The name of the machine: uname(2)'s `nodename`, of which eight bytes are compared with those of
+/// `name`; `None` where they say nothing.
+#[must_use]
+pub fn machine(name: &str) -> Option<Trial> {
+    // `struct new_utsname`: the second of six fields of 65 bytes.
+    const NODENAME: usize = 65;
+    let mut bytes = [0u8; 8];
+    for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    // The highest bit is no part of a reading.
+    let mask = u64::MAX >> 1;
+    let uname = Trial::call(Abi::X86_64, "uname", vec![Word::Scratch(0)])?;
+    let there = uname.reading(Reading::Bits { at: NODENAME, mask });
+    (!name.is_empty()).then(|| there.passing(Passes::Answer(u64::from_le_bytes(bytes) & mask)))
+}
+
+/// The caller's: /proc/sys/kernel/hostname, proc(5).
+#[must_use]
+pub fn machine_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// A network interface by its name: `SIOCGIFINDEX`, netdevice(7).
+#[must_use]
+pub fn interface(name: &str) -> Option<Trial> {
+    let (unix, datagram, get_index) = (1, 2, 0x8933);
+    let mut request = [0u8; 40];
+    if name.len() > 15 {
+        return None;
+    }
+    request[..name.len()].copy_from_slice(name.as_bytes());
+    let socket = vec![Word::Value(unix), Word::Value(datagram), Word::Value(0)];
+    let socket = Deed::call(Abi::X86_64, "socket", socket)?;
+    let args = vec![Word::Answer(0), Word::Value(get_index), Word::Bytes(request.to_vec())];
+    Some(Trial::of(vec![socket, Deed::call(Abi::X86_64, "ioctl", args)?]))
+}
+
+/// The interfaces of the caller but for loopback: /sys/class/net, sysfs(5).
+#[must_use]
+pub fn interfaces() -> Vec<String> {
+    let entries = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| name != "lo" && name != "bonding_masters");
+    names.sort();
+    names
+}
+
+/// Setting the clocks' offsets to what they are: time_namespaces(7). EACCES, of a namespace that has
+/// members already, comes after the check for `CAP_SYS_TIME` (`proc_timens_set_offset`).
+#[must_use]
+pub fn offsets() -> Option<Trial> {
+    let (write_only, eacces) = (0o2_000_001, 13);
+    let path = Word::text(b"/proc/self/timens_offsets");
+    let open = vec![Word::number(AT_FDCWD), path, Word::Value(write_only), Word::Value(0)];
+    let text = b"monotonic 0 0\n".to_vec();
+    let len = text.len() as u64;
+    let write = vec![Word::Answer(0), Word::Bytes(text), Word::Value(len)];
+    let deeds = vec![Deed::call(Abi::X86_64, "openat", open)?, Deed::call(Abi::X86_64, "write", write)?];
+    Some(Trial::of(deeds).passing(Passes::SuccessOr(vec![eacces])))
+}
+
 /// Operations on a process outside, each harmless: signal 0, no memory, no descriptor.
 #[must_use]
 pub fn on_process(pid: u32) -> Vec<(&'static str, Trial)> {

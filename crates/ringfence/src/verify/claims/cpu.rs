@@ -1,8 +1,8 @@
 //! The processor's rings: privileged instructions trap.
 
-use super::{Claim, PROTECTION, Scene, Test};
+use super::{Claim, PROTECTION, Scene};
 use crate::control::trial::{Deed, Instruction, Passes, Trial};
-use crate::verify::{Intent, Part, Reference};
+use crate::verify::{Intent, Part, Reference, Test};
 
 const PRIVILEGED: [(&str, Instruction); 23] = [
     ("cli", Instruction::Cli),
@@ -30,9 +30,15 @@ const PRIVILEGED: [(&str, Instruction); 23] = [
     ("swapgs", Instruction::Swapgs),
 ];
 
-/// The two that UMIP stops and the kernel does not emulate before 5.10 say nothing beyond it; the
-/// other three the kernel emulates with constants (`arch/x86/kernel/umip.c`).
-const UMIP: [(&str, Instruction); 2] = [("sldt", Instruction::Sldt), ("str", Instruction::Str)];
+/// What UMIP stops: the kernel then emulates it with constants (`arch/x86/kernel/umip.c`; `sldt` and
+/// `str` since 5.10, and with SIGSEGV before).
+const UMIP: [(&str, Instruction); 5] = [
+    ("sgdt", Instruction::Sgdt),
+    ("sidt", Instruction::Sidt),
+    ("sldt", Instruction::Sldt),
+    ("smsw", Instruction::Smsw),
+    ("str", Instruction::Str),
+];
 
 pub(super) fn claims(scene: &Scene) -> Vec<Claim> {
     let mut all: Vec<Claim> = PRIVILEGED.iter().map(|(name, instruction)| trap(name, *instruction)).collect();
@@ -51,11 +57,11 @@ fn trap(name: &str, instruction: Instruction) -> Claim {
         .see(&["iopl(2)", PROTECTION])
 }
 
+/// No privileged instruction by itself: whether it traps is told.
 fn umip(name: &str, instruction: Instruction, scene: &Scene) -> Claim {
-    if scene.umip {
-        return Claim { intent: Intent::Tell, ..trap(name, instruction) }
-            .because("tells where the kernel keeps its tables, unless UMIP stops or emulates it");
-    }
-    let why = "this processor has no UMIP, so the instruction is not privileged".to_owned();
-    Claim::new(Part::Cpu, Intent::Tell, name, format!("instruction {name}"), Test::Not(why)).route("ring 3")
+    let claim = Claim { intent: Intent::Tell, ..trap(name, instruction) };
+    claim.because(match scene.umip {
+        true => "UMIP stops it, and the kernel answers with constants, or by a signal",
+        false => "this processor has no UMIP: it tells where the kernel keeps its tables",
+    })
 }

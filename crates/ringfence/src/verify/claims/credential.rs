@@ -7,6 +7,7 @@ use ringfence_bpf::table::Abi;
 
 use crate::control::Control;
 use crate::control::credential::attempt;
+use crate::control::mount::attempt::may_change;
 use crate::control::seccomp::judge::{Expected, Law};
 use crate::control::trial::{Entry, Probe};
 use crate::policy::Origin;
@@ -15,6 +16,28 @@ use crate::verify::{Intent, Part, Subject};
 
 /// linux/capability.h up to CAP_CHECKPOINT_RESTORE.
 const LAST: u8 = 40;
+
+/// Every room but that of credentials: the others would not show what belongs to another user.
+const ALL_OTHERS: &[Control] = &[
+    Control::Seccomp,
+    Control::Namespace,
+    Control::Mount,
+    Control::Net,
+    Control::Landlock,
+    Control::Lsm,
+    Control::Limit,
+];
+const NONE: &[Control] = &[];
+
+/// CAP_CHOWN and CAP_SETUID: who has them can make something that is another user's.
+const MAKES_ANOTHERS: u64 = 1 | 1 << 7;
+
+/// Directories in which the caller may make a file for a while.
+const ROOMS: [&str; 2] = ["/dev/shm", "/var/tmp"];
+
+/// Capabilities that no operation is tried for, but to have them: none needs them on every kernel, or it
+/// would do something.
+pub(super) const WITHOUT_OPERATION: [u8; 5] = [11, 26, 32, 33, 36];
 
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let process = &subject.policy.process;
@@ -28,13 +51,24 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if let Some(directory) = process_directory(subject) {
         needs.extend(attempt::file::needs(directory, scene.process));
     }
-    for need in needs {
+    // What only a capability over the host can do, only who has it can show to work.
+    let has = |need: &attempt::Need| scene.permitted >> need.capability & 1 == 1;
+    needs.extend(attempt::alone::own().into_iter().filter(has));
+    let mut needs: Vec<_> = needs.into_iter().map(|need| (need, NONE)).collect();
+    if scene.permitted & MAKES_ANOTHERS == MAKES_ANOTHERS
+        && let Some(directory) = ROOMS.map(Path::new).into_iter().find(|path| may_change(path))
+    {
+        let others = attempt::alone::others(directory, scene.process).into_iter().filter(has);
+        needs.extend(others.map(|need| (need, ALL_OTHERS)));
+    }
+    for (need, without) in needs {
         if kept(need.capability).is_some() {
             continue;
         }
         let name = Capability(need.capability).name();
         let id = format!("operation/{}", need.operation);
-        let claim = Claim::new(Part::Credential, Intent::Deny, id, need.operation, whole(need.trial));
+        let test = if without.is_empty() { whole(need.trial) } else { unmasked(need.trial, without) };
+        let claim = Claim::new(Part::Credential, Intent::Deny, id, need.operation, test);
         let reason = format!("it needs {name}, which process.capabilities does not keep");
         all.push(claim.route("x86_64 by syscall").at(at).because(reason).see(&["capabilities(7)", ESCAPE]));
     }

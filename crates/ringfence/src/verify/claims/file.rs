@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
 
-use super::{Claim, ESCAPE, PROTECTION, against_outside, as_plain_user};
+use super::{Claim, PROTECTION, against_outside, as_plain_user, host, way, written};
 use crate::control::mount::attempt::{self, Target};
-use crate::control::trial::{Identity, Trial};
+use crate::control::trial::Trial;
 use crate::host::path::{Absent, Resolver};
 use crate::policy::model::{DevView, Namespace, PathSpec, ProcView};
 use crate::policy::{At, Origin};
@@ -32,59 +32,19 @@ const SENSITIVE: [&str; 16] = [
     "/var/lib",
 ];
 
-/// Entries of proc(5) and sys(5) that act on or tell of the whole host; opened for writing where
-/// writing is what harms.
-const HOST_FILES: [(&str, bool, &str); 35] = [
-    ("/proc/interrupts", false, "interrupts of the host"),
-    ("/proc/key-users", false, "keyrings of the host"),
-    ("/proc/kmsg", false, "messages of the kernel"),
-    ("/proc/kcore", false, "the kernel's memory"),
-    ("/proc/kallsyms", false, "the kernel's addresses"),
-    ("/proc/keys", false, "keyrings of the host"),
-    ("/proc/timer_list", false, "timers of the host"),
-    ("/proc/vmallocinfo", false, "the kernel's addresses"),
-    ("/proc/sysrq-trigger", true, "reboots, kills and dumps"),
-    ("/proc/sys/kernel/core_pattern", true, "a program run by the kernel as root"),
-    ("/proc/sys/kernel/modprobe", true, "a program run by the kernel as root"),
-    ("/proc/sys/vm/overcommit_memory", true, "memory of the whole host"),
-    ("/proc/sys/fs/binfmt_misc/register", true, "interpreters of the whole host"),
-    ("/sys/kernel/uevent_helper", true, "a program run by the kernel as root"),
-    ("/sys/kernel/debug", false, "everything"),
-    ("/sys/fs/cgroup/release_agent", true, "CVE-2022-0492"),
-    ("/proc/sys/kernel/sysrq", true, "which keys reboot, kill and dump"),
-    ("/proc/sys/kernel/hotplug", true, "a program run by the kernel as root"),
-    ("/proc/sys/kernel/usermodehelper/bset", true, "what the kernel's helpers may do"),
-    ("/proc/sys/kernel/unprivileged_bpf_disabled", true, "who may load programs into the kernel"),
-    ("/proc/sys/kernel/panic", true, "reboots"),
-    ("/proc/sys/fs/suid_dumpable", true, "memory of privileged programs"),
-    ("/proc/sched_debug", false, "processes of the host"),
-    ("/proc/kpagecount", false, "physical memory"),
-    ("/proc/kpageflags", false, "physical memory"),
-    ("/proc/slabinfo", false, "objects of the kernel"),
-    ("/proc/mtrr", true, "how the processor caches memory"),
-    ("/proc/acpi", false, "devices of the host"),
-    ("/sys/firmware", false, "variables of the firmware"),
-    ("/sys/kernel/security", false, "policies of the LSMs"),
-    ("/sys/kernel/tracing", false, "what every program does"),
-    ("/sys/fs/bpf", false, "programs in the kernel"),
-    ("/dev/kmsg", false, "messages of the kernel"),
-    ("/dev/port", false, "ports of devices"),
-    ("/dev/mem", false, "physical memory"),
-];
-
 /// A listed path, resolved, with what the policy gives there.
-struct Place {
-    path: PathBuf,
+pub(super) struct Place {
+    pub(super) path: PathBuf,
     at: Origin,
     list: &'static str,
     /// The symbolic link that led there.
     link: Option<PathBuf>,
 }
 
-struct Places {
+pub(super) struct Places {
     all: Vec<Place>,
     deny: Vec<Place>,
-    tmp: Vec<Place>,
+    pub(super) tmp: Vec<Place>,
     /// Places are mounts: `noexec` holds there.
     own_mounts: bool,
 }
@@ -100,16 +60,16 @@ pub(super) fn claims(subject: &Subject<'_>) -> Vec<Claim> {
     }
     for place in &places.deny {
         if places.all.iter().any(|allowed| place.path.starts_with(&allowed.path)) {
-            denied(&place.path, Some(place.at), "fs.deny names it", &places, &mut all);
+            way::denied(&place.path, Some(place.at), "fs.deny names it", &places, &mut all);
         }
     }
     let hidden = subject.policy.namespaces.unshare_at;
     for path in SENSITIVE.map(Path::new) {
         if attempt::target(path) != Target::Absent && !places.reaches(path) {
-            denied(path, Some(hidden), "no entry of [fs] names it", &places, &mut all);
+            way::denied(path, Some(hidden), "no entry of [fs] names it", &places, &mut all);
         }
     }
-    host_files(subject, &places, &mut all);
+    host::claims(subject, &places, &mut all);
     all.extend(essentials(subject));
     all
 }
@@ -161,15 +121,19 @@ fn names(subject: &Subject<'_>, own_mounts: bool) -> Vec<Claim> {
         return Vec::new();
     }
     let claim = |word: &str, path: &str, trial: Trial| {
-        let test = Test::Trial { trial: trial.into(), without: Vec::new(), controls: Vec::new() };
-        let claim = file(Intent::Allow, word, Path::new(path), "newfstatat", test);
+        let claim = file(Intent::Allow, word, Path::new(path), "newfstatat", against_outside(trial));
         claim.at(fs.dev.at).because("every program needs it")
     };
     let names = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/ptmx", "/dev/tty", "/dev/pts/ptmx"];
     let there = names.iter().filter_map(|path| Some((path, attempt::exists(Path::new(path))?)));
     let mut all: Vec<Claim> = there.map(|(path, trial)| claim("find", path, trial)).collect();
     all.extend(attempt::sticky(Path::new("/dev/shm")).map(|trial| claim("share", "/dev/shm", trial)));
+    all.extend(attempt::device(Path::new("/dev/tty"), 5, 0).map(|trial| claim("device", "/dev/tty", trial)));
     let root = Path::new("/");
+    if let Some(trial) = attempt::read(Abi::X86_64, root, Target::Directory) {
+        let claim = file(Intent::Allow, "read", root, "openat", as_plain_user(trial.anywhere()));
+        all.push(claim.at(subject.policy.namespaces.unshare_at).because("every program needs it"));
+    }
     if let Some(trial) = attempt::write(Abi::X86_64, root, Target::Directory) {
         let claim = file(Intent::Deny, "write", root, "x86_64 by syscall", against_outside(trial));
         all.push(claim.at(subject.policy.namespaces.unshare_at).because("no entry of [fs] names it"));
@@ -200,12 +164,12 @@ impl Places {
     }
 
     /// Whether an entry gives something at, above or below a path.
-    fn reaches(&self, path: &Path) -> bool {
+    pub(super) fn reaches(&self, path: &Path) -> bool {
         let near = |place: &Place| path.starts_with(&place.path) || place.path.starts_with(path);
         self.all.iter().any(near) || self.tmp.iter().any(near)
     }
 
-    fn gives(&self, list: &str, path: &Path) -> bool {
+    pub(super) fn gives(&self, list: &str, path: &Path) -> bool {
         self.all.iter().any(|place| place.list == list && path.starts_with(&place.path))
     }
 
@@ -245,13 +209,18 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
             || places.all.iter().any(|other| other.path != *path && inner.starts_with(&other.path))
     };
     if target == Target::Directory
-        && let Some(file) = attempt::file_in(path, &others)
+        && let Some(file) = attempt::file_in(path, 0o444, &others)
     {
         let target = attempt::target(&file);
         claim(Intent::Allow, "read", &file, attempt::read(Abi::X86_64, &file, target), reason.clone());
     }
     if list == "write" {
         claim(Intent::Allow, "write", path, attempt::write(Abi::X86_64, path, target), reason.clone());
+        if target == Target::Directory {
+            for (word, trial) in written::uses(path) {
+                claim(Intent::Allow, word, path, trial, reason.clone());
+            }
+        }
     }
     let program = attempt::executable(path).filter(|program| !places.denies(program));
     if let Some(program) = &program {
@@ -269,17 +238,20 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
         return;
     }
     let reason = format!("fs.{list} names it, and fs.write does not");
-    claim(Intent::Deny, "write", path, attempt::write(Abi::X86_64, path, target), reason.clone());
-    claim(Intent::Deny, "unlink", path, attempt::unlink(path, target), reason.clone());
-    claim(Intent::Deny, "rename", path, attempt::rename(path), reason.clone());
-    if let Some(program) = program {
-        let target = attempt::target(&program);
-        claim(Intent::Deny, "write", &program, attempt::write(Abi::X86_64, &program, target), reason.clone());
-        claim(Intent::Deny, "chmod", &program, attempt::chmod(&program, target), reason.clone());
-        claim(Intent::Deny, "exchange", &program, attempt::exchange(&program), reason.clone());
-        claim(Intent::Deny, "link", &program, attempt::link(&program), reason.clone());
-        claim(Intent::Deny, "truncate", &program, attempt::truncate(&program, target), reason.clone());
-        claim(Intent::Deny, "unlink", &program, attempt::unlink(&program, target), reason);
+    let mut deny = |word: &str, on: &Path, trial| claim(Intent::Deny, word, on, trial, reason.clone());
+    deny("write", path, attempt::write(Abi::X86_64, path, target));
+    deny("unlink", path, attempt::unlink(path, target));
+    deny("rename", path, attempt::rename(path));
+    if target == Target::Directory {
+        let file = path.join(".ringfence-attempt-new");
+        deny("create", path, attempt::create(Abi::X86_64, &file, Target::File { mode: 0, size: 0 }));
+    }
+    // A file that its owner may write, so that nothing else denies it; else any.
+    let file = |bits| (target == Target::Directory).then(|| attempt::file_in(path, bits, &others)).flatten();
+    for file in program.into_iter().chain(file(0o600).or_else(|| file(0o400))) {
+        for (word, trial) in written::changes(&file) {
+            deny(word, &file, trial);
+        }
     }
 }
 
@@ -306,79 +278,7 @@ fn private(place: &Place, all: &mut Vec<Claim>) {
     }
 }
 
-/// A path that must not be reached, by every way there is.
-fn denied(path: &Path, at: Option<Origin>, reason: &str, places: &Places, all: &mut Vec<Claim>) {
-    let target = attempt::target(path);
-    let mut claim = |word: &str, route: &str, test: Test| {
-        let claim = file(Intent::Deny, word, path, route, test).because(reason).see(&[ESCAPE]);
-        all.push(at.map_or(claim.clone(), |at| claim.at(at)));
-    };
-    if target == Target::Absent {
-        if let Some(trial) = attempt::write(Abi::X86_64, path, target) {
-            claim("create", "openat", against_outside(trial));
-        }
-        return;
-    }
-    for (route, trial) in ways(path, target, places) {
-        claim("read", &route, against_outside(trial));
-    }
-    if let Some(trial) = attempt::write(Abi::X86_64, path, target) {
-        claim("write", "openat", against_outside(trial));
-    }
-    if target == Target::Directory
-        && let Some(trial) = attempt::unlink(path, target)
-    {
-        claim("unlink", "unlinkat", against_outside(trial));
-    }
-}
-
-/// Ways to read a path: calls, ABIs, and names that lead to it.
-fn ways(path: &Path, target: Target, places: &Places) -> Vec<(String, Trial)> {
-    let below = |start: &str| PathBuf::from(format!("{start}{}", path.display()));
-    let mut ways = vec![
-        ("openat".to_owned(), attempt::read(Abi::X86_64, path, target)),
-        ("open".to_owned(), attempt::read_by_open(Abi::X86_64, path)),
-        ("openat2".to_owned(), attempt::read_by_openat2(path)),
-        ("openat of i386".to_owned(), attempt::read(Abi::I386, path, target)),
-        ("open of i386".to_owned(), attempt::read_by_open(Abi::I386, path)),
-    ];
-    for start in
-        ["/proc/self/root", "/proc/thread-self/root", "/usr/..", "/proc/self/cwd/../../../../../../../.."]
-    {
-        ways.push((format!("{start}/…"), attempt::read(Abi::X86_64, &below(start), target)));
-    }
-    if let Some(tmp) = places.tmp.first() {
-        ways.push(("symbolic link".to_owned(), attempt::read_by_link(path, &tmp.path)));
-    }
-    ways.into_iter().filter_map(|(route, trial)| Some((route, trial?))).collect()
-}
-
-/// Files of the whole host.
-fn host_files(subject: &Subject<'_>, places: &Places, all: &mut Vec<Claim>) {
-    let at = subject.policy.fs.proc.at;
-    for (path, writes, what) in HOST_FILES {
-        let path = Path::new(path);
-        let target = attempt::target(path);
-        if target == Target::Absent || places.gives(if writes { "write" } else { "read" }, path) {
-            continue;
-        }
-        let (word, trial) = if writes {
-            ("write", attempt::write(Abi::X86_64, path, target))
-        } else {
-            ("read", attempt::read(Abi::X86_64, path, target))
-        };
-        let Some(trial) = trial else { continue };
-        let trial = if path.starts_with("/proc") { trial.by(Identity::Inode) } else { trial };
-        all.push(
-            file(Intent::Deny, word, path, "openat", against_outside(trial))
-                .at(at)
-                .because(format!("of the whole host: {what}"))
-                .see(&["proc(5)", ESCAPE]),
-        );
-    }
-}
-
-fn file(intent: Intent, word: &str, path: &Path, route: &str, test: Test) -> Claim {
+pub(super) fn file(intent: Intent, word: &str, path: &Path, route: &str, test: Test) -> Claim {
     let kind = if intent == Intent::Allow { "allow" } else { "deny" };
     let way =
         if route.starts_with("x86_64") || route == "openat" { String::new() } else { format!("?{route}") };

@@ -8,16 +8,19 @@ mod exec;
 mod expect;
 mod file;
 mod gate;
+mod host;
 mod known;
 mod limit;
 mod lsm;
 mod namespace;
 mod network;
+mod way;
+mod written;
 
 use super::{Claim, Intent, Part, Reference, Subject, Test};
 use crate::control::Control;
 use crate::control::trial::{Entry, Trial};
-use crate::policy::model::SyscallMode;
+use crate::policy::model::{Capability, SyscallMode};
 use crate::policy::{At, Diagnostics, Origin};
 
 pub use known::KNOWN_BUGS;
@@ -167,6 +170,8 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
     if !scene.umip {
         notes.push("UMIP: this processor has none".into());
     }
+    let names = credential::WITHOUT_OPERATION.map(|number| Capability(number).name());
+    notes.push(format!("{}: only that they cannot be had, no operation that needs them", names.join(", ")));
     let limits = &subject.policy.limits;
     for (name, is) in [
         ("cpu", limits.cpu_milli.is_some()),

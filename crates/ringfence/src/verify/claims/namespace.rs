@@ -50,6 +50,7 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         }
     }
     all.extend(process(subject));
+    all.extend(seen(subject));
     let fcntl = vec![Word::Value(scene.descriptor as u64), Word::Value(F_GETFD)];
     if let Some(trial) = Trial::call(Abi::X86_64, "fcntl", fcntl) {
         let operation = "use a descriptor that was open outside";
@@ -66,6 +67,56 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
             .because("process.fds lists every descriptor that stays open")
             .see(&["CVE-2024-21626", "close_range(2)", ESCAPE]),
         );
+    }
+    all
+}
+
+/// What is seen of the host where a namespace is shared: its name, its network interfaces, its clocks.
+fn seen(subject: &Subject<'_>) -> Vec<Claim> {
+    let policy = subject.policy;
+    let own = |namespace: Namespace| policy.namespaces.unshare.contains(&namespace);
+    let at = policy.namespaces.unshare_at;
+    let claim = |id: String, operation: String, route: &str, test| {
+        Claim::new(Part::Namespace, Intent::Deny, id, operation, test).route(route).at(at)
+    };
+    let mut all = Vec::new();
+    let name = attempt::machine_name();
+    if let (Some(given), Some(host)) = (&policy.namespaces.hostname, &name)
+        && own(Namespace::Uts)
+        && given.value.bytes().take(8).ne(host.bytes().take(8))
+        && let Some(trial) = attempt::machine(host)
+    {
+        let test = unmasked(trial, &[Control::Seccomp]);
+        let claim = claim("hostname".into(), "see the name of the host".into(), "uname", test);
+        let claim = claim.at(given.at).because("namespaces.hostname gives another name");
+        all.push(claim.see(&["uts_namespaces(7)", PROTECTION]));
+    }
+    if own(Namespace::Net) {
+        for name in attempt::interfaces() {
+            let Some(trial) = attempt::interface(&name) else { continue };
+            let operation = format!("see the network interface {name} of the host");
+            let test = unmasked(trial, &[Control::Seccomp, Control::Landlock]);
+            let claim = claim(
+                format!("interface/{name}"),
+                operation,
+                "ioctl(SIOCGIFINDEX), without the filter",
+                test,
+            );
+            let reason = "interfaces of the host have no name in an own net namespace";
+            all.push(claim.because(reason).see(&["network_namespaces(7)", PROTECTION]));
+        }
+    }
+    let time = policy.process.capabilities.iter().any(|kept| kept.value.name() == "CAP_SYS_TIME");
+    if !time && let Some(trial) = attempt::offsets() {
+        let claim = claim(
+            "clocks".into(),
+            "move the clocks".into(),
+            "/proc/self/timens_offsets",
+            super::whole(trial),
+        );
+        let at = policy.process.no_new_privs.at;
+        let claim = claim.at(at).because("it needs CAP_SYS_TIME, which process.capabilities does not keep");
+        all.push(claim.see(&["time_namespaces(7)", PROTECTION]));
     }
     all
 }

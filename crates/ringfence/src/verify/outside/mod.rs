@@ -22,7 +22,8 @@ use bumpalo::Bump;
 use ringfence_sys::attempt::Probe;
 
 use super::containment::{MAGIC, outside, questioned};
-use super::{Claim, Finding, Report, Verdict};
+use super::{Claim, Finding, Report, Test, Verdict};
+use crate::control::judge::words;
 use crate::control::seccomp::judge::Law;
 use crate::control::trial::{Deed, Instruction, Outcome, Trial};
 use crate::launch::Error;
@@ -150,7 +151,11 @@ pub fn verify(
             Some(why) => (Verdict::Unverifiable(why.clone()), 0),
             None => ground.verdict(&mut bench, &sheet, number, claim),
         };
-        finding(subject.policy, claim, verdict, attempts)
+        let seen = match claim.test.only() {
+            Test::Trial { .. } if attempts > 0 => Some(words(&sheet.outcome(number, 0))),
+            _ => None,
+        };
+        Finding { seen, ..finding(subject.policy, claim, verdict, attempts) }
     });
     let findings = findings.collect();
     Ok(Report { findings, notes, milliseconds: start.elapsed().as_millis() as u64, lsms: Vec::new() })

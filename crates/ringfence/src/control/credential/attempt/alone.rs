@@ -1,0 +1,127 @@
+//! Operations that need a capability over the host itself, which only who has it can show to work; and
+//! those on what belongs to another user, which a peer outside makes. capabilities(7).
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::Need;
+use crate::control::trial::{Deed, Passes, Peer, Place, Reading, Trial, Word};
+
+const AT_FDCWD: i64 = -100;
+/// Nobody's, on every system.
+const OTHER: u64 = 65_534;
+
+fn v(value: u64) -> Word {
+    Word::Value(value)
+}
+
+/// Operations on what the attempting process makes for itself.
+#[must_use]
+pub fn own() -> Vec<Need> {
+    let need = |capability, operation, trial| Need { capability, operation, trial };
+    let mut all = vec![
+        need(4, "keep the set-user-ID bit of a file that is written", set_user_id()),
+        need(9, "make a file immutable", immutable()),
+        need(19, "trace a process that is not dumpable", undumpable()),
+        need(29, "write to the audit log", audit_message()),
+    ];
+    all.extend(mapped_file().map(|trial| need(40, "open a file by its mapping", trial)));
+    all
+}
+
+/// Operations on what belongs to another user, in a directory that the caller may write.
+#[must_use]
+pub fn others(directory: &Path, unique: u32) -> Vec<Need> {
+    let need = |capability, operation, trial| Need { capability, operation, trial };
+    let path = |kind: &str| {
+        let path = directory.join(format!(".ringfence-attempt-{kind}-{unique}"));
+        Word::text(path.as_os_str().as_bytes())
+    };
+    let (f_setlease, read_lock) = (1024, 0);
+    let chmod = Deed::of("fchmodat", vec![Word::number(AT_FDCWD), path("mode"), v(0o600)]);
+    let open = Deed::of("openat", vec![Word::number(AT_FDCWD), path("lease"), v(0), v(0)]);
+    let lease = Deed::of("fcntl", vec![Word::Answer(0), v(f_setlease), v(read_lock)]);
+    let other = Deed::of("setresuid", vec![v(OTHER), v(OTHER), v(OTHER)]);
+    let other = Peer { place: Place::Outside, deeds: vec![other], after: Vec::new(), evidence: None };
+    let kill = Deed::of("kill", vec![Word::PeerProcess, v(0)]);
+    vec![
+        need(3, "chmod a file of another user", Trial::of(vec![chmod]).with(file(&path("mode")))),
+        need(28, "lease a file of another user", Trial::of(vec![open, lease]).with(file(&path("lease")))),
+        need(5, "signal a process of another user", Trial::of(vec![kill]).with(other)),
+    ]
+}
+
+/// Makes a file, gives it to another user, and removes it afterwards.
+fn file(path: &Word) -> Peer {
+    let write_only_creat_excl = 0o301;
+    let at = |rest: &[u64]| {
+        let mut args = vec![Word::number(AT_FDCWD), path.clone()];
+        args.extend(rest.iter().copied().map(v));
+        args
+    };
+    let deeds = vec![
+        Deed::of("openat", at(&[write_only_creat_excl, 0o644])),
+        Deed::of("fchown", vec![Word::Answer(0), v(OTHER), v(OTHER)]),
+        // A file that is open for writing has no lease for reading.
+        Deed::of("close", vec![Word::Answer(0)]),
+    ];
+    Peer { place: Place::Outside, deeds, after: vec![Deed::of("unlinkat", at(&[0]))], evidence: None }
+}
+
+/// A file without a name, gone with the process.
+fn memory_file() -> Deed {
+    Deed::of("memfd_create", vec![Word::text(b"ringfence-attempt"), v(0)])
+}
+
+/// Whoever writes takes the bit away (`file_remove_privs`), but for the capability.
+fn set_user_id() -> Trial {
+    let bit = 0o4000;
+    let deeds = vec![
+        memory_file(),
+        Deed::of("fchmod", vec![Word::Answer(0), v(bit | 0o700)]),
+        Deed::of("write", vec![Word::Answer(0), Word::Bytes(b"x".to_vec()), v(1)]),
+        Deed::of("fstat", vec![Word::Answer(0), Word::Scratch(0)]),
+    ];
+    // `st_mode` in `struct stat` of x86-64.
+    Trial::of(deeds).reading(Reading::Bits { at: 24, mask: bit }).passing(Passes::Answer(bit))
+}
+
+/// `FS_IOC_SETFLAGS` with `FS_IMMUTABLE_FL`, linux/fs.h.
+fn immutable() -> Trial {
+    let (set_flags, immutable) = (0x4008_6602, 0x10u64);
+    let flags = Word::Bytes(immutable.to_le_bytes().to_vec());
+    Trial::of(vec![memory_file(), Deed::of("ioctl", vec![Word::Answer(0), v(set_flags), flags])])
+}
+
+/// `PTRACE_SEIZE` of another process of the same containment, ended with the attempting one.
+fn undumpable() -> Trial {
+    let (set_dumpable, seize) = (4, 0x4206);
+    let deeds = vec![Deed::of("prctl", vec![v(set_dumpable), v(0), v(0), v(0), v(0)])];
+    let peer = Peer { place: Place::Together, deeds, after: Vec::new(), evidence: None };
+    Trial::of(vec![Deed::of("ptrace", vec![v(seize), Word::PeerProcess, v(0), v(0)])]).with(peer)
+}
+
+/// `AUDIT_USER` without a word in it: EINVAL after the check, or nothing where auditing is off
+/// (`audit_receive_msg`). The answer to it has the error at byte 16; that of EPERM and of ECONNREFUSED,
+/// but not of EINVAL and 0, is odd.
+fn audit_message() -> Trial {
+    let (audit_user, request_ack) = (1005u16, 5u16);
+    let mut message = 16u32.to_le_bytes().to_vec();
+    message.extend(audit_user.to_le_bytes());
+    message.extend(request_ack.to_le_bytes());
+    message.extend([0; 8]);
+    let receive = vec![Word::Answer(0), Word::Scratch(0), v(256), v(0), v(0), v(0)];
+    let deeds = vec![
+        Deed::of("socket", vec![v(16), v(3), v(9)]),
+        Deed::of("sendto", vec![Word::Answer(0), Word::Bytes(message), v(16), v(0), v(0), v(0)]),
+        Deed::of("recvfrom", receive),
+    ];
+    Trial::of(deeds).reading(Reading::Bits { at: 16, mask: 1 }).passing(Passes::Answer(0))
+}
+
+/// The program's own file by `/proc/self/map_files`, whose links only the capability follows
+/// (`proc_map_files_get_link`). A child has the mappings of its parent.
+fn mapped_file() -> Option<Trial> {
+    let path = Word::text(format!("/proc/self/map_files/{}", super::mapping()?).as_bytes());
+    Some(Trial::of(vec![Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)])]))
+}

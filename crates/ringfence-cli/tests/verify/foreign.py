@@ -28,7 +28,7 @@ def sarif(text, found, findings, schema):
         import jsonschema
 
         with open(schema, encoding="utf-8") as file:
-            validator = jsonschema.Draft7Validator(json.load(file))
+            validator = jsonschema.Draft4Validator(json.load(file))
         for error in list(validator.iter_errors(log))[:5]:
             wrong.append(f"{list(error.path)}: {error.message}")
     (run,) = log["runs"]

@@ -1,6 +1,7 @@
 //! The mutants: every step dropped, every namespace shared, every denied call allowed, every ABI
 //! opened, every capability kept, and every list widened.
 
+use ringfence::control::mount::attempt;
 use ringfence::policy::{Flag, Origin, Policy};
 use ringfence::verify::Claim;
 use ringfence_bpf::filter::FilterSpec;
@@ -70,6 +71,7 @@ fn expected(dropped: &Dropped) -> Vec<String> {
 }
 
 // linux/landlock.h
+const EXECUTE: u64 = 1;
 const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
@@ -96,11 +98,11 @@ fn equivalent(dropped: &Dropped, steps: &[Dropped]) -> Option<&'static str> {
             return Some("the rule of a directory above grants the same");
         }
         // Directories of the view may be listed by the rule about its root.
-        let only_reads = dropped.access & !(READ_FILE | READ_DIR) == 0;
+        let only_reads = dropped.access & !(EXECUTE | READ_FILE | READ_DIR) == 0;
         let here = std::path::Path::new(path);
-        let empty =
-            here.is_dir() && ringfence::control::mount::attempt::file_in(here, 0o444, &|_| false).is_none();
-        return (only_reads && empty).then_some("it is about reading files, and nobody finds one there");
+        let none = attempt::file_in(here, 0o444, &|_| false).is_none() && attempt::executable(here).is_none();
+        return (only_reads && here.is_dir() && none)
+            .then_some("it is about files, and nobody finds one there");
     }
     match kind {
         "mount_setattr" if dropped.cover => Some("a cover of a file of proc is no file of the host"),

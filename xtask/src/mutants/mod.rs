@@ -234,6 +234,8 @@ impl Base {
         if claims.is_empty() {
             claims = self.claims.iter().filter(|claim| claim.id.starts_with("expect/")).collect();
         }
+        // Other paths that begin alike have longer names.
+        claims.sort_by_key(|claim| claim.id.len());
         claims.truncate(MOST_FOR_DEPTH);
         let before = self.holding(&sound, &claims)?;
         let after = self.holding(plan, &claims)?;

@@ -60,40 +60,29 @@ pub fn may_change(path: &Path) -> bool {
     })
 }
 
-/// A regular file that everybody may read, in a directory or in one below it, but not in those that
-/// `elsewhere` has. `bits`: permission bits that it has.
+/// A regular file with these permission bits, in a directory or in those below it, the nearest first,
+/// but not in those that `elsewhere` has.
 #[must_use]
 pub fn file_in(directory: &Path, bits: u32, elsewhere: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
-    /// Levels below, and entries of each directory.
-    const DEEP: usize = 3;
-    file_below(directory, DEEP, bits, elsewhere)
-}
-
-fn file_below(
-    directory: &Path,
-    deep: usize,
-    bits: u32,
-    elsewhere: &dyn Fn(&Path) -> bool,
-) -> Option<PathBuf> {
-    /// Of each directory.
+    /// Entries of each directory, and directories in all.
     const MOST: usize = 64;
     use std::os::unix::fs::MetadataExt;
-    let entries = std::fs::read_dir(directory).ok()?;
-    let mut names: Vec<PathBuf> = entries.take(MOST).flatten().map(|entry| entry.path()).collect();
-    names.sort();
-    names.retain(|path| !elsewhere(path));
-    let is_file = |path: &&PathBuf| {
-        let found = std::fs::symlink_metadata(path);
-        found.is_ok_and(|found| found.is_file() && found.mode() & bits == bits)
-    };
-    if let Some(here) = names.iter().find(is_file) {
-        return Some(here.clone());
+    let mut ahead = std::collections::VecDeque::from([directory.to_owned()]);
+    for _ in 0..MOST {
+        let entries = std::fs::read_dir(ahead.pop_front()?).into_iter().flatten();
+        let mut names: Vec<PathBuf> = entries.take(MOST).flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        for path in names.into_iter().filter(|path| !elsewhere(path)) {
+            let Ok(found) = std::fs::symlink_metadata(&path) else { continue };
+            if found.is_file() && found.mode() & bits == bits {
+                return Some(path);
+            }
+            if found.is_dir() && ahead.len() < MOST {
+                ahead.push_back(path);
+            }
+        }
     }
-    let below = names.iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()));
-    if deep == 0 {
-        return None;
-    }
-    below.take(MOST / 4).find_map(|path| file_below(path, deep - 1, bits, elsewhere))
+    None
 }
 
 /// A name is there, whatever it leads to: newfstatat(2) with `AT_SYMLINK_NOFOLLOW`.

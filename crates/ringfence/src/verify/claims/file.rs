@@ -135,7 +135,9 @@ fn names(subject: &Subject<'_>, own_mounts: bool) -> Vec<Claim> {
         all.push(claim.at(subject.policy.namespaces.unshare_at).because("every program needs it"));
     }
     if let Some(trial) = attempt::write(Abi::X86_64, root, Target::Directory) {
-        let claim = file(Intent::Deny, "write", root, "x86_64 by syscall", against_outside(trial));
+        // Whatever is there: no entry gives it, be it the host's or the view's own.
+        let test = against_outside(trial.anywhere());
+        let claim = file(Intent::Deny, "write", root, "x86_64 by syscall", test);
         all.push(claim.at(subject.policy.namespaces.unshare_at).because("no entry of [fs] names it"));
     }
     all

@@ -39,7 +39,8 @@ pub(super) fn page(rows: &[Row], tally: &BTreeMap<&str, usize>, ground: &str) ->
         let clean = |words: &str| {
             let words = words.replace(ground, "/GROUND").replace(&short, "GROUND");
             // What is installed here is nobody else's business.
-            let words = words.split_once("/opt/").map_or(words.clone(), |(before, _)| format!("{before}/opt/…"));
+            let words =
+                words.split_once("/opt/").map_or(words.clone(), |(before, _)| format!("{before}/opt/…"));
             words.replace('|', "\\|").replace('<', "&lt;")
         };
         let _ = writeln!(text, "| {} | {} | {} |", clean(&row.name), row.word, clean(&row.detail));

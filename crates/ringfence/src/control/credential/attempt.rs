@@ -80,13 +80,6 @@ pub fn bounding(capability: u8) -> Option<Trial> {
     call("prctl", vec![Word::Value(23), Word::Value(u64::from(capability))], Passes::Answer(1))
 }
 
-/// Where the caller's own code is mapped, as in proc_pid_maps(5).
-fn mapping() -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let code = maps.lines().find(|line| line.contains(" r-xp ") && line.contains('/'))?;
-    code.split(' ').next().map(str::to_owned)
-}
-
 /// Operations by capability.
 #[must_use]
 pub fn needs() -> Vec<Need> {

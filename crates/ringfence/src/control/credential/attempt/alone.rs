@@ -19,14 +19,13 @@ fn v(value: u64) -> Word {
 #[must_use]
 pub fn own() -> Vec<Need> {
     let need = |capability, operation, trial| Need { capability, operation, trial };
-    let mut all = vec![
+    vec![
         need(4, "keep the set-user-ID bit of a file that is written", set_user_id()),
         need(9, "make a file immutable", immutable()),
         need(19, "trace a process that is not dumpable", undumpable()),
         need(29, "write to the audit log", audit_message()),
-    ];
-    all.extend(mapped_file().map(|trial| need(40, "open a file by its mapping", trial)));
-    all
+        need(40, "open a file by its mapping", mapped_file()),
+    ]
 }
 
 /// Operations on what belongs to another user, in a directory that the caller may write.
@@ -119,9 +118,13 @@ fn audit_message() -> Trial {
     Trial::of(deeds).reading(Reading::Bits { at: 16, mask: 1 }).passing(Passes::Answer(0))
 }
 
-/// The program's own file by `/proc/self/map_files`, whose links only the capability follows
-/// (`proc_map_files_get_link`). A child has the mappings of its parent.
-fn mapped_file() -> Option<Trial> {
-    let path = Word::text(format!("/proc/self/map_files/{}", super::mapping()?).as_bytes());
-    Some(Trial::of(vec![Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)])]))
+/// A mapped file by `/proc/self/map_files`, whose links only the capability follows
+/// (`proc_map_files_get_link`). It is mapped where no program has anything, so that its name is known
+/// wherever this is tried.
+fn mapped_file() -> Trial {
+    let (at, len, read, private_fixed) = (0x2_0000_0000u64, 4096, 1, 0x12);
+    let map = vec![v(at), v(len), v(read), v(private_fixed), Word::Answer(0), v(0)];
+    let path = Word::text(format!("/proc/self/map_files/{at:x}-{:x}", at + len).as_bytes());
+    let open = Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)]);
+    Trial::of(vec![memory_file(), Deed::of("mmap", map), open])
 }

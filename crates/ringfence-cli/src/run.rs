@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use bumpalo::Bump;
-use ringfence::event::{Sink, Watcher};
+use ringfence::event::{Sink, Summary, Watcher};
 use ringfence::host::Host;
 use ringfence::host::path::Surroundings;
 use ringfence::launch::{self, Options, Outcome, Running};
@@ -60,7 +60,7 @@ pub(crate) fn run(job: &Job, environment: &Arguments) -> i32 {
         }
         Err(status) => status,
     };
-    match watcher.map(Watcher::finish).zip(telling) {
+    match watcher.map(finish).zip(telling) {
         Some((summary, mut telling)) => {
             let status = events::tell(&summary, &mut telling, &job.events, status);
             if job.events.suggest {
@@ -76,7 +76,7 @@ pub(crate) fn run(job: &Job, environment: &Arguments) -> i32 {
 fn start<'w, 's>(
     job: &Job,
     variables: &Arguments,
-    watcher: &'w mut Option<Watcher<'s>>,
+    watcher: &'w mut Option<Box<Watcher<'s>>>,
     sink: Option<&'s mut dyn Sink>,
 ) -> Result<Running<'w>, i32> {
     let policy = load(job).map_err(|diagnostics| complain(&diagnostics))?;
@@ -91,11 +91,8 @@ fn start<'w, 's>(
     let options = Options { dedicated: true };
     let outcome = match job.events.asked {
         true => {
-            let watcher = watcher.insert(Watcher::new(&plan, &policy, &host, sink));
-            if job.events.arguments {
-                watcher.tell_arguments();
-            }
-            launch::start_observed(&plan, options, watcher)
+            let watcher = watcher.insert(watch(job, &plan, &policy, &host, sink));
+            launch::start_observed(&plan, options, &mut **watcher)
         }
         false => launch::start(&plan, options),
     };
@@ -104,6 +101,29 @@ fn start<'w, 's>(
         Outcome::Ended(status) => Err(status),
         Outcome::Failed(error) => Err(failed(&plan, &policy, &error)),
     }
+}
+
+/// Apart, since a watcher is larger than all else that a launch has on its stack.
+#[cold]
+#[inline(never)]
+fn watch<'s>(
+    job: &Job,
+    plan: &Plan<'_>,
+    policy: &Policy,
+    host: &Host,
+    sink: Option<&'s mut dyn Sink>,
+) -> Box<Watcher<'s>> {
+    let mut watcher = Box::new(Watcher::new(plan, policy, host, sink));
+    if job.events.arguments {
+        watcher.tell_arguments();
+    }
+    watcher
+}
+
+#[cold]
+#[inline(never)]
+fn finish(watcher: Box<Watcher<'_>>) -> Summary {
+    watcher.finish()
 }
 
 /// A variable as std::env has it: an `=` at the very beginning belongs to the name.

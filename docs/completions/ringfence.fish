@@ -71,6 +71,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l namespaces-i
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -132,6 +133,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l namespaces
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -183,6 +185,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l namespace
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -246,6 +249,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l namespac
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-landlock -d 'Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r

@@ -18,6 +18,14 @@ pub(crate) fn open_directory(path: &CStr) -> Result<i32, Errno> {
     Ok(fd as i32)
 }
 
+/// A new session keyring in place of the caller's: keyctl(2).
+pub(crate) fn join_session_keyring() -> Result<(), Errno> {
+    // include/uapi/linux/keyctl.h
+    const JOIN_SESSION_KEYRING: usize = 1;
+    // SAFETY: no memory is passed; only this thread's credentials change.
+    unsafe { syscall!(nr::__NR_keyctl, JOIN_SESSION_KEYRING, 0) }.map(|_| ())
+}
+
 /// Opens a file below a directory and writes all of `text` by one write(2), as files of the kernel
 /// need it. A label is taken only from the thread that it is for, with the credentials of the open.
 pub(crate) fn set(dir: i32, file: &CStr, text: &[u8]) -> Result<(), Errno> {

@@ -209,6 +209,7 @@ impl<'a> Machine<'a> {
             | Step::LandlockRestrict { .. }
             | Step::OpenDirectory { .. }
             | Step::ExecLabel { .. }
+            | Step::JoinSessionKeyring
             | Step::SeccompFilter { .. }
             | Step::SeccompListen { .. } => self.filter(step),
             // SAFETY: as this function.
@@ -266,6 +267,7 @@ impl<'a> Machine<'a> {
                 self.take(proc);
                 Ok(())
             }
+            Step::JoinSessionKeyring => label::join_session_keyring(),
             Step::SeccompFilter { flags, program } => {
                 self.close_channel();
                 seccomp::filter(flags, program)

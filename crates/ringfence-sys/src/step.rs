@@ -286,6 +286,10 @@ pub enum Step<'a> {
         text: &'a [u8],
     },
 
+    /// keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING` without a name: a new, empty session keyring, with the
+    /// label that was set for keys.
+    JoinSessionKeyring,
+
     // --- seccomp ---
     /// seccomp(2) `SECCOMP_SET_MODE_FILTER`.
     SeccompFilter {
@@ -369,6 +373,7 @@ impl Step<'_> {
             Step::LandlockRestrict { .. } => "landlock_restrict_self",
             Step::OpenDirectory { .. } => "openat",
             Step::ExecLabel { .. } => "write",
+            Step::JoinSessionKeyring => "keyctl(JOIN_SESSION_KEYRING)",
             Step::SeccompFilter { .. } => "seccomp(SET_MODE_FILTER)",
             Step::SeccompListen { .. } => "seccomp(NEW_LISTENER)",
             Step::Exec { .. } => "execve",

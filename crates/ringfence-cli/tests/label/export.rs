@@ -83,7 +83,7 @@ fn an_exported_module_holds_what_the_policy_says() {
     // What an administrator adds: who may enter the domain, and its role.
     let more = "(roletype r exported_t)\n(allow all_t exported_t (process (transition)))\n\
                 (allow all_t exported_t (process2 (nnp_transition nosuid_transition)))\n";
-    selinux::replace(&format!("{module}{more}"));
+    selinux::replace("export", &format!("{module}{more}"));
     let file = ground.file("home/work/file", "text\n");
     let policy = ground.file("home/policy.toml", ONLY_A_PROFILE);
     let flags = format!("--policy {}", policy.display());

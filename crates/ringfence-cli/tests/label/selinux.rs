@@ -2,11 +2,11 @@
 //!
 //! Only in a guest that no policy has been loaded into: loading one concerns a whole machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::harness::ground::{Ground, find, is_root};
 use crate::harness::{both, skip};
@@ -32,19 +32,21 @@ fn load() -> bool {
     if !(guest && bare && active && is_root() && find("secilc").is_some()) {
         return false;
     }
-    replace("");
+    replace("", "");
     fs::write(Path::new(DIRECTORY).join("enforce"), "1").unwrap();
     true
 }
 
-/// Loads the tests' policy with more text at its end, in place of what is loaded.
-pub(crate) fn replace(more: &str) {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let place = std::env::temp_dir().join(format!("ringfence-policy-{}-{number}", std::process::id()));
+/// Loads the tests' policy with more text at its end: the last of each test.
+pub(crate) fn replace(test: &'static str, more: &str) {
+    static MORE: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+    let mut all = MORE.lock().unwrap_or_else(PoisonError::into_inner);
+    all.insert(test, more.to_owned());
+    let more: String = all.values().map(|text| format!("{text}\n")).collect();
+    let place = std::env::temp_dir().join(format!("ringfence-policy-{}", std::process::id()));
     fs::create_dir(&place).unwrap();
     let (source, policy) = (place.join("policy.cil"), place.join("policy"));
-    fs::write(&source, include_str!("policy.cil").to_owned() + more).unwrap();
+    fs::write(&source, include_str!("policy.cil").to_owned() + &more).unwrap();
     let compiled = Command::new(find("secilc").unwrap())
         .args(["-M", "false", "-c", "30", "-f", "/dev/null", "-o"])
         .arg(&policy)
@@ -86,6 +88,25 @@ both! {
         }
     }
 
+    fn the_context_of_what_is_made_for_it_holds(ground: &Ground) {
+        if !enforced(ground) {
+            return;
+        }
+        let flags = "--lsm-selinux u:r:box_t";
+        let write = ["sh", "-c", "echo inside >/tmp/file && cat /tmp/file"];
+        let denied = ground.ringfence(flags, &write).go();
+        assert!(denied.status != 0, "{denied}");
+        denied.complains("Permission denied");
+        let with = format!("{flags} --lsm-selinux-mount u:object_r:tmp_t");
+        ground.ringfence(&with, &write).go().passes().prints("inside");
+        let shown = ground.ringfence(&with, &["grep", " /tmp ", "/proc/self/mountinfo"]).go();
+        shown.passes().prints("context=u:object_r:tmp_t");
+        let wrong = format!("{flags} --lsm-selinux-mount u:object_r:no_such_t");
+        let run = ground.ringfence(&wrong, &write).go();
+        run.exits(125);
+        assert_eq!(run.out, "", "{run}");
+    }
+
     fn a_host_without_it_says_so(ground: &Ground) {
         if Path::new(DIRECTORY).join("enforce").exists() {
             skip(&ground.test, "needs an inactive SELinux");
@@ -95,4 +116,31 @@ both! {
         run.exits(125).complains("not available on this host");
         assert_eq!(run.out, "", "{run}");
     }
+}
+
+/// What `check` found allowed is asked again by `run`, of the policy that is loaded then.
+#[test]
+fn a_policy_that_is_loaded_between_check_and_run_decides() {
+    const NAME: &str = "label::selinux::a_policy_that_is_loaded_between_check_and_run_decides";
+    let Some(ground) = Ground::new(crate::harness::ground::Who::Root, NAME) else { return };
+    if !enforced(&ground) {
+        return;
+    }
+    let domain = "(type later_t)\n(roletype r later_t)\n(allow later_t all_t (file (entrypoint)))\n";
+    let entered = "(allow all_t later_t (process (transition)))\n\
+                   (allow all_t later_t (process2 (nnp_transition nosuid_transition)))\n";
+    let check = || {
+        let words = ["check", "--lsm-selinux", "u:r:later_t", "--", "true"];
+        ground.command(&ground.binary(), &words).go()
+    };
+    let run = || ground.ringfence("--lsm-selinux u:r:later_t", &["echo", "started"]).go();
+    check().exits(2).complains("allow the transition");
+    replace(NAME, &format!("{domain}{entered}"));
+    check().passes();
+    run().passes().prints("started");
+    replace(NAME, domain);
+    let refused = run();
+    refused.exits(125).complains("allow the transition");
+    assert_eq!(refused.out, "", "{refused}");
+    replace(NAME, "");
 }

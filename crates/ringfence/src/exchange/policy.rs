@@ -89,6 +89,7 @@ fn keys(policy: &Policy) -> Vec<(&'static str, String)> {
         lsm.landlock,
         lsm.apparmor,
         lsm.selinux,
+        lsm.selinux_mount,
         limits.memory,
         limits.pids,
         limits.cpu_milli,

@@ -124,6 +124,7 @@ impl<'a> Build<'_, 'a> {
         let program = self.command(&mut resolver, files.view.as_ref(), wanted, token)?;
 
         let (mut steps, promises) = self.merge();
+        labels::mounts(&policy.lsm.selinux_mount.value, &mut steps, arena);
         order::sort(&mut steps);
         let degraded = self.settle(&promises);
         Ok(Plan {

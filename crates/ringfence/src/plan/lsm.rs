@@ -1,11 +1,15 @@
 //! `[lsm]` becomes the LSM room's model; a generated profile holds what files, network and
 //! capabilities come to.
 
+use std::ffi::CStr;
+
+use bumpalo::Bump;
 use ringfence_bpf::program::SeccompData;
 use ringfence_bpf::rule::{Decision, decide};
 use ringfence_bpf::table::{self, Abi};
+use ringfence_sys::step::Step;
 
-use crate::control::{Refusal, landlock, lsm, mount, seccomp};
+use crate::control::{Planned, Refusal, landlock, lsm, mount, seccomp};
 use crate::policy::Policy;
 use crate::policy::model::{Label, Namespace};
 
@@ -25,6 +29,38 @@ pub(super) fn model(
         Label::Inherit | Label::Named(_) => lsm::Intent::default(),
     };
     Ok(lsm::Model::of(policy, intent, unique, pid))
+}
+
+/// Gives the file systems that are made their context: selinux(8), option `context` of mount(8). Those
+/// of the kernel's own objects (`proc`) take none.
+pub(super) fn mounts<'a>(label: &Label, steps: &mut [Planned<'a>], arena: &'a Bump) {
+    let Label::Named(context) = label else { return };
+    let text = |text: String| -> &'a CStr {
+        let bytes = arena.alloc_slice_copy(text.as_bytes());
+        // A context has no NUL: the policy's reader refuses control characters.
+        CStr::from_bytes_with_nul(bytes).unwrap_or_default()
+    };
+    for planned in steps {
+        match &mut planned.step {
+            Step::NewFilesystem { fstype, options, .. } if takes_a_context(fstype) => {
+                let more = (c"context", text(format!("{context}\0")));
+                let mut all = bumpalo::collections::Vec::from_iter_in(options.iter().copied(), arena);
+                all.push(more);
+                *options = all.into_bump_slice();
+            }
+            Step::Mount { fstype, data, .. } if takes_a_context(fstype) => {
+                let before = data.to_str().unwrap_or_default();
+                let comma = if before.is_empty() { "" } else { "," };
+                // In quotes: categories of a context have commas between them.
+                *data = text(format!("{before}{comma}context=\"{context}\"\0"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn takes_a_context(fstype: &CStr) -> bool {
+    matches!(fstype.to_bytes(), b"tmpfs" | b"devpts" | b"mqueue")
 }
 
 /// What of a policy an LSM's rules can hold.

@@ -147,6 +147,7 @@ layer! {
         landlock: Scalar<Landlock>,
         apparmor: Scalar<Label>,
         selinux: Scalar<Label>,
+        selinux_mount: Scalar<Label>,
         memory: Limit,
         pids: Limit,
         cpu: Limit,

@@ -276,8 +276,10 @@ pub struct Lsm {
     pub landlock: At<Landlock>,
     /// apparmor(7).
     pub apparmor: At<Label>,
-    /// selinux(8).
+    /// selinux(8): of the program.
     pub selinux: At<Label>,
+    /// selinux(8): of the file systems that are made for it.
+    pub selinux_mount: At<Label>,
 }
 
 /// `lsm.landlock`.

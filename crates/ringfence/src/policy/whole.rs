@@ -59,6 +59,7 @@ pub(super) fn policy(layer: Layer, sources: Vec<Source>) -> Policy {
             landlock: scalar(layer.landlock, "lsm.landlock"),
             apparmor: scalar(layer.apparmor, "lsm.apparmor"),
             selinux: scalar(layer.selinux, "lsm.selinux"),
+            selinux_mount: scalar(layer.selinux_mount, "lsm.selinux_mount"),
         },
         limits: Limits {
             memory: limit(layer.memory),

@@ -8,7 +8,7 @@ use ringfence_sys::step::{Slot, Step};
 
 use super::{Intent, Model, profile};
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage};
-use crate::host::{AppArmor, Host, Reading};
+use crate::host::{AppArmor, Host, Reading, selinux};
 use crate::policy::{At, Origin, model::Label};
 
 /// A profile that is loaded before the command starts and unloaded when all of it has ended.
@@ -39,6 +39,8 @@ pub struct Outcome<'a> {
 /// Below `/proc`; the thread that writes is the one that calls execve(2).
 const APPARMOR: &CStr = c"thread-self/attr/apparmor/exec";
 const SELINUX: &CStr = c"thread-self/attr/exec";
+/// Keys that this thread makes; execve(2) forgets it again.
+const KEYS: &CStr = c"thread-self/attr/keycreate";
 
 /// Compiles the model. Inheriting asks for nothing and reads nothing.
 ///
@@ -133,17 +135,53 @@ fn is_loaded(fact: &AppArmor, name: &str) -> Result<(), String> {
 }
 
 fn selinux<'a>(model: &Model, host: &Host, arena: &'a Bump, compiled: &mut Compiled<'a>) {
-    let wanted = &model.selinux;
-    let Label::Named(context) = &wanted.value else { return };
     let active = host.lsms().value.known().is_some_and(|names| names.iter().any(|name| name == "selinux"));
-    let actual = if active {
-        let text = arena.alloc_str(context).as_bytes();
-        compiled.steps.extend(steps(model.slots[1], SELINUX, text, wanted.at));
-        Actual::Full
-    } else {
-        Actual::Missing { why: missing("selinux", host) }
-    };
-    compiled.promises.push(promise("lsm.selinux", format!("SELinux context {context}"), actual, wanted));
+    if let Label::Named(context) = &model.selinux.value {
+        let at = model.selinux.at;
+        let actual = match enters(active, context, host) {
+            Ok(()) => {
+                let text = arena.alloc_str(context).as_bytes();
+                // The session keyring of the caller stays outside, and the new one has the label.
+                let join = Planned {
+                    stage: Stage::Label,
+                    control: Control::Lsm,
+                    step: Step::JoinSessionKeyring,
+                    at: Some(at),
+                };
+                compiled.steps.extend(steps(model.slots[2], KEYS, text, at));
+                compiled.steps.push(join);
+                compiled.steps.extend(steps(model.slots[1], SELINUX, text, at));
+                Actual::Full
+            }
+            Err(why) => Actual::Missing { why },
+        };
+        let requested = format!("SELinux context {context}");
+        compiled.promises.push(promise("lsm.selinux", requested, actual, &model.selinux));
+    }
+    if let Label::Named(context) = &model.mounts.value {
+        let actual = match active {
+            true => Actual::Full,
+            false => Actual::Missing { why: missing("selinux", host) },
+        };
+        let requested = format!("SELinux context {context} of the file systems that are made");
+        compiled.promises.push(promise("lsm.selinux", requested, actual, &model.mounts));
+    }
+}
+
+/// Whether the policy that is loaded now lets the caller become this; the kernel asks again at
+/// execve(2), and of another policy where one was loaded meanwhile.
+fn enters(active: bool, context: &str, host: &Host) -> Result<(), String> {
+    if !active {
+        return Err(missing("selinux", host));
+    }
+    match selinux::transition(context) {
+        Reading::Known(true) | Reading::Absent(_) | Reading::Unknown(_) => Ok(()),
+        Reading::Known(false) => Err(format!(
+            "the SELinux policy has no such context, or does not allow the transition to it: its rule would be \
+             (allow {} TYPE (process (transition)))",
+            selinux::own_type().unwrap_or_else(|| "CALLER".to_owned())
+        )),
+    }
 }
 
 /// `/proc` is opened before the view changes: a view may have none, or one without the host's names.

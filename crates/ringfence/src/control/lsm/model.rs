@@ -13,6 +13,8 @@ pub struct Model {
     pub apparmor: At<Label>,
     /// selinux(8).
     pub selinux: At<Label>,
+    /// The context of the file systems that the view is made of.
+    pub mounts: At<Label>,
     /// What a generated profile holds.
     pub intent: Intent,
     /// What tells a generated profile from every other: a name nobody else has.
@@ -21,7 +23,7 @@ pub struct Model {
     /// without setting one of them free.
     pub ends_together: bool,
     /// Where the descriptors of `/proc` go, one for each LSM.
-    pub slots: [Slot; 2],
+    pub slots: [Slot; 3],
 }
 
 /// The part of a policy that an AppArmor profile can hold; all else is denied by it.
@@ -94,11 +96,12 @@ impl Model {
         Self {
             apparmor: policy.lsm.apparmor.clone(),
             selinux: policy.lsm.selinux.clone(),
+            mounts: policy.lsm.selinux_mount.clone(),
             intent,
             unique,
             ends_together,
             // The last one is Landlock's.
-            slots: [Slot(last - 2), Slot(last - 3)],
+            slots: [Slot(last - 2), Slot(last - 3), Slot(last - 4)],
         }
     }
 }

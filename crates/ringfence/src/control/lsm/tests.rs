@@ -17,10 +17,11 @@ fn model(apparmor: Label, selinux: Label) -> Model {
     Model {
         apparmor: at(apparmor),
         selinux: at(selinux),
+        mounts: at(Label::Inherit),
         intent: Intent::default(),
         unique: 7,
         ends_together: true,
-        slots: [ringfence_sys::step::Slot(1), ringfence_sys::step::Slot(2)],
+        slots: [1, 2, 3].map(ringfence_sys::step::Slot),
     }
 }
 
@@ -87,9 +88,11 @@ fn a_loaded_profile_is_taken_at_execve() {
     let outcome = compile(&model, &host(apparmor()), &arena).unwrap();
     assert_eq!(whys(&outcome), [("lsm.apparmor", None), ("lsm.selinux", None)]);
     let labels = labels(&outcome);
-    assert_eq!(labels, ["thread-self/attr/apparmor/exec: exec box", "thread-self/attr/exec: a:b:c"]);
+    let selinux = ["thread-self/attr/keycreate: a:b:c", "thread-self/attr/exec: a:b:c"];
+    assert_eq!(labels, [&["thread-self/attr/apparmor/exec: exec box"][..], &selinux].concat());
     let stages: Vec<_> = outcome.compiled.steps.iter().map(|planned| planned.stage).collect();
-    assert_eq!(stages, [Stage::ViewOpen, Stage::Label, Stage::ViewOpen, Stage::Label]);
+    let (open, label) = (Stage::ViewOpen, Stage::Label);
+    assert_eq!(stages, [open, label, open, label, label, open, label]);
 }
 
 #[test]

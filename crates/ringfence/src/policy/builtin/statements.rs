@@ -111,8 +111,8 @@ pub(super) const ALL: &[(&str, &[Statement])] = &[
 /// Of `default.toml`.
 #[rustfmt::skip]
 pub(super) const DEFAULT: &[Statement] = &[
-        says("audit.events", (698, 9), &[(698, 9)]),
-        says("degrade.allow", (724, 2), &[]),
+        says("audit.events", (728, 9), &[(728, 9)]),
+        says("degrade.allow", (754, 2), &[]),
         says("fs.deny", (238, 2), &[]),
         says("fs.dev", (278, 9), &[(278, 9)]),
         says("fs.exec", (211, 2), &[]),
@@ -123,6 +123,7 @@ pub(super) const DEFAULT: &[Statement] = &[
         says("lsm.apparmor", (649, 9), &[(649, 9)]),
         says("lsm.landlock", (624, 9), &[(624, 9)]),
         says("lsm.selinux", (673, 9), &[(673, 9)]),
+        says("lsm.selinux_mount", (703, 9), &[(703, 9)]),
         says("namespaces.id_map", (600, 8), &[(600, 8)]),
         says("namespaces.unshare", (518, 61), &[(519, 6), (527, 5), (534, 5), (541, 5), (548, 5), (555, 5), (562, 8), (572, 6)]),
         says("net.bind", (334, 2), &[]),

@@ -42,6 +42,17 @@ pub(super) const KEYS: &[Key] = &[
         accept: Accept::Text,
         slot: scalar!(selinux, name::selinux),
     },
+    Key {
+        path: "lsm.selinux_mount",
+        help: "The SELinux context of the file systems that are made for it: inherit, or a context",
+        more: "Every file of the private directories, of /dev and of message queues has it.",
+        value: "CONTEXT",
+        example: "\"inherit\"",
+        default: "\"inherit\"",
+        words: no_words,
+        accept: Accept::Text,
+        slot: scalar!(selinux_mount, name::selinux),
+    },
     size_limit("limits.memory", "Bytes of memory, by cgroup", "\"2G\"", limit!(memory, amount::memory)),
     Key {
         path: "limits.pids",

@@ -64,6 +64,7 @@ impl Archive {
 
     /// Kernels to boot: those that are not kept, or not whole, are downloaded.
     pub(super) fn fetch(&self, packages: &[Package]) -> Result<Vec<Kernel>> {
+        let _alone = self.alone()?;
         let mut absent = Vec::new();
         for package in packages {
             let kept = self.kernel(package);
@@ -79,6 +80,14 @@ impl Archive {
             self.download(&absent)?;
         }
         packages.iter().map(|package| self.here(package)).collect()
+    }
+
+    /// Two runs that share a cache change it one after the other.
+    fn alone(&self) -> Result<fs::File> {
+        let path = self.place.join("lock");
+        let file = fs::File::create(&path).with_context(|| path.display().to_string())?;
+        file.lock().with_context(|| path.display().to_string())?;
+        Ok(file)
     }
 
     fn here(&self, package: &Package) -> Result<Kernel> {
@@ -109,6 +118,7 @@ impl Archive {
 
     /// apt verifies each list's signature by the keyring, and each package by the lists.
     fn update(&self, args: &Args) -> Result<()> {
+        let _alone = self.alone()?;
         let stamp = self.place.join("updated");
         let age = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).ok();
         let age = age.and_then(|then| SystemTime::now().duration_since(then).ok());
@@ -306,6 +316,17 @@ mod tests {
         fs::write(&deb, b"!<arch>\ndebian-binary   ").unwrap();
         assert!(archive.unpack(&package(), &deb).is_err());
         assert!(!archive.kernel(&package()).exists());
+        fs::remove_dir_all(&archive.place).unwrap();
+    }
+
+    #[test]
+    fn two_runs_change_what_is_kept_one_after_the_other() {
+        let archive = archive();
+        let first = archive.alone().unwrap();
+        let second = fs::File::create(archive.place.join("lock")).unwrap();
+        assert!(second.try_lock().is_err());
+        drop(first);
+        second.try_lock().unwrap();
         fs::remove_dir_all(&archive.place).unwrap();
     }
 

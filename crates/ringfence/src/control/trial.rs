@@ -140,6 +140,9 @@ pub enum Passes {
     Success,
     /// It succeeds, or fails with one of these: the last check, which the attempt is made to fail.
     SuccessOr(Vec<u16>),
+    /// It succeeds, or this deed, and none before it, fails with this errno: one that earlier deeds may
+    /// have from a denial.
+    SuccessOrAt(usize, u16),
     /// It succeeds with this answer.
     Answer(u64),
     /// It raises no signal.
@@ -326,9 +329,12 @@ impl Passes {
     #[must_use]
     pub fn has(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Answered { answer, .. } => match self {
+            Outcome::Answered { deed, answer, .. } => match self {
                 Self::Success => errno(*answer).is_none(),
                 Self::SuccessOr(errnos) => errno(*answer).is_none_or(|errno| errnos.contains(&errno.0)),
+                Self::SuccessOrAt(at, errno_at) => {
+                    errno(*answer).is_none_or(|errno| deed == at && errno.0 == *errno_at)
+                }
                 Self::Answer(wanted) => *answer as u64 == *wanted,
                 Self::NoSignal => true,
                 Self::NotRefused => errno(*answer).is_none_or(|errno| !REFUSALS.contains(&errno.0)),
@@ -349,4 +355,17 @@ pub const fn errno(answer: i64) -> Option<Errno> {
 pub fn errno_name(errno: u16) -> String {
     let named = table::errnos().iter().find(|known| known.value == i64::from(errno));
     named.map_or_else(|| format!("errno {errno}"), |known| known.name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errno_of_an_earlier_deed_lets_nothing_through() {
+        let answered = |deed, answer| Outcome::Answered { deed, answer, object: None };
+        let passes = Passes::SuccessOrAt(1, 13);
+        assert!(passes.has(&answered(1, 0)) && passes.has(&answered(1, -13)));
+        assert!(!passes.has(&answered(0, -13)) && !passes.has(&answered(1, -1)));
+    }
 }

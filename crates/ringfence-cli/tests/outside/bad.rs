@@ -20,6 +20,20 @@ both! {
         ground.nothing_left(&before);
     }
 
+    /// What fails for want of files, timers or bytes shows no control; nor does a directory that lies deep.
+    fn one_that_gives_little(ground: &Ground) {
+        let deep = "d=/tmp/$$; i=0; mkdir $d; cd $d; while [ $i -lt 40 ]; do mkdir d; cd d; i=$((i+1)); done; rm -r $d";
+        for little in ["ulimit -n 50", "ulimit -i 0", "ulimit -f 0", "ulimit -q 0", "ulimit -s 200", deep] {
+            let text = format!("exec bash -c '{little}; exec \"$@\"' bash \"$@\"");
+            let (outcome, found) = via(ground, &script(ground, &text));
+            let wrong = contained(ground, &found);
+            assert!(wrong.is_empty(), "{little}: {wrong:?}");
+            // Without a byte to be written nothing is heard at all.
+            let known = found.values().any(|found| found.verdict == "broken");
+            assert!(known || little == "ulimit -f 0", "{little}: {outcome}");
+        }
+    }
+
     fn one_that_goes_into_the_background(ground: &Ground) {
         let before = ground.picture();
         let (outcome, found) = via(ground, &script(ground, "setsid \"$@\" & exit 0"));

@@ -3,7 +3,7 @@
 //! A denial counts only where the same trial is let through elsewhere (the control): a failure by
 //! itself proves nothing.
 
-use super::trial::{Identity, Outcome, Passes, Trial, errno, errno_name};
+use super::trial::{Deed, Identity, Outcome, Passes, Trial, errno, errno_name};
 
 /// Whether a claim says that an operation is denied, or that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
         }
         (Intent::Allow, _) if passed => Verdict::Held,
         (Intent::Allow, Some(_)) => {
-            by_machine(inside).unwrap_or_else(|| Verdict::Broken(format!("denied inside: {shown}")))
+            by_machine(trial, inside).unwrap_or_else(|| Verdict::Broken(format!("denied inside: {shown}")))
         }
         (Intent::Deny | Intent::Tell, Some(control)) if passed => {
             if other_object(inside, control) {
@@ -62,7 +62,7 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
         }
         (Intent::Deny | Intent::Tell, Some(_)) if trial.limited => by_limit(inside),
         (Intent::Deny | Intent::Tell, Some(_)) => {
-            by_machine(inside).or_else(|| by_accident(trial, inside)).unwrap_or(Verdict::Held)
+            by_machine(trial, inside).or_else(|| by_accident(trial, inside)).unwrap_or(Verdict::Held)
         }
         // The caller sees the object, and may not open it. Inside there is another one, or none.
         (Intent::Deny | Intent::Tell, None) if elsewhere(trial, inside, controls) => Verdict::Held,
@@ -98,11 +98,24 @@ fn by_limit(inside: &Outcome) -> Verdict {
     }
 }
 
-fn by_machine(inside: &Outcome) -> Option<Verdict> {
+/// EAGAIN: there is no more of something now, as of timers, processes or locked memory. From a peer it
+/// says that nothing came, which is an answer.
+const NO_MORE: u16 = 11;
+/// EBADF of dup2(2) to a number that is free: it is beyond the limit of open files.
+const DUP2: u32 = 33;
+const BAD_NUMBER: u16 = 9;
+
+fn by_machine(trial: &Trial, inside: &Outcome) -> Option<Verdict> {
     let why = match inside {
         Outcome::Late { .. } => "it did not come back in time".to_owned(),
-        Outcome::Answered { answer, .. } => {
-            let errno = errno(*answer).filter(|errno| OF_THE_MACHINE.contains(&errno.0))?;
+        Outcome::Answered { answer, deed, .. } => {
+            let beyond = matches!(trial.deeds.get(*deed), Some(Deed::Call { number: DUP2, .. }));
+            let of_machine = |errno: u16| {
+                OF_THE_MACHINE.contains(&errno)
+                    || errno == NO_MORE && trial.peer.is_none()
+                    || errno == BAD_NUMBER && beyond
+            };
+            let errno = errno(*answer).filter(|errno| of_machine(errno.0))?;
             format!("{} says nothing about a control", errno_name(errno.0))
         }
         _ => return None,
@@ -189,7 +202,7 @@ pub fn words(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::trial::{Deed, Instruction};
+    use crate::control::trial::{Instruction, Peer, Place, Word};
 
     const PERM: i64 = -1;
 
@@ -247,6 +260,19 @@ mod tests {
             let verdict = judge(Intent::Deny, &trial(), &outcome, &[answered(0)]);
             assert!(matches!(verdict, Verdict::Unverifiable(_)), "{outcome:?}: {verdict:?}");
         }
+    }
+
+    #[test]
+    fn what_a_limit_gives_in_passing_is_not_a_denial() {
+        let dup2 = Deed::of("dup2", vec![Word::Value(0), Word::Value(60)]);
+        let of = |deeds: Vec<Deed>| Trial::of(deeds);
+        let deny = |trial: &Trial, answer| judge(Intent::Deny, trial, &answered(answer), &[answered(0)]);
+        assert!(matches!(deny(&of(vec![dup2]), -9), Verdict::Unverifiable(_)));
+        let fcntl = Deed::of("fcntl", vec![Word::Value(60), Word::Value(1)]);
+        assert_eq!(deny(&of(vec![fcntl]), -9), Verdict::Held, "a descriptor that is not there");
+        assert!(matches!(deny(&trial(), -11), Verdict::Unverifiable(_)));
+        let peer = Peer { place: Place::Outside, deeds: Vec::new(), after: Vec::new(), evidence: Some(0) };
+        assert_eq!(deny(&trial().with(peer), -11), Verdict::Held, "nothing came");
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Here {
     /// # Errors
     /// Those of [`Prober::new`].
     pub fn new() -> Result<Self, Error> {
-        Ok(Self(Prober::new()?))
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Ok(Self(Prober::new(u64::from(since.subsec_nanos()) ^ u64::from(std::process::id()))?))
     }
 }
 

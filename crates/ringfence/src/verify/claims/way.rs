@@ -37,14 +37,17 @@ pub(super) fn denied(path: &Path, at: Option<Origin>, reason: &str, places: &Pla
     }
 }
 
-/// Names that lead to the root of somebody's view; the last one from the working directory.
-const STARTS: [&str; 5] = [
-    "/proc/self/root",
-    "/proc/thread-self/root",
-    "/usr/..",
-    "/proc/self/cwd/../../../../../../../..",
-    "../../../../../../../..",
+/// Names that lead to the root of somebody's view, and whether from a working directory, which may lie
+/// deep.
+const STARTS: [(&str, bool); 5] = [
+    ("/proc/self/root", false),
+    ("/proc/thread-self/root", false),
+    ("/usr/..", false),
+    ("/proc/self/cwd", true),
+    (".", true),
 ];
+/// Deeper than working directories lie.
+const UP: usize = 100;
 
 /// Ways to read a path: calls, ABIs, and names that lead to it.
 fn ways(path: &Path, target: Target, places: &Places) -> Vec<(String, Trial)> {
@@ -56,8 +59,12 @@ fn ways(path: &Path, target: Target, places: &Places) -> Vec<(String, Trial)> {
         ("openat of i386".to_owned(), attempt::read(Abi::I386, path, target)),
         ("open of i386".to_owned(), attempt::read_by_open(Abi::I386, path)),
     ];
-    for start in STARTS {
-        ways.push((format!("{start}/…"), attempt::read(Abi::X86_64, &below(start), target)));
+    for (start, deep) in STARTS {
+        let (words, name) = match deep {
+            true => (format!("{start}/../…"), format!("{start}{}", "/..".repeat(UP))),
+            false => (format!("{start}/…"), start.to_owned()),
+        };
+        ways.push((words, attempt::read(Abi::X86_64, &below(&name), target)));
     }
     // The init's are closed to an ordinary user outside as well.
     let init = below("/proc/1/root");

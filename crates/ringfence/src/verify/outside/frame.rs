@@ -24,6 +24,13 @@ const LINE: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key(pub [u8; 16]);
 
+impl Key {
+    /// A number that comes of it.
+    pub(super) fn chance(self) -> u64 {
+        code(self, &[b"chance"])
+    }
+}
+
 /// A descriptor that the verifier made, if it passes: its number, device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Channel {

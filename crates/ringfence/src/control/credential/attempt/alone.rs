@@ -20,7 +20,7 @@ fn v(value: u64) -> Word {
 pub fn own() -> Vec<Need> {
     let need = |capability, operation, trial| Need { capability, operation, trial };
     vec![
-        need(4, "keep the set-user-ID bit of a file that is written", set_user_id()),
+        need(4, "keep the set-user-ID bit of a file that is changed", set_user_id()),
         need(9, "make a file immutable", immutable()),
         need(19, "trace a process that is not dumpable", undumpable()),
         need(29, "write to the audit log", audit_message()),
@@ -72,13 +72,13 @@ fn memory_file() -> Deed {
     Deed::of("memfd_create", vec![Word::text(b"ringfence-attempt"), v(0)])
 }
 
-/// Whoever writes takes the bit away (`file_remove_privs`), but for the capability.
+/// Whoever changes its length takes the bit away (`do_truncate`), but for the capability.
 fn set_user_id() -> Trial {
     let bit = 0o4000;
     let deeds = vec![
         memory_file(),
         Deed::of("fchmod", vec![Word::Answer(0), v(bit | 0o700)]),
-        Deed::of("write", vec![Word::Answer(0), Word::Bytes(b"x".to_vec()), v(1)]),
+        Deed::of("ftruncate", vec![Word::Answer(0), v(0)]),
         Deed::of("fstat", vec![Word::Answer(0), Word::Scratch(0)]),
     ];
     // `st_mode` in `struct stat` of x86-64.

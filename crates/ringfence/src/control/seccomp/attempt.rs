@@ -4,8 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use ringfence_bpf::diagram::{Error, Limits, Space};
+use ringfence_bpf::program::{Insn, Program};
 use ringfence_bpf::rule::{Condition, Rule, Test, value_bits};
 use ringfence_bpf::table::{self, Abi, CallId, X32_BIT};
+
+use ringfence_sys::abi::SockFilter;
 
 use crate::control::trial::{Entry, Probe};
 use crate::policy::model::Syscalls;
@@ -70,6 +74,40 @@ fn question(syscalls: &Syscalls, abi: Abi, entry: Entry, number: u32) -> Questio
     Question { abi, entry, number, call, probes }
 }
 
+/// Adds what the program itself tells apart: of each number an input for each answer, from its diagram,
+/// wherever the rules see a boundary. `secret`: calls that pass with a word that nobody inside knows.
+///
+/// # Errors
+/// The program is too complex; nothing is added.
+pub fn witnessed(program: &[SockFilter], secret: &[&str], questions: &mut [Question]) -> Result<(), Error> {
+    let insns = program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k });
+    let mut space = Space::new(Limits::default());
+    let whole = space.program(&Program::new(insns.collect()))?;
+    for question in questions {
+        if question.call.is_some_and(|call| secret.contains(&call.name())) {
+            continue;
+        }
+        let one = space.at(whole, question.abi.audit_arch(), question.number | question.abi.bit());
+        let answers = space.actions(one)?;
+        if answers.len() < 2 {
+            continue;
+        }
+        for answer in answers {
+            let inputs = space.set(one, |action| action == answer)?;
+            let Some(found) = space.arguments(inputs) else { continue };
+            let probe = Probe {
+                entry: question.entry,
+                number: question.number | question.abi.bit(),
+                args: found.args,
+            };
+            if !question.probes.contains(&probe) {
+                question.probes.push(probe);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Both sides of every boundary of a rule: each condition varied while the others hold, and values
 /// that differ only in bits that the kernel does not read.
 fn boundaries(rule: &Rule, call: CallId, abi: Abi, vectors: &mut BTreeSet<[u64; 6]>) {
@@ -124,4 +162,38 @@ fn sides(condition: &Condition, bits: u64) -> BTreeSet<u64> {
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_bpf::program::code;
+
+    use super::*;
+
+    /// A hole that no rule draws is found in the program itself.
+    #[test]
+    fn what_a_program_tells_apart_is_asked() {
+        let insn = |code, jt, jf, k| SockFilter { code, jt, jf, k };
+        let (getpid, hole) = (39, 0xdead);
+        let program = [
+            insn(code::LD_ABS, 0, 0, 0),
+            insn(code::JEQ, 0, 2, getpid),
+            insn(code::LD_ABS, 0, 0, 16),
+            insn(code::JEQ, 0, 1, hole),
+            insn(code::RET, 0, 0, 0x7fff_0000),
+            insn(code::RET, 0, 0, 0x0005_0001),
+        ];
+        let question = |number| {
+            let call = table::by_number(Abi::X86_64, number).and_then(|known| table::call(known.name));
+            Question { abi: Abi::X86_64, entry: Entry::Syscall, number, call, probes: Vec::new() }
+        };
+        let mut asked = [question(getpid), question(getpid + 1)];
+        witnessed(&program, &[], &mut asked).unwrap();
+        let first: Vec<u64> = asked[0].probes.iter().map(|probe| probe.args[0] & 0xffff_ffff).collect();
+        assert_eq!(first.len(), 2, "{first:?}");
+        assert!(first.contains(&u64::from(hole)) && asked[1].probes.is_empty(), "{asked:?}");
+        let mut asked = [question(getpid)];
+        witnessed(&program, &["getpid"], &mut asked).unwrap();
+        assert!(asked[0].probes.is_empty());
+    }
 }

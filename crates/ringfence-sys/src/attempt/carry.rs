@@ -41,7 +41,8 @@ struct Action {
 }
 
 /// Remembers what to do, and installs handlers for SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV and
-/// SIGSYS that write down what they see and end the process.
+/// SIGSYS that write down what they see and end the process. Their maker has them blocked, and what is
+/// blocked kills without a handler (`force_sig_info_to_task`).
 ///
 /// # Safety
 /// The process has memory and signal actions of its own, and `act` lives as long as it.
@@ -59,6 +60,9 @@ pub(super) unsafe fn prepare(act: *const Act<'_>) -> Result<(), Errno> {
         // SAFETY: rt_sigaction reads one kernel_sigaction.
         unsafe { syscall!(nr::__NR_rt_sigaction, signal, &raw const action, 0, 8) }?;
     }
+    let (unblock, set) = (1usize, SIGNALS.iter().fold(0u64, |set, signal| set | 1 << (signal - 1)));
+    // SAFETY: rt_sigprocmask reads one 64-bit set.
+    unsafe { syscall!(nr::__NR_rt_sigprocmask, unblock, &raw const set, 0, 8) }?;
     Ok(())
 }
 

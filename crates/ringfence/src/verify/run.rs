@@ -137,10 +137,9 @@ fn spread(
     Ok(done.into_iter().map(|(_, finding)| finding).collect())
 }
 
-/// Twice as many as there are processors, and no more than there is to do: whoever takes mounts and
-/// namespaces apart waits for the kernel (`synchronize_rcu_expedited`), and somebody else can go on.
+/// As many as there are processors, and no more than there is to do.
 pub(super) fn workers(jobs: usize) -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| 2 * processors.get()).min(jobs).max(1)
+    std::thread::available_parallelism().map_or(1, usize::from).min(jobs).max(1)
 }
 
 impl Ground<'_> {

@@ -21,11 +21,10 @@ pub(crate) fn ended(status: i32) -> Ended {
     if signal == 0 { Ended::Exited((status >> 8) & 0xff) } else { Ended::Signaled(signal) }
 }
 
-/// Attends to `command` and never returns. All signals are blocked: they are taken one by one, which also
+/// Attends to `command` and never returns; `kept` stays open (-1: nothing does). All signals are blocked: they are taken one by one, which also
 /// keeps those that would be ignored by the init of a pid namespace.
-pub(crate) fn attend(command: i32) -> ! {
-    // SAFETY: nothing of this process is needed any more but its stack.
-    let _ = unsafe { syscall!(nr::__NR_close_range, 0, u32::MAX, 0) };
+pub(crate) fn attend(command: i32, kept: i32) -> ! {
+    close_all_but(kept);
     reap(command);
     loop {
         match next_signal() {
@@ -34,6 +33,18 @@ pub(crate) fn attend(command: i32) -> ! {
             _ => {}
         }
     }
+}
+
+/// Nothing of this process is needed any more but its stack, and what is held by being open.
+fn close_all_but(kept: i32) {
+    let close = |first: i32, last: u32| {
+        // SAFETY: numbers only; nothing here uses a descriptor.
+        let _ = unsafe { syscall!(nr::__NR_close_range, first, last, 0) };
+    };
+    if kept > 0 {
+        close(0, kept as u32 - 1);
+    }
+    close(if kept < 0 { 0 } else { kept + 1 }, u32::MAX);
 }
 
 /// Takes every ended child; exits with the command's status where it is among them.

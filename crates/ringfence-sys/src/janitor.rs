@@ -17,7 +17,7 @@ use linux_raw_sys::general::{
     pollfd, stat,
 };
 use linux_raw_sys::prctl::{PR_SET_DUMPABLE, PR_SET_NAME};
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::raw::{self, Errno};
 use crate::spawn::channel;
@@ -131,6 +131,12 @@ impl Word {
                 [self.0.as_raw_fd() as usize, message.as_ptr() as usize, 1, MSG_NOSIGNAL, 0, 0],
             )
         };
+    }
+
+    /// Hangs up (`POLLHUP`) when the janitor is gone.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     fn send(&self, message: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {

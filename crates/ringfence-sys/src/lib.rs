@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod attempt;
+pub mod bpf;
 mod capability;
 pub mod entry;
 pub mod heap;

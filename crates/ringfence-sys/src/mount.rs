@@ -42,6 +42,16 @@ pub(crate) fn open_path(dirfd: i32, path: &CStr) -> Result<i32, Errno> {
     }
 }
 
+/// fstatfs(2) of what is at `path`, whatever it says.
+pub(crate) fn show(path: &CStr) -> Result<(), Errno> {
+    let place = open_path(AT_FDCWD as i32, path)?;
+    let mut room = [0_u64; 32];
+    // SAFETY: `struct statfs` of x86-64 has 120 bytes, and `room` 256.
+    let shown = unsafe { syscall!(nr::__NR_fstatfs, place, room.as_mut_ptr()) };
+    close(place);
+    shown.map(|_| ())
+}
+
 /// A detached, recursive copy of what is at `path`, by a descriptor that no link could redirect.
 pub(crate) fn clone_tree(path: &CStr) -> Result<i32, Errno> {
     let place = open_path(AT_FDCWD as i32, path)?;

@@ -37,7 +37,8 @@ pub struct Failure {
 ///
 /// What earlier steps changed stays changed: the caller reports and exits.
 pub fn in_place(_proof: SingleThreaded, steps: &[Step<'_>]) -> Failure {
-    let mut machine = Machine::new(Line { channel: -1, maker: -1, word: None }, core::ptr::null_mut());
+    let mut machine =
+        Machine::new(Line { channel: -1, maker: -1, word: None, kept: -1 }, core::ptr::null_mut());
     // SAFETY: the process is single-threaded, so its state is the caller's alone.
     unsafe { machine.run(steps, 0) }
 }
@@ -50,6 +51,8 @@ pub(crate) struct Line<'a> {
     pub(crate) maker: i32,
     /// Where a failure is said.
     pub(crate) word: Option<&'a Word>,
+    /// A descriptor that the init keeps open; -1: none.
+    pub(crate) kept: i32,
 }
 
 /// The state of the interpreter: descriptors by slot, and the line to the maker.
@@ -134,7 +137,7 @@ impl<'a> Machine<'a> {
         if let Some(word) = self.line.word {
             word.started();
         }
-        init::attend(pid)
+        init::attend(pid, self.line.kept)
     }
 
     fn send(&self, message: &Message) -> Result<(), Errno> {
@@ -207,6 +210,7 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+            | Step::ShowPlace { .. }
             | Step::OpenDirectory { .. }
             | Step::ExecLabel { .. }
             | Step::JoinSessionKeyring
@@ -261,6 +265,7 @@ impl<'a> Machine<'a> {
                 self.take(ruleset);
                 Ok(())
             }
+            Step::ShowPlace { path } => mount::show(path),
             Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
             Step::ExecLabel { proc, file, text } => {
                 label::set(self.slot(proc)?, file, text)?;

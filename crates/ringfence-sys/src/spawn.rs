@@ -80,6 +80,9 @@ pub struct Request<'a> {
     pub namespaces: u64,
     /// `CLONE_INTO_CGROUP`: a directory of cgroup v2.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// What the init holds open as long as it lives, and no program that it starts: it must be
+    /// close-on-exec.
+    pub kept: Option<BorrowedFd<'a>>,
     /// The stacks of a child that has ended stay mapped: for a process that ends soon itself.
     pub leave: bool,
 }
@@ -120,6 +123,8 @@ struct Start<'a> {
     parents_end: i32,
     /// A pidfd of the maker; -1 where the channel tells whether it is there.
     maker: i32,
+    /// -1: none.
+    kept: i32,
     word: &'a Word,
     command_stack: *mut u8,
 }
@@ -150,6 +155,7 @@ pub fn with_child<R>(
         channel: number(&childs),
         parents_end: number(&ours),
         maker: number(&maker),
+        kept: request.kept.map_or(-1, |fd| fd.as_raw_fd()),
         word: stacks.word(),
         command_stack: stacks.command(),
     };
@@ -290,7 +296,7 @@ extern "C" fn child_main(start: *const c_void) -> ! {
     if start.parents_end >= 0 {
         close(start.parents_end);
     }
-    let line = Line { channel: start.channel, maker: start.maker, word: Some(start.word) };
+    let line = Line { channel: start.channel, maker: start.maker, word: Some(start.word), kept: start.kept };
     let mut machine = Machine::new(line, start.command_stack);
     // SAFETY: this is the fresh child of `with_child`, with a descriptor table of its own.
     let failure = unsafe { machine.run(start.steps, 0) };

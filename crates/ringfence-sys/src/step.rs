@@ -267,6 +267,12 @@ pub enum Step<'a> {
         flags: u32,
     },
 
+    /// openat2(2) with `O_PATH` and no symbolic links, then fstatfs(2), by which an eBPF program of the
+    /// launcher's is shown the place: it knows by the order which one it is.
+    ShowPlace {
+        /// Absolute path as the child sees it.
+        path: &'a CStr,
+    },
     /// openat(2) with `O_PATH`: a directory that later steps start from, even where the view has
     /// no name for it any more.
     OpenDirectory {
@@ -369,6 +375,7 @@ impl Step<'_> {
             Step::NoNewPrivs => "prctl(PR_SET_NO_NEW_PRIVS)",
             Step::LandlockCreate { .. } => "landlock_create_ruleset",
             Step::LandlockPath { .. } => "landlock_add_rule",
+            Step::ShowPlace { .. } => "fstatfs",
             Step::LandlockPort { .. } => "landlock_add_rule",
             Step::LandlockRestrict { .. } => "landlock_restrict_self",
             Step::OpenDirectory { .. } => "openat",

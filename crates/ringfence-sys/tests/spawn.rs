@@ -32,7 +32,9 @@ fn shell<R>(script: &CStr, before: &[Step<'_>], flags: u64, attend: impl FnOnce(
     steps.extend([Step::Supervise, Step::Setsid, Step::ResetSignals]);
     steps.push(Step::Exec { path: c"/bin/sh", argv, envp, token: 0 });
     let _blocked = Blocked::all().unwrap();
-    with_child(&steps, &Request { namespaces: flags, cgroup: None, leave: false }, attend).unwrap().0
+    with_child(&steps, &Request { namespaces: flags, cgroup: None, kept: None, leave: false }, attend)
+        .unwrap()
+        .0
 }
 
 fn end(child: &mut Child<'_>) -> Option<Ended> {
@@ -86,11 +88,14 @@ fn a_step_of_the_command_that_fails_is_named_too() {
     let mut steps = vec![Step::Supervise];
     steps.push(Step::Chdir(c"/this/does/not/exist"));
     let _blocked = Blocked::all().unwrap();
-    let report =
-        with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, leave: false }, |child| {
+    let report = with_child(
+        &steps,
+        &Request { namespaces: USER | PID, cgroup: None, kept: None, leave: false },
+        |child| {
             assert_eq!(child.handle().wait(true), Some(Ended::Exited(125)));
             child.report(false)
-        });
+        },
+    );
     let Ok((Some(Report::Failed { step, .. }), None)) = report else { panic!("{report:?}") };
     assert_eq!(step, 1);
 }
@@ -148,15 +153,18 @@ fn a_started_child_is_handed_over_and_killed_when_dropped() {
     let exec = Step::Exec { path: c"/bin/sleep", argv, envp, token: 0 };
     let steps = [Step::DieWithParent, Step::Supervise, Step::Setsid, Step::ResetSignals, exec];
     let _blocked = Blocked::all().unwrap();
-    let (started, running) =
-        with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, leave: false }, |child| {
+    let (started, running) = with_child(
+        &steps,
+        &Request { namespaces: USER | PID, cgroup: None, kept: None, leave: false },
+        |child| {
             let wait = Instant::now();
             while !child.started().unwrap() && wait.elapsed() < Duration::from_secs(100) {
                 std::thread::sleep(Duration::from_millis(1));
             }
             child.started().unwrap()
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     assert!(started);
     let mut running = running.unwrap();
     let pid = running.handle().pid();
@@ -176,15 +184,18 @@ fn a_command_that_cannot_start_ends_by_the_exit_that_its_filter_allows() {
     let missing = Step::Chdir(c"/this/does/not/exist");
     let steps = [Step::Supervise, Step::NoNewPrivs, filter, missing];
     let _blocked = Blocked::all().unwrap();
-    let (ended, _) =
-        with_child(&steps, &Request { namespaces: USER | PID, cgroup: None, leave: false }, |child| {
+    let (ended, _) = with_child(
+        &steps,
+        &Request { namespaces: USER | PID, cgroup: None, kept: None, leave: false },
+        |child| {
             let start = Instant::now();
             let mut ended = None;
             while ended.is_none() && start.elapsed() < Duration::from_secs(20) {
                 ended = child.handle().wait(false);
             }
             ended
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     assert_eq!(ended, Some(Ended::Exited(125)));
 }

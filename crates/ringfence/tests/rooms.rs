@@ -55,7 +55,7 @@ fn run(program: &Path, parts: &[Compiled<'_>], flags: u64, operation: &str) -> E
     steps.extend(planned.iter().map(|planned| planned.step));
     steps.push(Step::Exec { path: &path, argv, envp, token: TOKEN });
     let _blocked = Blocked::all().unwrap();
-    with_child(&steps, &Request { namespaces: flags, cgroup: None, leave: false }, |child| {
+    with_child(&steps, &Request { namespaces: flags, cgroup: None, kept: None, leave: false }, |child| {
         let report = child.report(true);
         assert!(report.is_none(), "a step failed: {report:?} of {steps:?}");
         child.handle().wait(true).unwrap()

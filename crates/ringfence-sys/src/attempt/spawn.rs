@@ -208,7 +208,7 @@ fn child(steps: &[Step<'_>], act: Act<'_>, vdso: Option<(usize, usize)>, channel
     if !carry::outside(&act) {
         carry::end();
     }
-    let mut machine = Machine::new(Line { channel, maker: -1, word: None }, stack);
+    let mut machine = Machine::new(Line { channel, maker: -1, word: None, kept: -1 }, stack);
     if let Attempt::Script(Script { program: Some(image), .. }) = *act.attempt {
         machine.kept = [image.page(), image.descriptor()];
         let (set_flags, none) = (2, 0);

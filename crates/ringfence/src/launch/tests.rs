@@ -348,7 +348,7 @@ fn a_cloned_child_is_in_the_cgroup_of_version_2_and_its_namespace_begins_there()
         let envp = Vector::fill(&[], &mut envp).unwrap();
         let exec = Step::Exec { path: c"/bin/sh", argv, envp, token: 0 };
         let steps = [Step::DieWithParent, Step::Supervise, Step::ResetSignals, exec];
-        let request = spawn::Request { namespaces, cgroup: made.cgroup(), leave: false };
+        let request = spawn::Request { namespaces, cgroup: made.cgroup(), kept: None, leave: false };
         let _blocked = Blocked::all().unwrap();
         spawn::with_child(&steps, &request, |child| child.handle().wait(true)).unwrap().0
     };

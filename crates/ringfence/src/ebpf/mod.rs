@@ -5,6 +5,8 @@
 //! whatever ends it, nothing stays behind. Nothing here runs between clone and exec, and nothing
 //! is loaded unless somebody asks: a plain run never comes here.
 
+pub mod guard;
+
 use std::io;
 
 use aya::maps::MapError;

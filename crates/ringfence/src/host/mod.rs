@@ -5,6 +5,7 @@
 pub mod apparmor;
 pub mod asked;
 pub mod audit;
+pub mod bpf;
 pub mod caller;
 pub mod cgroup;
 pub mod command;
@@ -134,6 +135,9 @@ facts! {
     lsms, with_lsms: Reading<Vec<String>> = lsm::list, lsm::synthetic_list;
     /// AppArmor.
     apparmor, with_apparmor: Reading<AppArmor> = apparmor::read, apparmor::synthetic;
+    /// Whether the kernel takes BPF LSM programs from the caller, and why not. Reading it may load one
+    /// (a tenth of a second), and lets go of it.
+    bpf_lsm, with_bpf_lsm: Result<(), String> = bpf::read, bpf::synthetic;
     /// The version of apparmor_parser(8). Reading it starts that program.
     apparmor_parser, with_apparmor_parser: Reading<(u32, u32)>
         = apparmor::parser, apparmor::synthetic_parser;

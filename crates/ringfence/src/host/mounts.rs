@@ -71,6 +71,15 @@ pub(super) fn read(_: &Host) -> Fact<Reading<Vec<Mount>>> {
     Fact::new(reading, MOUNTINFO)
 }
 
+/// The mounts of another process, as it sees them.
+///
+/// # Errors
+/// Those of open(2) and read(2): it may be gone.
+pub fn of(pid: i32) -> std::io::Result<Vec<Mount>> {
+    let text = kernel::read_bytes(format!("/proc/{pid}/mountinfo"))?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+}
+
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
 fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');

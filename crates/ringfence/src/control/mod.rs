@@ -3,6 +3,7 @@
 //! A room never sees another room, the plan or the launcher.
 
 pub mod arena;
+pub mod bpf_lsm;
 pub mod credential;
 pub mod judge;
 pub mod landlock;
@@ -32,6 +33,7 @@ pub enum Control {
     Credential,
     Landlock,
     Lsm,
+    BpfLsm,
     Limit,
     /// Not a control: what the launcher itself needs.
     Launch,
@@ -49,6 +51,7 @@ impl Control {
             Self::Credential => "credential",
             Self::Landlock => "landlock",
             Self::Lsm => "lsm",
+            Self::BpfLsm => "bpf-lsm",
             Self::Limit => "limit",
             Self::Launch => "launch",
         }

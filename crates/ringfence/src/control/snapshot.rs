@@ -26,6 +26,7 @@ fn step(step: &Step<'_>) -> String {
                 attr.fs, attr.net, attr.scoped
             )
         }
+        Step::ShowPlace { path } => format!("ShowPlace {path:?}"),
         Step::LandlockPath { path, access, .. } => format!("LandlockPath {path:?} {access:#x}"),
         Step::LandlockPort { port, access, .. } => format!("LandlockPort {port} {access:#x}"),
         Step::SeccompFilter { flags, program } => {

@@ -12,6 +12,7 @@ mod constant;
 pub mod ebpf;
 mod errno;
 pub mod gate;
+mod guard;
 mod journal;
 pub mod logged;
 mod model;

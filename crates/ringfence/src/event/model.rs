@@ -70,6 +70,8 @@ pub enum SourceKind {
     Notify,
     /// A record of the kernel's audit facility.
     Audit,
+    /// A record of the BPF LSM programs.
+    Guard,
     /// A tracer that sees each call come and go, ptrace(2).
     Trace,
     /// Programs in the kernel that see each call come and go, bpf(2).

@@ -7,10 +7,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use super::audit::{Audit, Labels, Rules};
 use super::ebpf::{Ebpf, Scope};
 use super::gate::Gate;
+use super::guard::Guarded;
 use super::notify::Notify;
 use super::trace::Trace;
 use super::way::Model;
 use super::{Account, Control, Event, Journal, Outcome, SourceKind, Verdict};
+use crate::ebpf::guard::Ring;
 use crate::host::Host;
 use crate::launch;
 use crate::plan::Plan;
@@ -70,6 +72,7 @@ pub struct Summary {
 pub struct Watcher<'s> {
     notify: Option<Notify>,
     audit: Option<Audit>,
+    guarded: Option<Guarded>,
     trace: Option<Trace>,
     ebpf: Option<Ebpf>,
     blind: Vec<Blind>,
@@ -143,8 +146,9 @@ impl<'s> Watcher<'s> {
         };
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
+        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, trace: None, ebpf, blind, init: None, told }
+        Self { notify, audit, trace: None, ebpf, guarded, blind, init: None, told }
     }
 
     /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
@@ -156,7 +160,9 @@ impl<'s> Watcher<'s> {
             Notify::new(gate).beside_a_tracer()
         });
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit: None, trace: Some(trace), ebpf: None, blind: Vec::new(), init: None, told }
+        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
+        let (trace, blind) = (Some(trace), Vec::new());
+        Self { notify, audit: None, trace, ebpf: None, guarded, blind, init: None, told }
     }
 
     /// Arguments and environment of programs, which may hold secrets, are told as well.
@@ -194,7 +200,7 @@ impl<'s> Watcher<'s> {
             let (counted, where_else) = match account.source {
                 SourceKind::Notify => (ebpf.at_the_gate(), "by a filter of the program's own, or missed"),
                 SourceKind::Audit => (ebpf.left_to_audit(), "by another control than was thought, or missed"),
-                SourceKind::Ebpf | SourceKind::Trace => continue,
+                SourceKind::Guard | SourceKind::Ebpf | SourceKind::Trace => continue,
             };
             if counted > account.seen {
                 let more = counted - account.seen;
@@ -210,6 +216,7 @@ impl<'s> Watcher<'s> {
         notify
             .chain(self.audit.iter().map(|source| source as &dyn Source))
             .chain(self.ebpf.iter().map(|source| source as &dyn Source))
+            .chain(self.guarded.iter().map(|source| source as &dyn Source))
             .chain(self.trace.iter().map(|source| source as &dyn Source))
     }
 
@@ -280,13 +287,25 @@ impl launch::Observer for Watcher<'_> {
         }
     }
 
+    fn ring(&mut self, ring: Ring) {
+        if let Some(guarded) = &mut self.guarded {
+            guarded.listen(ring, self.init);
+        }
+    }
+
+    fn denied(&mut self, count: u64) {
+        if let Some(guarded) = &mut self.guarded {
+            guarded.counted(count);
+        }
+    }
+
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.sources().filter_map(Source::descriptor).collect()
     }
 
     fn look(&mut self) {
         self.find_command();
-        let Self { notify, audit, trace, ebpf, told, .. } = self;
+        let Self { notify, audit, trace, ebpf, guarded, told, .. } = self;
         let mut give = |event: Event| told.take(event);
         if let Some(trace) = trace {
             trace.take(&mut give);
@@ -296,6 +315,9 @@ impl launch::Observer for Watcher<'_> {
         }
         if let Some(audit) = audit {
             audit.take(&mut give);
+        }
+        if let Some(guarded) = guarded {
+            guarded.take(&mut give);
         }
         if let Some(ebpf) = ebpf {
             ebpf.take(&mut give);

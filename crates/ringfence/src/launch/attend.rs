@@ -18,8 +18,8 @@ use crate::plan::Plan;
 const GRACE: Duration = Duration::from_secs(2);
 /// A command that ends sooner is not worth the trouble of letting memory go.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// pidfd, signals, the terminal's two directions, and the observer's.
-const MOST: usize = 4 + DESCRIPTORS;
+/// pidfd, signals, the terminal's two directions, the janitor, and the observer's.
+const MOST: usize = 5 + DESCRIPTORS;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
@@ -64,7 +64,7 @@ pub(super) enum Seen<'o> {
     /// The command has ended.
     Ended(i32),
     /// The command runs.
-    Started { relay: Option<Relay>, deadline: Deadline, observer: Observing<'o> },
+    Started { relay: Option<Relay>, deadline: Deadline, observer: Observing<'o>, keeper: Option<Word> },
 }
 
 /// Whoever sees what is denied.
@@ -77,6 +77,8 @@ pub(super) struct Watch<'o, S = Signals> {
     pub(super) relay: Option<Relay>,
     pub(super) deadline: Deadline,
     pub(super) observer: Observing<'o>,
+    /// Ends with the janitor, without which the command must not run.
+    pub(super) keeper: Option<Word>,
 }
 
 /// When the child is told to end, and when it is made to.
@@ -104,10 +106,14 @@ impl Starting<'_, '_> {
         if let Some(observer) = &mut observer {
             observer.init(child.handle().pid());
         }
+        if let (Some(ring), Some(observer)) = (self.leftovers.ring(), &mut observer) {
+            observer.ring(ring);
+        }
         if self.plan.waits() {
             match child.report(true) {
                 Some(Report::Waiting) => {
                     idmap::write(self.plan, child.handle().pid())?;
+                    self.leftovers.guard(self.plan.guard.as_ref(), child.handle().pid())?;
                     self.leftovers.name_init(child.handle().pidfd())?;
                     let _ = child.go_on();
                 }
@@ -137,17 +143,18 @@ impl Starting<'_, '_> {
         let deadline = Deadline { next: self.plan.wall.map(|wall| Instant::now() + wall), told: false };
         // Neither a terminal nor a flood of denials ever rests.
         let begun = (relay.is_some() || observer.is_some()).then(Instant::now);
-        let mut watch = Watch { signals: self.signals, relay, deadline, observer };
+        let keeper = self.leftovers.keeper()?;
+        let mut watch = Watch { signals: self.signals, relay, deadline, observer, keeper };
         loop {
             match watch.once(child.handle(), Some(PATIENCE)) {
-                Happened::Ended => return Self::ended(child, watch),
+                Happened::Ended => return self.ended(child, watch),
                 Happened::Something if begun.is_none_or(|begun| begun.elapsed() < PATIENCE) => continue,
                 Happened::Something | Happened::Nothing => {}
             }
             match child.started() {
                 Ok(true) => {
-                    let Watch { relay, deadline, observer, .. } = watch;
-                    return Ok(Seen::Started { relay, deadline, observer });
+                    let Watch { relay, deadline, observer, keeper, .. } = watch;
+                    return Ok(Seen::Started { relay, deadline, observer, keeper });
                 }
                 Ok(false) => {}
                 Err(report) => return Err(failed(child, Some(report))),
@@ -155,10 +162,10 @@ impl Starting<'_, '_> {
         }
     }
 
-    fn ended<'o, S>(child: &mut Child<'_>, watch: Watch<'_, S>) -> Result<Seen<'o>, Error> {
+    fn ended<'o, S>(&self, child: &mut Child<'_>, watch: Watch<'_, S>) -> Result<Seen<'o>, Error> {
         let ended = child.handle().wait(true);
         if let Some(observer) = watch.observer {
-            observer.look();
+            look_last(observer, self.leftovers);
         }
         if let Some(relay) = watch.relay {
             relay.finish();
@@ -195,7 +202,7 @@ impl<'o> Running<'o> {
         while self.watch.once(self.child.handle(), None) != Happened::Ended {}
         let ended = self.child.handle().wait(true);
         if let Some(observer) = &mut self.watch.observer {
-            observer.look();
+            look_last(*observer, &self.leftovers);
         }
         if let Some(relay) = self.watch.relay.take() {
             relay.finish();
@@ -262,7 +269,7 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
         let Signals::Read { descriptor: signals, .. } = self.signals.borrow() else {
             return Happened::Nothing;
         };
-        let [mut ended, mut signalled, mut observed] = [false; 3];
+        let [mut ended, mut signalled, mut observed, mut alone] = [false; 4];
         let mut ready = [PollFlags::empty(); MOST];
         {
             let idle = || PollFd::from_borrowed_fd(child.pidfd(), PollFlags::IN);
@@ -273,6 +280,12 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
                 used += relay.wishes(&mut fds[2..4]);
             }
             let of_relay = used;
+            if let Some(keeper) = &self.keeper {
+                // No events: POLLHUP comes unasked.
+                fds[used] = PollFd::from_borrowed_fd(keeper.as_fd(), PollFlags::empty());
+                used += 1;
+            }
+            let of_keeper = used;
             let observers = self.observer.iter().flat_map(|observer| observer.descriptors());
             for (place, fd) in fds[used..].iter_mut().zip(observers) {
                 *place = PollFd::from_borrowed_fd(fd, PollFlags::IN);
@@ -286,13 +299,18 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
                 }
                 ended = !ready[0].is_empty();
                 signalled = !ready[1].is_empty();
-                observed = ready[of_relay..].iter().any(|flags| !flags.is_empty());
+                alone = !ready[of_relay..of_keeper].iter().all(PollFlags::is_empty);
+                observed = ready[of_keeper..].iter().any(|flags| !flags.is_empty());
                 ready[of_relay..].fill(PollFlags::empty());
             }
         }
         if signalled {
             // What a tracer sees is told by the same signal as the end of a child.
             observed |= self.signals(child);
+        }
+        if alone {
+            child.signal(SIGKILL);
+            self.keeper = None;
         }
         if let Some(relay) = &mut self.relay {
             relay.carry(&ready[2..]);
@@ -303,7 +321,7 @@ impl<S: std::borrow::Borrow<Signals>> Watch<'_, S> {
         if let (true, Some(observer)) = (observed, &mut self.observer) {
             observer.look();
         }
-        match (ended, observed || ready.iter().any(|flags| !flags.is_empty())) {
+        match (ended, observed || alone || ready.iter().any(|flags| !flags.is_empty())) {
             (true, _) => Happened::Ended,
             (false, true) => Happened::Something,
             (false, false) => Happened::Nothing,
@@ -351,6 +369,14 @@ fn timespec(left: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(left.subsec_nanos()),
+    }
+}
+
+/// Nothing more is denied: what was, is all there now.
+fn look_last(observer: &mut dyn Observer, leftovers: &Leftovers) {
+    observer.look();
+    if let Some(count) = leftovers.denied() {
+        observer.denied(count);
     }
 }
 

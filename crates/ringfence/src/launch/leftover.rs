@@ -13,10 +13,13 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::cgroup::{self, Cgroups};
+use super::guard::Guarded;
 use super::janitor::{Janitor, Leftover};
 use super::profile::Loaded;
+use crate::control::bpf_lsm;
 use crate::control::limit::cgroup::Request;
 use crate::control::lsm::Profile;
+use crate::ebpf::guard::Ring;
 use crate::host::Process;
 use crate::policy::Origin;
 
@@ -29,6 +32,7 @@ pub struct Leftovers {
     cgroups: Option<Cgroups>,
     janitor: Option<Janitor>,
     profile: Option<Loaded>,
+    guard: Option<Guarded>,
 }
 
 /// What could not be made.
@@ -94,6 +98,56 @@ impl Leftovers {
         Ok(())
     }
 
+    /// Loads BPF LSM programs, which hold nobody yet. The janitor keeps them, too.
+    ///
+    /// # Errors
+    /// The kernel does not take them; or there is no janitor.
+    pub(super) fn attach(&mut self, guard: &bpf_lsm::Guard, watched: bool) -> Result<(), Error> {
+        let guarded = Guarded::attach(guard, watched)?;
+        self.tell(|janitor| janitor.hold(guarded.links()))?;
+        self.guard = Some(guarded);
+        Ok(())
+    }
+
+    /// Holds the init and all that it will start, before it has done anything but wait.
+    ///
+    /// # Errors
+    /// It is gone, or so is the janitor.
+    pub(super) fn guard(&self, guard: Option<&bpf_lsm::Guard>, init: i32) -> Result<(), Error> {
+        let (Some(guarded), Some(guard)) = (&self.guard, guard) else { return Ok(()) };
+        guarded.hold(guard, init)?;
+        let Some(namespace) = guarded.namespace() else { return Ok(()) };
+        self.tell(|janitor| janitor.hold(namespace))
+    }
+
+    /// What keeps the programs attached.
+    pub(super) fn links(&self) -> Option<BorrowedFd<'_>> {
+        self.guard.as_ref().map(Guarded::links)
+    }
+
+    /// The programs' ring, for whoever reads it.
+    pub(super) fn ring(&self) -> Option<Ring> {
+        self.guard.as_ref().and_then(Guarded::ring)
+    }
+
+    /// How many operations the programs have denied; `None` without them.
+    pub(super) fn denied(&self) -> Option<u64> {
+        self.guard.as_ref().and_then(Guarded::denied)
+    }
+
+    /// A line that ends with the janitor, where it is needed as long as the containment lives.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub(super) fn keeper(&self) -> Result<Option<Word>, Error> {
+        if self.guard.is_some() { self.word() } else { Ok(None) }
+    }
+
+    fn tell(&self, say: impl FnOnce(&Janitor) -> io::Result<()>) -> Result<(), Error> {
+        let said = self.janitor.as_ref().map_or(Err(ErrorKind::BrokenPipe.into()), say);
+        said.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
+    }
+
     /// The cgroup of version 2, for `CLONE_INTO_CGROUP`.
     #[must_use]
     pub fn cgroup(&self) -> Option<BorrowedFd<'_>> {
@@ -122,6 +176,7 @@ impl Leftovers {
     /// Removes it all, and returns how many things could not be removed.
     pub fn remove(mut self) -> u8 {
         self.locks.clear();
+        drop(self.guard.take());
         let profile = self.profile.take().map_or(0, Loaded::unload);
         profile.saturating_add(self.janitor.take().map_or(0, Janitor::finish))
     }

@@ -12,6 +12,7 @@ pub mod attempt;
 mod attend;
 mod cgroup;
 pub mod foreign;
+mod guard;
 mod idmap;
 mod janitor;
 pub mod leftover;
@@ -35,6 +36,7 @@ pub use observer::{DESCRIPTORS, Observer};
 /// What came of a plan.
 #[derive(Debug)]
 #[must_use]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process, and it is moved once")]
 pub enum Outcome<'o> {
     /// The command ended: exit status as a shell gives it, 128+n for a signal.
     Ended(i32),
@@ -119,21 +121,29 @@ fn supervised<'o>(
     observer: Option<&'o mut (dyn Observer + 'o)>,
 ) -> Result<Outcome<'o>, Error> {
     let cgroup = plan.cgroup.as_ref().map(|(request, own)| (request, *own));
-    let mut leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, plan.terminal.is_some())?;
+    let tidy = plan.terminal.is_some() || plan.guard.is_some();
+    let mut leftovers = leftover::Leftovers::make(cgroup, &plan.placeholders, tidy)?;
+    if let Some(guard) = &plan.guard {
+        leftovers.attach(guard, observer.is_some())?;
+    }
     if let Some(profile) = &plan.profile {
         leftovers.load(profile)?;
     }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
-    let signals = attend::Signals::new(plan, options, observer.is_none(), blocked)?;
-    let request =
-        spawn::Request { namespaces: plan.clone_flags, cgroup: leftovers.cgroup(), leave: options.dedicated };
+    let signals = attend::Signals::new(plan, options, observer.is_none() && plan.guard.is_none(), blocked)?;
+    let request = spawn::Request {
+        namespaces: plan.clone_flags,
+        cgroup: leftovers.cgroup(),
+        kept: leftovers.links(),
+        leave: options.dedicated,
+    };
     let starting = attend::Starting { plan, leftovers: &leftovers, signals: &signals };
     let started = spawn::with_child(steps, &request, |child| starting.attend(child, observer));
     let (seen, running) = started.map_err(|errno| around("clone3", errno))?;
     match (seen?, running) {
         (attend::Seen::Ended(status), _) => Ok(Outcome::Ended(status)),
-        (attend::Seen::Started { relay, deadline, observer }, Some(child)) => {
-            let watch = attend::Watch { signals, relay, deadline, observer };
+        (attend::Seen::Started { relay, deadline, observer, keeper }, Some(child)) => {
+            let watch = attend::Watch { signals, relay, deadline, observer, keeper };
             Ok(Outcome::Running(Running::new(child, watch, leftovers, options)))
         }
         (attend::Seen::Started { .. }, None) => Err(Error::Died(Ended::Signaled(9))),

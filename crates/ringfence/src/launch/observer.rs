@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use crate::ebpf::guard::Ring;
+
 /// How many descriptors an observer may have looked after: one for each of its sources.
 pub const DESCRIPTORS: usize = 4;
 
@@ -15,6 +17,11 @@ pub trait Observer: Debug {
     /// The listener of the plan's filter: from now on, each denied call waits for its answer.
     fn listener(&mut self, listener: OwnedFd);
 
+    /// The ring of the BPF LSM programs, before the command exists.
+    fn ring(&mut self, ring: Ring);
+
+    /// How many operations those programs have denied, once all of the containment has ended.
+    fn denied(&mut self, count: u64);
     /// The command waits for its tracer ([`crate::plan::Plan::is_traced`]), and goes on afterwards.
     ///
     /// # Errors

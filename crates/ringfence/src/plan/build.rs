@@ -4,8 +4,8 @@ use bumpalo::Bump;
 use ringfence_sys::step::Step;
 
 use crate::control::{
-    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, credential, landlock, limit, lsm, mount,
-    namespace, net as network, seccomp,
+    Actual, Compiled, Control, Planned, Promise, Refusal, Stage, bpf_lsm, credential, landlock, limit, lsm,
+    mount, namespace, net as network, seccomp,
 };
 use crate::host::path::Resolver;
 use crate::host::{Host, command};
@@ -13,7 +13,7 @@ use crate::policy::degrade;
 use crate::policy::model::{DevView, Events, Label, Namespace};
 
 use super::{
-    Failure, Mode, Plan, Refused, Request, credential as who, fs, lsm as labels, net, order, process,
+    Failure, Mode, Plan, Refused, Request, credential as who, fs, guard, lsm as labels, net, order, process,
     syscalls,
 };
 
@@ -101,17 +101,20 @@ impl<'a> Build<'_, 'a> {
         };
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique)?;
         let labels = lsm::compile(&labels, host, arena)?;
-        let leaves = limits.cgroup.is_some() || !files.placeholders.is_empty() || labels.profile.is_some();
+        let held = self.held(&mut resolver, &files)?;
+        let leaves = limits.cgroup.is_some() || labels.profile.is_some() || held.guard.is_some();
+        let leaves = leaves || !files.placeholders.is_empty();
         self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);
         self.parts.push(limits.compiled);
         self.parts.push(labels.compiled);
+        self.parts.push(held.compiled);
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
-        let rules = syscalls::landlock(policy, files.rules, files.view.is_some());
+        let rules = syscalls::landlock(policy, files.rules, files.view.is_some(), held.guard.is_some());
         if let Some(model) = &rules {
             self.parts.push(landlock::compile(model, host, arena)?);
         }
@@ -139,11 +142,18 @@ impl<'a> Build<'_, 'a> {
             terminal,
             placeholders: files.placeholders,
             profile: labels.profile,
+            guard: held.guard,
             program,
             view: files.view,
             landlock: rules,
             gate,
         })
+    }
+
+    /// What a BPF LSM program holds, where the policy wants one.
+    fn held(&self, resolver: &mut Resolver<'_>, files: &fs::Files) -> Result<bpf_lsm::Outcome<'a>, Refusal> {
+        let model = guard::model(self.request.policy, self.host, resolver, &files.rules, files.view.as_ref());
+        model.map_or(Ok(bpf_lsm::Outcome::default()), |model| bpf_lsm::compile(model, self.host, self.arena))
     }
 
     /// Only a tracer sees what is allowed.

@@ -7,6 +7,7 @@ mod build;
 mod credential;
 mod explain;
 mod fs;
+mod guard;
 mod lsm;
 mod net;
 mod order;
@@ -75,6 +76,8 @@ pub struct Plan<'a> {
     pub placeholders: Vec<PathBuf>,
     /// An AppArmor profile that the launcher loads before the child, and unloads after it.
     pub profile: Option<crate::control::lsm::Profile>,
+    /// What a BPF LSM program holds: the launcher loads it before the child.
+    pub guard: Option<crate::control::bpf_lsm::Guard>,
     /// The program that execve gets; `None` where no command was given.
     pub program: Option<PathBuf>,
     /// What the view was compiled from; `None` without a mount namespace.
@@ -165,6 +168,7 @@ pub fn unplanned(policy: &Policy) -> Plan<'static> {
         terminal: None,
         placeholders: Vec::new(),
         profile: None,
+        guard: None,
         program: None,
         view: None,
         landlock: None,
@@ -185,6 +189,8 @@ impl Plan<'_> {
     /// The same containment with other steps and another wall limit, and no terminal of its own.
     #[must_use]
     pub fn with<'b>(&'b self, steps: Vec<Planned<'b>>, wall: Option<Duration>) -> Plan<'b> {
+        let shows =
+            steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::ShowPlace { .. }));
         Plan {
             steps,
             promises: Vec::new(),
@@ -197,6 +203,8 @@ impl Plan<'_> {
             terminal: None,
             placeholders: self.placeholders.clone(),
             profile: self.profile.clone(),
+            // Where no place is shown, none would be granted.
+            guard: self.guard.clone().filter(|_| shows),
             program: None,
             view: self.view.clone(),
             landlock: self.landlock.clone(),

@@ -165,6 +165,7 @@ pub fn detail(step: &Step<'_>) -> String {
         Step::LandlockCreate { attr, .. } => {
             format!("fs {:#x}, net {:#x}, scoped {:#x}", attr.fs, attr.net, attr.scoped)
         }
+        Step::ShowPlace { path } => text(path),
         Step::LandlockPath { path, access, .. } => format!("{}, {access:#x}", text(path)),
         Step::LandlockPort { port, access, .. } => format!("port {port}, {access:#x}"),
         Step::LandlockRestrict { flags, .. } => format!("flags {flags:#x}"),

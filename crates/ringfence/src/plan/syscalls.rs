@@ -62,11 +62,23 @@ pub(super) fn filter_guards_terminal(policy: &Policy) -> bool {
     policy.syscalls.mode.value != SyscallMode::Off
 }
 
-/// The Landlock room's model; `None` where the policy says `off`.
+/// What a BPF LSM program holds as well.
+const OF_THE_GUARD: [Right; 6] = [
+    Right::IoctlDev,
+    Right::ConnectTcp,
+    Right::BindTcp,
+    Right::ConnectUdp,
+    Right::BindUdp,
+    Right::ResolveUnix,
+];
+
+/// The Landlock room's model; `None` where the policy says `off`. `guarded`: a BPF LSM program holds
+/// its part, so that nothing of that is needed of Landlock.
 pub(super) fn landlock(
     policy: &Policy,
     paths: Vec<landlock::PathRule>,
     own_view: bool,
+    guarded: bool,
 ) -> Option<landlock::Model> {
     let model::Landlock::Require { abi } = policy.lsm.landlock.value else { return None };
     let host_network = policy.net.mode.value == NetMode::Host;
@@ -91,6 +103,9 @@ pub(super) fn landlock(
         slot: RULESET,
     };
     model.needed = needed(policy, &model, own_view, own_network);
+    if guarded {
+        model.needed.retain(|right| !OF_THE_GUARD.contains(right));
+    }
     Some(model)
 }
 

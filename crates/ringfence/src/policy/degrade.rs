@@ -28,6 +28,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("limit.pids", "limits.pids: no cgroup with the pids controller can be made"),
     ("limit.stack", "limits.stack: the caller's hard limit is lower, and stays"),
     ("lsm.apparmor", "lsm.apparmor: AppArmor is not on the list of LSMs"),
+    (
+        "lsm.bpf",
+        "lsm.bpf: bpf is not on the list of LSMs, the kernel has no type information, or the caller may load none",
+    ),
     ("lsm.selinux", "lsm.selinux: SELinux is not on the list of LSMs"),
     ("namespace.cgroup", "the cgroup namespace"),
     ("namespace.id-map", "namespaces.id_map = \"range\": newuidmap(1) or a subordinate range is missing"),

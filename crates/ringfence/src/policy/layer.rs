@@ -148,6 +148,7 @@ layer! {
         apparmor: Scalar<Label>,
         selinux: Scalar<Label>,
         selinux_mount: Scalar<Label>,
+        bpf: Scalar<bool>,
         memory: Limit,
         pids: Limit,
         cpu: Limit,

@@ -280,6 +280,8 @@ pub struct Lsm {
     pub selinux: At<Label>,
     /// selinux(8): of the file systems that are made for it.
     pub selinux_mount: At<Label>,
+    /// Whether a BPF LSM program holds what no other control does.
+    pub bpf: At<bool>,
 }
 
 /// `lsm.landlock`.

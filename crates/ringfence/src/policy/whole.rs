@@ -60,6 +60,7 @@ pub(super) fn policy(layer: Layer, sources: Vec<Source>) -> Policy {
             apparmor: scalar(layer.apparmor, "lsm.apparmor"),
             selinux: scalar(layer.selinux, "lsm.selinux"),
             selinux_mount: scalar(layer.selinux_mount, "lsm.selinux_mount"),
+            bpf: scalar(layer.bpf, "lsm.bpf"),
         },
         limits: Limits {
             memory: limit(layer.memory),

@@ -323,6 +323,7 @@ pub(super) fn source(source: SourceKind) -> &'static str {
     match source {
         SourceKind::Notify => "seccomp-notify",
         SourceKind::Audit => "audit",
+        SourceKind::Guard => "bpf-lsm",
         SourceKind::Ebpf => "ebpf",
         SourceKind::Trace => "ptrace",
     }

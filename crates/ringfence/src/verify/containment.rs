@@ -49,7 +49,8 @@ pub(super) fn ablated<'a>(plan: &Plan<'a>, ablation: Ablation<'_>) -> Containmen
         Ablation::Without(list) => !list.contains(&control),
         Ablation::Only(list) => list.contains(&control),
     };
-    let needs = Needs::of(&keeps);
+    let guarded = plan.guard.is_some() && keeps(Control::BpfLsm);
+    let needs = Needs::of(&keeps, guarded);
     let steps = plan.steps.iter().filter(|planned| {
         planned.control == Control::Launch
             || keeps(planned.control)
@@ -72,17 +73,18 @@ pub(super) fn ablated<'a>(plan: &Plan<'a>, ablation: Ablation<'_>) -> Containmen
 struct Needs {
     user: bool,
     no_new_privs: bool,
-    /// A new procfs needs an own pid namespace, a new mqueue an own ipc namespace.
+    /// A new procfs needs an own pid namespace, a new mqueue an own ipc namespace; a BPF LSM program knows
+    /// its tasks by theirs.
     namespaces: bool,
 }
 
 impl Needs {
-    fn of(keeps: &impl Fn(Control) -> bool) -> Self {
+    fn of(keeps: &impl Fn(Control) -> bool, guarded: bool) -> Self {
         let namespaces = [Control::Namespace, Control::Mount, Control::Net];
         Self {
             user: namespaces.into_iter().any(keeps),
             no_new_privs: [Control::Seccomp, Control::Landlock].into_iter().any(keeps),
-            namespaces: keeps(Control::Mount),
+            namespaces: keeps(Control::Mount) || guarded,
         }
     }
 }

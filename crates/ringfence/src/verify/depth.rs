@@ -14,13 +14,14 @@ use crate::control::trial::Trial;
 use crate::launch::attempt::{Bench, Containment};
 
 /// The controls of a plan that may deny something.
-const CONTROLS: [Control; 8] = [
+const CONTROLS: [Control; 9] = [
     Control::Seccomp,
     Control::Namespace,
     Control::Mount,
     Control::Net,
     Control::Credential,
     Control::Landlock,
+    Control::BpfLsm,
     Control::Limit,
     Control::Launch,
 ];

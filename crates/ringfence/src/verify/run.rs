@@ -23,8 +23,8 @@ use crate::launch::attempt::{Bench, Containment, Site};
 use crate::plan;
 
 /// The rooms that are left out where only namespaces are to be left, with all capabilities.
-const NOT_NAMESPACES: [Control; 5] =
-    [Control::Seccomp, Control::Credential, Control::Landlock, Control::Lsm, Control::Limit];
+const NOT_NAMESPACES: [Control; 6] =
+    [Control::Seccomp, Control::Credential, Control::Landlock, Control::Lsm, Control::BpfLsm, Control::Limit];
 
 /// Everything that trials share: the site on the host, and the containments.
 pub(super) struct Ground<'g> {

@@ -4,6 +4,7 @@
 use crate::control::Refusal;
 use ringfence_sys::step::{Dir, Slot, Step};
 
+use super::Dev;
 use super::compile::{Build, NODEV, NOEXEC, NOSUID};
 
 const NODES: [&str; 5] = ["null", "zero", "full", "urandom", "tty"];
@@ -14,6 +15,14 @@ const LINKS: [(&str, &str); 5] = [
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
 ];
+
+/// What is mounted on a minimal `/dev`, by name.
+#[must_use]
+pub fn mounted(dev: &Dev) -> Vec<&'static str> {
+    let Dev::Minimal { random_is_urandom } = dev else { return Vec::new() };
+    let random = (!random_is_urandom).then_some("random");
+    NODES.into_iter().chain(random).chain(["pts"]).collect()
+}
 
 /// Descriptors of the nodes, opened before the host's `/dev` gets out of sight.
 pub(super) struct Nodes(Vec<(&'static str, Slot)>);

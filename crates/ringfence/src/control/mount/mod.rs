@@ -23,4 +23,5 @@ pub mod observe;
 mod place;
 
 pub use compile::compile;
+pub use dev::mounted as mounted_on_dev;
 pub use model::{Access, Deny, Dev, Kind, Link, Mask, Model, Place, Proc, Tmp};

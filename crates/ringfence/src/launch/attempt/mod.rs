@@ -13,6 +13,7 @@ use ringfence_sys::attempt::{self as sys, Attempt, Image, Page, Tried};
 use ringfence_sys::signal::Blocked;
 use ringfence_sys::step::Step;
 
+use super::guard::Guards;
 use super::leftover::Leftovers;
 use super::{Error, around, idmap};
 use crate::control::trial::{Deed, Outcome, Place, Probe, Trial};
@@ -29,6 +30,8 @@ pub const LIMIT: Duration = Duration::from_secs(3);
 pub struct Site<'p> {
     plan: Option<&'p Plan<'p>>,
     leftovers: Leftovers,
+    /// BPF LSM programs, where the plan has them.
+    guards: Option<Guards>,
     vdso: Option<(usize, usize)>,
 }
 
@@ -96,7 +99,9 @@ impl<'p> Site<'p> {
                 leftovers
             }
         };
-        Ok(Self { plan, leftovers, vdso: vdso() })
+        let guard = plan.and_then(|plan| plan.guard.as_ref());
+        let guards = guard.map(Guards::attach).transpose()?;
+        Ok(Self { plan, leftovers, guards, vdso: vdso() })
     }
 
     /// The same without cgroups.
@@ -105,7 +110,8 @@ impl<'p> Site<'p> {
     /// Those of [`Leftovers::make`].
     pub fn prepare_unlimited(plan: &'p Plan<'p>) -> Result<Self, Error> {
         let leftovers = Leftovers::make(None, &plan.placeholders, false)?;
-        Ok(Self { plan: Some(plan), leftovers, vdso: vdso() })
+        let guards = plan.guard.as_ref().map(Guards::attach).transpose()?;
+        Ok(Self { plan: Some(plan), leftovers, guards, vdso: vdso() })
     }
 
     /// Tries one thing in a fresh containment. A peer is outside, or in another containment of the
@@ -168,7 +174,7 @@ impl<'p> Site<'p> {
     ) -> Result<Option<sys::Held>, String> {
         let request = self.request(containment, false);
         let mut failed = None;
-        let mut waiting = |child: &sys::Child<'_>| self.let_go(child, &mut failed);
+        let mut waiting = |child: &sys::Child<'_>| self.let_go(containment, child, &mut failed);
         let held = sys::hold(&containment.steps, &request, &Attempt::Deeds(deeds), page, &mut waiting)
             .map_err(|errno| around("clone3", errno).to_string())?;
         match held {
@@ -209,7 +215,7 @@ impl<'p> Site<'p> {
     ) -> Result<Tried, String> {
         let request = self.request(containment, compat);
         let mut failed = None;
-        let mut waiting = |child: &sys::Child<'_>| self.let_go(child, &mut failed);
+        let mut waiting = |child: &sys::Child<'_>| self.let_go(containment, child, &mut failed);
         let tried = sys::attempt(&containment.steps, &request, attempt, page, &mut waiting)
             .map_err(|errno| around("clone3", errno).to_string())?;
         failed.map_or(Ok(tried), Err)
@@ -224,9 +230,14 @@ impl<'p> Site<'p> {
         }
     }
 
-    fn let_go(&self, child: &sys::Child<'_>, failed: &mut Option<String>) -> bool {
+    fn let_go(
+        &self,
+        containment: &Containment<'_>,
+        child: &sys::Child<'_>,
+        failed: &mut Option<String>,
+    ) -> bool {
         let done = self
-            .beside(child.pid)
+            .beside(containment, child.pid)
             .and_then(|()| child.go_on().map_err(|errno| around("let the child go on", errno)));
         *failed = done.err().map(|error| error.to_string());
         failed.is_none()
@@ -234,8 +245,14 @@ impl<'p> Site<'p> {
 
     /// What is done outside while the child waits. The janitor is told of no init: it removes
     /// placeholders as soon as this process is gone, and the child dies with it.
-    fn beside(&self, pid: i32) -> Result<(), Error> {
-        self.plan.map_or(Ok(()), |plan| idmap::write(plan, pid))
+    fn beside(&self, containment: &Containment<'_>, pid: i32) -> Result<(), Error> {
+        let Some(plan) = self.plan else { return Ok(()) };
+        idmap::write(plan, pid)?;
+        let shows = containment.steps.iter().any(|step| matches!(step, Step::ShowPlace { .. }));
+        match (&self.guards, &plan.guard) {
+            (Some(guards), Some(guard)) if shows => Ok(guards.hold(guard, pid)?),
+            _ => Ok(()),
+        }
     }
 }
 

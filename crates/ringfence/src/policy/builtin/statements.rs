@@ -121,6 +121,7 @@ pub(super) const DEFAULT: &[Statement] = &[
         says("fs.tmp", (250, 2), &[]),
         says("fs.write", (225, 2), &[]),
         says("lsm.apparmor", (649, 9), &[(649, 9)]),
+        says("lsm.bpf", (693, 5), &[(693, 5)]),
         says("lsm.landlock", (624, 9), &[(624, 9)]),
         says("lsm.selinux", (673, 9), &[(673, 9)]),
         says("lsm.selinux_mount", (703, 9), &[(703, 9)]),

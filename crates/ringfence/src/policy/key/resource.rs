@@ -53,6 +53,21 @@ pub(super) const KEYS: &[Key] = &[
         accept: Accept::Text,
         slot: scalar!(selinux_mount, name::selinux),
     },
+    Key {
+        path: "lsm.bpf",
+        help: "Whether a BPF LSM program holds what no other control does",
+        more: "It holds Unix sockets in the file system to `net.unix`, ports of TCP and UDP to `net.connect` and \
+               `net.bind`, changes of mode, owner and attributes to `fs.write`, ioctl(2) on devices to those of \
+               `fs.dev`, and execution and executable mappings of files to `fs.exec`, on kernels whose Landlock \
+               does not, too. It needs `bpf` on the kernel's list of LSMs, CAP_BPF and CAP_PERFMON (or \
+               CAP_SYS_ADMIN) in the first user namespace, and the pid namespace.",
+        value: "WORD",
+        example: "\"require\"",
+        default: "\"off\"",
+        words: || meanings(word::BPF),
+        accept: Accept::Text,
+        slot: scalar!(bpf, |text| word(text, word::BPF)),
+    },
     size_limit("limits.memory", "Bytes of memory, by cgroup", "\"2G\"", limit!(memory, amount::memory)),
     Key {
         path: "limits.pids",

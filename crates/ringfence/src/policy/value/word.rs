@@ -41,6 +41,16 @@ pub(crate) const ID_MAP: Words<IdMap> = &[
     ("range", IdMap::Range, "the caller's ids of subuid(5) and subgid(5) as well; for root, every id"),
 ];
 
+/// `lsm.bpf`.
+pub(crate) const BPF: Words<bool> = &[
+    ("off", false, "no program"),
+    (
+        "require",
+        true,
+        "a program of ringfence's own holds it; it takes root, the pid namespace and Linux 5.10",
+    ),
+];
+
 /// `audit.events`.
 pub(crate) const EVENTS: Words<Events> = &[
     ("none", Events::None, "nothing is recorded"),

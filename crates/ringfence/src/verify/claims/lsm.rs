@@ -32,6 +32,7 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
                 Control::Net,
                 Control::Seccomp,
                 Control::Credential,
+                Control::BpfLsm,
                 Control::Limit,
             ],
             controls: vec![Reference::Outside],

@@ -71,8 +71,8 @@ fn base(args: &Args) -> Result<Tree> {
     let mut tree = guest::base()?;
     guest::place(&mut tree, &args.binary.clone().map_or_else(dist::build, Ok)?, "/guest/ringfence")?;
     guest::policies(&mut tree)?;
-    if let Some(attack) = suite::attack()? {
-        guest::place(&mut tree, &attack, "/guest/attack")?;
+    for (attack, place) in suite::attacks()? {
+        guest::place(&mut tree, &attack, place)?;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let output = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(&root).output();

@@ -52,8 +52,9 @@ pub(super) const USERS: [bool; 2] = [true, false];
 pub(super) const BUILTINS: [&str; 5] = ["compute", "offline", "build", "service", "container"];
 /// A test binary that says something about a kernel: its package, its name, and what is run of it.
 /// Some need a kernel that holds the default policy: [`HOLDS`].
-const TESTS: [(&str, &str, &[&str]); 9] = [
+const TESTS: [(&str, &str, &[&str]); 10] = [
     ("ringfence-cli", "label", &[]),
+    ("ringfence-cli", "guard", &[]),
     ("ringfence-cli", "inspect", &[]),
     ("ringfence-sys", "spawn", &[]),
     ("ringfence", "ringfence", &["host::", "launch::", "control::", "verify::", "plan::"]),
@@ -85,8 +86,8 @@ pub(super) fn image(args: &Args) -> Result<Vec<u8>> {
         for (name, path) in test_binaries()? {
             guest::place(&mut tree, &stripped(&path)?, &format!("/guest/test/{name}"))?;
         }
-        if let Some(attack) = attack()? {
-            guest::place(&mut tree, &attack, "/guest/attack")?;
+        for (attack, place) in attacks()? {
+            guest::place(&mut tree, &attack, place)?;
         }
     }
     Ok(tree.write())
@@ -149,6 +150,7 @@ pub(super) fn environment(root: bool) -> Vec<(String, String)> {
         ("LANG", "C.UTF-8"),
         ("RINGFENCE_BIN", RINGFENCE),
         ("RINGFENCE_ATTACK", "/guest/attack"),
+        ("RINGFENCE_ATTACKS", "/guest/attacks"),
         ("RINGFENCE_GUEST", "1"),
         ("RUST_BACKTRACE", "0"),
     ];
@@ -324,21 +326,24 @@ fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// The attacks of the tests, compiled here: a guest has no compiler.
-pub(super) fn attack() -> Result<Option<PathBuf>> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests/hold/attack.c");
-    let target = dist::target_directory()?.join("matrix/attack");
-    let compiler = Command::new("gcc").args(["-O1", "-o"]).arg(&target).arg(source).status();
-    match compiler {
-        Ok(status) => {
-            ensure!(status.success(), "gcc could not compile {source}");
-            Ok(Some(target))
-        }
-        Err(_) => {
+/// The attacks of the tests, compiled here, and where they go: a guest has no compiler.
+pub(super) fn attacks() -> Result<Vec<(PathBuf, &'static str)>> {
+    const OF: [(&str, &str); 2] = [("hold", "/guest/attack"), ("guard", "/guest/attacks/guard")];
+    let mut compiled = Vec::new();
+    for (test, place) in OF {
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests");
+        let source = format!("{tests}/{test}/attack.c");
+        let target = dist::target_directory()?.join(format!("matrix/attack-{test}"));
+        let mut compiler = Command::new("gcc");
+        compiler.args(["-O1", "-w", "-o"]).arg(&target).arg(&source).arg("-lpthread");
+        let Ok(status) = compiler.status() else {
             eprintln!("gcc is not installed: attacks are skipped in the guests");
-            Ok(None)
-        }
+            return Ok(Vec::new());
+        };
+        ensure!(status.success(), "gcc could not compile {source}");
+        compiled.push((target, place));
     }
+    Ok(compiled)
 }
 
 /// Without what only a debugger reads: most of a test binary, and all of it is unpacked in a guest.

@@ -21,6 +21,7 @@ pub(crate) fn skip(test: &str, what: &str) {
 }
 
 /// Makes two tests of each function: one as root, one as an ordinary user.
+#[allow(unused_macros, reason = "each test binary uses its part")]
 macro_rules! both {
     ($($(#[$meta:meta])* fn $name:ident($ground:ident: &Ground) $body:block)*) => { $(
         $(#[$meta])*
@@ -41,4 +42,5 @@ macro_rules! both {
         fn $name($ground: &crate::harness::ground::Ground) $body
     )* };
 }
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub(crate) use both;

@@ -32,6 +32,7 @@ pub mod terminal;
 pub mod thread;
 pub mod trace;
 pub mod trim;
+pub mod view;
 mod word;
 
 pub use raw::Errno;

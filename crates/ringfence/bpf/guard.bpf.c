@@ -40,6 +40,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define S_IFBLK 0060000
 /* include/linux/fs.h, of pipes, sockets and memfd_create(2). */
 #define SB_NOUSER (1UL << 31)
+/* include/linux/sched.h; arch/x86/include/asm/page_64_types.h, without KASAN. */
+#define PF_IO_WORKER 0x10
+#define PF_KTHREAD 0x200000
+#define THREAD_SIZE (4 * 4096)
 
 /* control/bpf_lsm/model.rs */
 enum right { RIGHT_EXEC = 1, RIGHT_WRITE = 2, RIGHT_DEVICE = 4, RIGHT_UNIX = 8 };
@@ -103,6 +107,8 @@ struct denial {
 	u32 names; /* how many are there; the first is the file's own */
 	u64 inode;
 	char command[16];
+	u32 call; /* as the task made it; ~0: a thread of the kernel's */
+	u32 unused;
 	char name[NAMES][NAME];
 };
 
@@ -240,6 +246,23 @@ static __always_inline bool internal(struct dentry *at)
 	return BPF_CORE_READ(at, d_inode, i_sb, s_flags) & SB_NOUSER;
 }
 
+/* The number of the system call that the task is in: the registers lie at the end of its stack. */
+static __always_inline u32 call_of(struct task_struct *task)
+{
+	const struct pt_regs *regs;
+	const char *stack;
+	if (BPF_CORE_READ((struct task_struct___stacked *)task, flags) & (PF_IO_WORKER | PF_KTHREAD))
+		return ~0u;
+	/* From Linux 5.15; from 6.9 the end of the stack is not always the same. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id___known, BPF_FUNC_task_pt_regs___known))
+		regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	else {
+		stack = BPF_CORE_READ((struct task_struct___stacked *)task, stack);
+		regs = (const struct pt_regs *)(stack + THREAD_SIZE - bpf_core_type_size(struct pt_regs));
+	}
+	return BPF_CORE_READ(regs, orig_ax);
+}
+
 static __noinline int record(u32 kind, u32 value, struct dentry *at)
 {
 	u64 ids = bpf_get_current_pid_tgid();
@@ -253,6 +276,8 @@ static __noinline int record(u32 kind, u32 value, struct dentry *at)
 	denial->names = 0;
 	denial->inode = 0;
 	denial->device = 0;
+	denial->unused = 0;
+	denial->call = call_of((struct task_struct *)bpf_get_current_task());
 	bpf_get_current_comm(denial->command, sizeof(denial->command));
 	if (at) {
 		struct inode *inode = BPF_CORE_READ(at, d_inode);

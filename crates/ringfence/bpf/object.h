@@ -10,6 +10,11 @@ struct task_struct___born {
 	u64 start_boottime;
 };
 
+struct task_struct___stacked {
+	u32 flags;
+	void *stack;
+};
+
 struct pid_namespace___reaped {
 	struct task_struct___born *child_reaper;
 };
@@ -99,5 +104,10 @@ struct unix_sock {
 };
 
 #pragma clang attribute pop
+
+/* Which helpers the running kernel has, by its own list. */
+enum bpf_func_id___known {
+	BPF_FUNC_task_pt_regs___known = 175,
+};
 
 #endif

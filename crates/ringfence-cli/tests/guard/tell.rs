@@ -10,6 +10,8 @@ fn told(field: &Field, net: &str, words: &[&str]) -> String {
         field.ground.ringfence(&format!("--policy {policy} --explain"), &[&[attack], words].concat()).go();
     run.exits(EACCES);
     assert!(run.err.contains("bpf-lsm: complete"), "{run}");
+    // Whoever else sees the call fail leaves it to the program, which knows why.
+    assert!(run.err.starts_with("ringfence: 1 denial\n"), "{run}");
     run.err
 }
 

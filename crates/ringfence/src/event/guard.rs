@@ -4,6 +4,7 @@
 //! The programs count each denial, so what the ring had no room for is known. The call is named as
 //! its manual page is, whichever of its family it was.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -26,11 +27,13 @@ const EACCES: u16 = 13;
 /// `NAMES` and `NAME`.
 const NAMES: usize = 16;
 const NAME: usize = 48;
-const HEAD: usize = 48;
+const HEAD: usize = 56;
 /// `struct denial`.
 const RECORD: usize = HEAD + NAMES * NAME;
 /// How many are taken before signals and the terminal get their turn.
 const AT_ONCE: usize = 4096;
+/// How many denied calls may be on their way back.
+const MOST_CALLS: usize = 16384;
 
 /// The programs' ring, and what they were told.
 #[derive(Debug)]
@@ -38,9 +41,11 @@ pub(super) struct Guarded {
     model: Model,
     policy: Policy,
     ring: Option<Ring>,
-    init: Option<i32>,
+    view: Option<mounts::View>,
     mounts: Option<Vec<mounts::Mount>>,
     account: Account,
+    /// Calls that another source will see fail: how many by thread and number. `None`: there is no other.
+    twice: Option<BTreeMap<(u32, u32), u32>>,
 }
 
 /// One record, as far as it is understood.
@@ -49,6 +54,8 @@ struct Record {
     kind: u32,
     process: u32,
     thread: u32,
+    /// The system call, as it was made; `None`: by a thread of the kernel's.
+    call: Option<u32>,
     value: u32,
     device: (u32, u32),
     inode: u64,
@@ -61,13 +68,41 @@ impl Guarded {
     pub(super) fn new(model: Model, policy: Policy) -> Self {
         let covers = "what the BPF LSM programs deny: sockets, ports, attributes, devices, execution";
         let account = Account::new(SourceKind::Guard, covers);
-        Self { model, policy, ring: None, init: None, mounts: None, account }
+        Self { model, policy, ring: None, view: None, mounts: None, account, twice: None }
+    }
+
+    /// Another source sees the same calls fail: it is told which ([`Guarded::told`]).
+    pub(super) fn beside_another(&mut self) {
+        self.twice = Some(BTreeMap::new());
     }
 
     /// The ring, before the command exists, and the process whose view paths are of.
     pub(super) fn listen(&mut self, ring: Ring, init: Option<i32>) {
         self.ring = Some(ring);
-        self.init = init;
+        self.view = init.and_then(|init| mounts::View::of(init).ok());
+    }
+
+    /// Whether the programs denied this call, and so it was told. Each call is asked about once, and
+    /// after [`Source::take`]: the programs send before the call fails.
+    pub(super) fn told(&mut self, event: &Event) -> bool {
+        let denied = event.errno.value() == Some(&EACCES) && event.control.value() != Some(&Control::Seccomp);
+        let (true, Some(twice)) = (denied, &mut self.twice) else { return false };
+        let call = (event.process.thread, event.operation.number);
+        let Some(count) = twice.get_mut(&call) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            twice.remove(&call);
+        }
+        true
+    }
+
+    fn expect(&mut self, record: &Record) {
+        let (Some(twice), Some(number)) = (&mut self.twice, record.call) else { return };
+        // Those of threads that never came back from their call.
+        if twice.len() == MOST_CALLS {
+            twice.clear();
+        }
+        *twice.entry((record.thread, number)).or_default() += 1;
     }
 
     /// How many there were in all: what was not seen is lost.
@@ -106,8 +141,8 @@ impl Guarded {
 
     /// Where the view shows a path of a file system: by the mounts of the init.
     fn place(&mut self, record: &Record, path: &Path) -> Option<PathBuf> {
-        let init = self.init?;
-        let mounts = self.mounts.get_or_insert_with(|| mounts::of(init).unwrap_or_default());
+        let view = self.view.as_ref()?;
+        let mounts = self.mounts.get_or_insert_with(|| view.mounts().unwrap_or_default());
         let here = mounts.iter().filter(|mount| mount.device == record.device);
         let covering = here.filter_map(|mount| Some((mount, path.strip_prefix(&mount.root).ok()?)));
         let (mount, rest) = covering.max_by_key(|(mount, _)| mount.root.as_os_str().len())?;
@@ -152,6 +187,7 @@ impl Source for Guarded {
             // One that is not understood stays uncounted, and so is lost.
             if let Some(record) = record {
                 self.account.seen += 1;
+                self.expect(&record);
                 give(self.event(&record));
             }
         }
@@ -271,6 +307,7 @@ fn parse(bytes: &[u8]) -> Option<Record> {
         device: (device >> 20, device & 0xf_ffff),
         inode,
         command: until_nul(&bytes[32..48]),
+        call: (word(48) != u32::MAX).then(|| word(48)),
         path: path(&names),
     })
 }
@@ -294,6 +331,7 @@ mod tests {
             place.copy_from_slice(&word.to_ne_bytes());
         }
         bytes[32..36].copy_from_slice(b"sh\0x");
+        bytes[48..52].copy_from_slice(&90_u32.to_ne_bytes());
         for (number, name) in names.iter().enumerate() {
             bytes[HEAD + number * NAME..][..name.len()].copy_from_slice(name.as_bytes());
         }
@@ -306,6 +344,7 @@ mod tests {
         assert_eq!((read.kind, read.process, read.thread), (3, 7, 8));
         assert_eq!((read.device, read.inode, read.command.as_slice()), ((8, 1), 99, &b"sh"[..]));
         assert_eq!(read.path, Some(("/home/file".into(), false)));
+        assert_eq!(read.call, Some(90));
         assert!(parse(&[0; RECORD - 1]).is_none());
     }
 

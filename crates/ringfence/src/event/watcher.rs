@@ -146,7 +146,7 @@ impl<'s> Watcher<'s> {
         };
         blind.sort_by_key(|blind| blind.control);
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
-        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
+        let guarded = guarded(plan, policy, ebpf.is_some());
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
         Self { notify, audit, trace: None, ebpf, guarded, blind, init: None, told }
     }
@@ -160,7 +160,7 @@ impl<'s> Watcher<'s> {
             Notify::new(gate).beside_a_tracer()
         });
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        let guarded = plan.guard.as_ref().map(|guard| Guarded::new(guard.model.clone(), policy.clone()));
+        let guarded = guarded(plan, policy, true);
         let (trace, blind) = (Some(trace), Vec::new());
         Self { notify, audit: None, trace, ebpf: None, guarded, blind, init: None, told }
     }
@@ -184,9 +184,15 @@ impl<'s> Watcher<'s> {
         if let Some(audit) = &mut self.audit {
             audit.finish(&mut |event| self.told.take(event));
         }
+        let mut failed = Vec::new();
         if let Some(ebpf) = &mut self.ebpf {
-            ebpf.finish(&mut |event| self.told.take(event));
+            ebpf.finish(&mut |event| failed.push(event));
         }
+        if let Some(guarded) = &mut self.guarded {
+            guarded.take(&mut |event| self.told.take(event));
+            failed.retain(|event| !guarded.told(event));
+        }
+        failed.into_iter().for_each(|event| self.told.take(event));
         let accounts = self.accounts();
         let Told { journal, unwritten, .. } = self.told;
         Summary { journal, accounts, unwritten, blind: self.blind }
@@ -306,10 +312,16 @@ impl launch::Observer for Watcher<'_> {
     fn look(&mut self) {
         self.find_command();
         let Self { notify, audit, trace, ebpf, guarded, told, .. } = self;
-        let mut give = |event: Event| told.take(event);
+        // These two see calls fail, whoever denied them; what the BPF LSM programs deny, those tell.
+        let mut failed = Vec::new();
+        let mut keep = |event: Event| failed.push(event);
         if let Some(trace) = trace {
-            trace.take(&mut give);
+            trace.take(&mut keep);
         }
+        if let Some(ebpf) = ebpf {
+            ebpf.take(&mut keep);
+        }
+        let mut give = |event: Event| told.take(event);
         if let Some(notify) = notify {
             notify.take(&mut give);
         }
@@ -318,11 +330,20 @@ impl launch::Observer for Watcher<'_> {
         }
         if let Some(guarded) = guarded {
             guarded.take(&mut give);
+            failed.retain(|event| !guarded.told(event));
         }
-        if let Some(ebpf) = ebpf {
-            ebpf.take(&mut give);
-        }
+        failed.into_iter().for_each(give);
     }
+}
+
+/// `twice`: another source sees the same calls fail.
+fn guarded(plan: &Plan<'_>, policy: &Policy, twice: bool) -> Option<Guarded> {
+    let model = plan.guard.as_ref()?.model.clone();
+    let mut guarded = Guarded::new(model, policy.clone());
+    if twice {
+        guarded.beside_another();
+    }
+    Some(guarded)
 }
 
 /// What nobody sees without programs in the kernel.

@@ -64,7 +64,7 @@ impl CorePattern {
 const CORE_PATTERN: &str = "/proc/sys/kernel/core_pattern";
 
 /// The most bytes that a file of facts may have; the longest, mountinfo, has some 150 a mount.
-const MOST: u64 = 4 << 20;
+pub(super) const MOST: u64 = 4 << 20;
 
 pub(super) fn release(_: &Host) -> Fact<Release> {
     let name = rustix::system::uname();

@@ -2,8 +2,15 @@
 //! proc_pid_mountinfo(5), mount_namespaces(7).
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use ringfence_sys::view::Passing;
+use rustix::fs::{Mode, OFlags};
 
 use super::{Fact, Host, Reading, kernel};
 
@@ -71,13 +78,51 @@ pub(super) fn read(_: &Host) -> Fact<Reading<Vec<Mount>>> {
     Fact::new(reading, MOUNTINFO)
 }
 
-/// The mounts of another process, as it sees them.
-///
-/// # Errors
-/// Those of open(2) and read(2): it may be gone.
-pub fn of(pid: i32) -> std::io::Result<Vec<Mount>> {
-    let text = kernel::read_bytes(format!("/proc/{pid}/mountinfo"))?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+/// A process's mount namespace, which can be looked at also when the process has ended.
+#[derive(Debug)]
+pub struct View {
+    namespace: File,
+    own: bool,
+}
+
+impl View {
+    /// That of a process that lives.
+    ///
+    /// # Errors
+    /// Those of open(2) and stat(2).
+    pub fn of(pid: i32) -> io::Result<Self> {
+        let namespace = File::open(format!("/proc/{pid}/ns/mnt"))?;
+        let own = std::fs::metadata("/proc/self/ns/mnt")?.ino() == namespace.metadata()?.ino();
+        Ok(Self { namespace, own })
+    }
+
+    /// Its mounts as they are now, by a thread that enters it: `/proc/PID/mountinfo` is empty once the
+    /// process has ended.
+    ///
+    /// # Errors
+    /// `EPERM` where the caller may not enter it: that takes `CAP_SYS_ADMIN` and `CAP_SYS_CHROOT`.
+    pub fn mounts(&self) -> io::Result<Vec<Mount>> {
+        let text = if self.own {
+            kernel::read_bytes(MOUNTINFO)?
+        } else {
+            let look = || self.look();
+            std::thread::scope(|scope| scope.spawn(look).join())
+                .map_err(|_| io::Error::other("the thread that looks at mounts ended"))??
+        };
+        Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+    }
+
+    fn look(&self) -> io::Result<Vec<u8>> {
+        let proof = Passing::promised();
+        // In the view there may be no /proc.
+        let thread = rustix::fs::open("/proc/thread-self", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        ringfence_sys::view::enter(&proof, self.namespace.as_fd())
+            .map_err(|errno| io::Error::from_raw_os_error(errno.0.into()))?;
+        let file = rustix::fs::openat(&thread, "mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut text = Vec::new();
+        File::from(file).take(kernel::MOST).read_to_end(&mut text)?;
+        Ok(text)
+    }
 }
 
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`

@@ -72,6 +72,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-landlock
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l lsm-bpf -d 'Whether a BPF LSM program holds what no other control does (off, require)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand run" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -134,6 +135,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-landlo
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l lsm-bpf -d 'Whether a BPF LSM program holds what no other control does (off, require)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand check" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -186,6 +188,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-landl
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l lsm-bpf -d 'Whether a BPF LSM program holds what no other control does (off, require)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand verify" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r
@@ -250,6 +253,7 @@ complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-land
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-apparmor -d 'The AppArmor profile: inherit, generate, or the name of a loaded one' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-selinux -d 'The SELinux context: inherit, or a context' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-selinux-mount -d 'The SELinux context of the file systems that are made for it: inherit, or a context' -r
+complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l lsm-bpf -d 'Whether a BPF LSM program holds what no other control does (off, require)' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-memory -d 'Bytes of memory, by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-pids -d 'Tasks (processes and threads), by cgroup' -r
 complete -c ringfence -n "__fish_ringfence_using_subcommand explain" -l limits-cpu -d 'Processors\' time per time, in processors, by cgroup' -r

@@ -39,6 +39,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define S_IFCHR 0020000
 #define S_IFBLK 0060000
 /* include/linux/fs.h, of pipes, sockets and memfd_create(2). */
+#define RENAME_EXCHANGE 2
 #define SB_NOUSER (1UL << 31)
 /* include/linux/sched.h; arch/x86/include/asm/page_64_types.h, without KASAN. */
 #define PF_IO_WORKER 0x10
@@ -64,6 +65,8 @@ enum kind {
 	KIND_CONNECT,
 	KIND_RING,
 	KIND_BPF,
+	KIND_LINK,
+	KIND_RENAME,
 };
 
 struct containment {
@@ -212,9 +215,10 @@ static __always_inline void identify(struct inode *inode, struct place *place)
 	place->device = BPF_CORE_READ(inode, i_sb, s_dev);
 }
 
-/* Whether a right is granted on the file or on a directory above it. */
-static __noinline int walk(u32 space, struct dentry *at, u32 right)
+/* The rights that are granted on the file or on a directory above it. */
+static __noinline u32 walk(u32 space, struct dentry *at)
 {
+	u32 sum = 0;
 #pragma clang loop unroll(disable)
 	for (u32 i = 0; i < DEPTH; i++) {
 		struct place place = { .space = space };
@@ -224,21 +228,21 @@ static __noinline int walk(u32 space, struct dentry *at, u32 right)
 			u32 *rights;
 			identify(inode, &place);
 			rights = bpf_map_lookup_elem(&places, &place);
-			if (rights && (*rights & right))
-				return 1;
+			if (rights)
+				sum |= *rights;
 		}
 		parent = BPF_CORE_READ(at, d_parent);
 		if (!parent || parent == at)
-			return 0;
+			break;
 		at = parent;
 	}
-	return 0;
+	return sum;
 }
 
 /* Nothing is granted before every place has been shown. */
 static __always_inline bool granted(struct containment *in, struct who *who, struct dentry *at, u32 right)
 {
-	return in->shown == in->places && walk(who->space, at, right);
+	return in->shown == in->places && (walk(who->space, at) & right);
 }
 
 static __always_inline bool internal(struct dentry *at)
@@ -448,6 +452,46 @@ SEC("lsm/inode_remove_acl")
 int BPF_PROG(remove_list, void *mount, struct dentry *dentry)
 {
 	return change(dentry, KIND_XATTR, 1);
+}
+
+/* From Linux 6.17: file_setattr(2), inode flags without ioctl(2). */
+SEC("lsm/inode_file_setattr")
+int BPF_PROG(set_flags, struct dentry *dentry)
+{
+	return change(dentry, KIND_FLAGS, 0);
+}
+
+/* A file has the rights of where it is: by a new name it must not get more. */
+static __always_inline int moves(struct dentry *old, struct path *to, u32 kind)
+{
+	struct who who = {};
+	struct containment *in = held(&who, HOLD_META);
+	u32 here, there;
+	if (!in)
+		return 0;
+	here = walk(who.space, old);
+	there = walk(who.space, BPF_CORE_READ(to, dentry));
+	return in->shown == in->places && !(there & ~here) ? 0 : deny(in, kind, 0, old);
+}
+
+SEC("lsm/path_link")
+int BPF_PROG(give_name, struct dentry *old, struct path *to)
+{
+	return moves(old, to, KIND_LINK);
+}
+
+/* Before Linux 5.19 an exchange of two names asks twice. */
+SEC("lsm/path_rename")
+int BPF_PROG(change_name, struct path *from, struct dentry *old, struct path *to)
+{
+	return moves(old, to, KIND_RENAME);
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(change_names, struct path *from, struct dentry *old, struct path *to, struct dentry *new, u32 flags)
+{
+	int first = moves(old, to, KIND_RENAME);
+	return first || !(flags & RENAME_EXCHANGE) ? first : moves(new, from, KIND_RENAME);
 }
 
 static __always_inline bool is_device(struct inode *inode)

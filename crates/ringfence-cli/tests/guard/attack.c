@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ATTEMPT(name) static long try_##name(const char *a, const char *b)
@@ -137,6 +140,29 @@ ATTEMPT(udp_ring)
 	at = port(a);
 	return ring_does(16, socket(AF_INET, SOCK_DGRAM, 0), &at, sizeof(at));
 }
+/* UDP-Lite has the calls and the ports of UDP. */
+ATTEMPT(udp_lite)
+{
+	struct sockaddr_in at = port(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 136);
+	if (fd < 0 && errno == EPROTONOSUPPORT)
+		errno = ENOSYS;
+	return fd < 0 ? -1 : connect(fd, (void *)&at, sizeof(at));
+}
+/* IPv4 by a socket of IPv6. */
+ATTEMPT(udp_mapped)
+{
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(a)) };
+	at.sin6_addr.s6_addr[10] = at.sin6_addr.s6_addr[11] = 0xff;
+	memcpy(at.sin6_addr.s6_addr + 12, &(uint32_t){ htonl(INADDR_LOOPBACK) }, 4);
+	return sendto(socket(AF_INET6, SOCK_DGRAM, 0), "x", 1, 0, (void *)&at, sizeof(at));
+}
+/* A connection that begins with its first bytes. */
+ATTEMPT(tcp_fast)
+{
+	struct sockaddr_in at = port(a);
+	return sendto(socket(AF_INET, SOCK_STREAM, 0), "x", 1, MSG_FASTOPEN, (void *)&at, sizeof(at));
+}
 ATTEMPT(tcp_connect) { struct sockaddr_in at = port(a); return connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&at, sizeof(at)); }
 ATTEMPT(tcp_bind)    { struct sockaddr_in at = port(a); return bind(socket(AF_INET, SOCK_STREAM, 0), (void *)&at, sizeof(at)); }
 
@@ -159,6 +185,56 @@ ATTEMPT(acl)
 	/* struct posix_acl_xattr_header: version 2; user::rw-, group::r--, other::r-- */
 	static const uint8_t list[] = { 2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 4, 0, 4, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255 };
 	return setxattr(a, "system.posix_acl_access", list, sizeof(list), 0);
+}
+/* By descriptors that are no open files, and by what procfs shows of them. */
+static char *shown(int fd)
+{
+	static char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+ATTEMPT(chmod_shown) { return chmod(shown(open(a, O_PATH)), 0644); }
+ATTEMPT(chown_empty) { return fchownat(open(a, O_PATH), "", getuid(), getgid(), AT_EMPTY_PATH); }
+ATTEMPT(fchmod_given) { return fchmod(0, 0644); }
+/* A name in a place that may be written, of a file that may not. */
+ATTEMPT(link_chmod)
+{
+	unlink(b);
+	return link(a, b) ? -1 : chmod(b, 0644);
+}
+ATTEMPT(link_shown)
+{
+	unlink(b);
+	return linkat(AT_FDCWD, shown(open(a, O_PATH)), AT_FDCWD, b, AT_SYMLINK_FOLLOW) ? -1 : chmod(b, 0644);
+}
+ATTEMPT(rename_chmod)
+{
+	/* There and back. */
+	if (rename(a, b))
+		return -1;
+	long done = chmod(b, 0644);
+	return rename(b, a) ? -1 : done;
+}
+ATTEMPT(exchange_chmod)
+{
+	if (syscall(SYS_renameat2, AT_FDCWD, b, AT_FDCWD, a, 2 /* RENAME_EXCHANGE */))
+		return -1;
+	long done = chmod(b, 0644);
+	return syscall(SYS_renameat2, AT_FDCWD, b, AT_FDCWD, a, 2) ? -1 : done;
+}
+/* The same file, mounted where files may be written. */
+ATTEMPT(mount_chmod)
+{
+	if (unshare(CLONE_NEWNS) || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) || mount(a, b, 0, MS_BIND, 0))
+		return -1;
+	return chmod(b, 0644);
+}
+/* Linux 6.17: inode flags by a call of their own. EOPNOTSUPP comes after the hook. */
+ATTEMPT(file_setattr)
+{
+	static uint64_t attributes[3];
+	long done = syscall(469, AT_FDCWD, a, attributes, sizeof(attributes), 0);
+	return done < 0 && (errno == EOPNOTSUPP || errno == ENOTTY) ? 0 : done;
 }
 ATTEMPT(ring_chmod) { return syscall(425, 1, 0), try_chmod(a, b); }
 
@@ -217,6 +293,21 @@ ATTEMPT(exec_memory)
 	int fd = memfd_create("x", MFD_CLOEXEC);
 	return copy_to(fd) ? -1 : syscall(SYS_execveat, fd, "", nothing, 0, AT_EMPTY_PATH);
 }
+ATTEMPT(exec_shown)  { return execv(shown(open(a, O_PATH)), nothing); }
+ATTEMPT(exec_link)
+{
+	unlink(b);
+	return symlink(a, b) ? -1 : execv(b, nothing);
+}
+/* On a file system of its own, where it has written it. */
+ATTEMPT(exec_mounted)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/program", a);
+	if (unshare(CLONE_NEWNS) || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) || mount("none", a, "tmpfs", 0, 0))
+		return -1;
+	return try_exec_written(path, b);
+}
 static long map_as(int fd, int first, int then)
 {
 	void *at = mmap(0, 4096, first, MAP_PRIVATE, fd, 0);
@@ -228,10 +319,59 @@ ATTEMPT(map)         { return map_as(open(a, O_RDONLY), PROT_READ | PROT_EXEC, 0
 ATTEMPT(map_later)   { return map_as(open(a, O_RDONLY), PROT_READ, PROT_READ | PROT_EXEC); }
 ATTEMPT(map_memory)  { int fd = memfd_create("x", 0); return ftruncate(fd, 4096) ? -1 : map_as(fd, PROT_READ | PROT_EXEC, 0); }
 ATTEMPT(map_segment) { void *at = shmat(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0700), 0, SHM_EXEC); return at == (void *)-1 ? -1 : 0; }
+/* What may be read may be executed, to this personality: a mapping of PROT_READ is one of PROT_EXEC. */
+ATTEMPT(map_implied)
+{
+	return personality(0x0400000 /* READ_IMPLIES_EXEC */) < 0 ? -1 : map_as(open(a, O_RDONLY), PROT_READ, 0);
+}
+ATTEMPT(map_shared)
+{
+	void *at = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open(a, O_RDWR), 0);
+	return at == MAP_FAILED ? -1 : mprotect(at, 4096, PROT_READ | PROT_EXEC);
+}
 /* Memory that is no file's is not held. */
 ATTEMPT(map_nothing) { return mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0; }
 
 ATTEMPT(bpf)         { static char attr[64]; return syscall(SYS_bpf, 11 /* BPF_PROG_GET_NEXT_ID */, attr, sizeof(attr)); }
+/* What calls cost that pass by the hooks: nanoseconds each, of five runs the best. */
+static long best(long (*act)(int), int fd)
+{
+	long found = 0;
+	for (int run = 0; run < 5; run++) {
+		struct timespec from, to;
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		for (int i = 0; i < 4000; i++)
+			if (act(fd) < 0)
+				return -1;
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		long each = ((to.tv_sec - from.tv_sec) * 1000000000L + to.tv_nsec - from.tv_nsec) / 4000;
+		if (!run || each < found)
+			found = each;
+	}
+	return found;
+}
+static long cost_nothing(int fd) { return syscall(SYS_getppid); }
+static long cost_mode(int fd)    { return fchmod(fd, 0644); }
+static long cost_map(int fd)
+{
+	void *at = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	return at == MAP_FAILED ? -1 : munmap(at, 4096);
+}
+static long cost_pair(int fd)
+{
+	static int pair[2];
+	char byte;
+	if (!pair[0] && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		return -1;
+	return write(pair[0], "x", 1) < 0 ? -1 : read(pair[1], &byte, 1);
+}
+ATTEMPT(cost)
+{
+	int fd = open(a, O_RDWR);
+	printf("%ld %ld %ld %ld\n", best(cost_nothing, fd), best(cost_mode, fd), best(cost_map, fd), best(cost_pair, fd));
+	fflush(stdout);
+	return 0;
+}
 /* For ever, a connection after the other, until somebody ends it. */
 ATTEMPT(storm)
 {
@@ -249,11 +389,12 @@ ATTEMPT(storm)
 static const struct { const char *name; long (*act)(const char *, const char *); } ATTEMPTS[] = {
 #define ROW(name) { #name, try_##name },
 	ROW(stream) ROW(datagram) ROW(send_to) ROW(send_message) ROW(own_stream) ROW(own_datagram) ROW(pair) ROW(ring_stream)
-	ROW(udp_connect) ROW(udp_send) ROW(udp_bind) ROW(udp_many) ROW(udp_nameless) ROW(udp_other) ROW(udp_ring) ROW(tcp_connect) ROW(tcp_bind)
+	ROW(udp_connect) ROW(udp_send) ROW(udp_bind) ROW(udp_many) ROW(udp_nameless) ROW(udp_other) ROW(udp_ring) ROW(udp_lite) ROW(udp_mapped) ROW(tcp_fast) ROW(tcp_connect) ROW(tcp_bind)
 	ROW(chmod) ROW(fchmod) ROW(fchmodat2) ROW(chown) ROW(fchown) ROW(lchown) ROW(setxattr) ROW(fsetxattr) ROW(removexattr) ROW(setxattrat) ROW(acl) ROW(ring_chmod)
+	ROW(chmod_shown) ROW(chown_empty) ROW(fchmod_given) ROW(link_chmod) ROW(link_shown) ROW(rename_chmod) ROW(exchange_chmod) ROW(mount_chmod) ROW(file_setattr)
 	ROW(ioctl) ROW(ioctl_32) ROW(close_on_exec)
-	ROW(nothing) ROW(pause) ROW(exec) ROW(exec_at) ROW(exec_written) ROW(exec_script) ROW(exec_memory) ROW(map) ROW(map_later) ROW(map_memory) ROW(map_segment) ROW(map_nothing)
-	ROW(bpf) ROW(storm)
+	ROW(nothing) ROW(pause) ROW(exec) ROW(exec_at) ROW(exec_written) ROW(exec_script) ROW(exec_memory) ROW(exec_shown) ROW(exec_link) ROW(exec_mounted) ROW(map_implied) ROW(map_shared) ROW(map) ROW(map_later) ROW(map_memory) ROW(map_segment) ROW(map_nothing)
+	ROW(bpf) ROW(cost) ROW(storm)
 };
 
 static int attempt(char **words)

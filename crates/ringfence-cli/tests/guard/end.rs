@@ -87,3 +87,32 @@ fn nothing_stays_after_a_plain_end() {
     wait("the programs are gone", || programs().is_empty());
     assert_eq!(mounts(), before);
 }
+
+/// Each hook takes as many programs as the kernel says (38, and 40 on some before Linux 5.12), so that
+/// many containments: one more is an error, and those that run are as they were.
+#[test]
+fn one_containment_too_many_is_an_error() {
+    const LEAST: usize = 38;
+    const MOST: usize = 40;
+    let Some(field) = Field::new("one_containment_too_many_is_an_error") else { return };
+    let flags = format!("--policy {}", field.policy(true, ""));
+    let attack = field.attack.to_str().unwrap();
+    let mut running = Vec::new();
+    let mut refused = None;
+    while running.len() < MOST && refused.is_none() {
+        running.push(field.ground.ringfence(&flags, &[attack, "pause"]).start());
+        wait("it runs", || field.running() >= running.len());
+        if running.len() >= LEAST {
+            let one = field.ground.ringfence(&flags, &[attack, "nothing"]).go();
+            refused = (one.status != 0).then_some(one);
+        }
+    }
+    let (count, still) = (running.len(), field.running());
+    running.into_iter().for_each(end);
+    wait("everything of them has ended", || field.ground.processes().is_empty());
+    wait("the programs are gone", || programs().is_empty());
+    let refused = refused.unwrap_or_else(|| panic!("{count} run, and another one"));
+    refused.exits(125).complains("the hook has as many programs as it takes, 38");
+    assert_eq!(still, count);
+    field.inside(true, "", &["nothing"]).go().passes();
+}

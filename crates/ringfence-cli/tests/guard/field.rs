@@ -87,8 +87,13 @@ impl Field {
 
     /// Whether attacks are being made.
     pub(crate) fn runs(&self) -> bool {
+        self.running() > 0
+    }
+
+    /// How many processes are making them.
+    pub(crate) fn running(&self) -> usize {
         let attack = self.attack.to_str();
-        self.ground.processes().iter().any(|words| words.split_whitespace().nth(1) == attack)
+        self.ground.processes().iter().filter(|words| words.split_whitespace().nth(1) == attack).count()
     }
 
     /// A path on the ground.

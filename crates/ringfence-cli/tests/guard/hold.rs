@@ -46,6 +46,7 @@ fn ports_are_those_that_are_listed() {
     let others = "connect = [\"udp:1\", \"tcp:1\"]\nbind = [\"udp:2\", \"tcp:2\"]";
     let mut attempts: Vec<Vec<&str>> =
         ["udp_connect", "udp_send", "udp_many", "udp_nameless"].map(|word| vec![word, &udp]).to_vec();
+    attempts.extend([vec!["udp_lite", &udp], vec!["udp_mapped", &udp], vec!["tcp_fast", &tcp]]);
     attempts.extend([vec!["tcp_connect", &tcp], vec!["udp_bind", "45454"], vec!["tcp_bind", "45454"]]);
     field.holds_all(others, &attempts);
     let same = format!("connect = [\"udp:{udp}\", \"tcp:{tcp}\"]\nbind = [\"udp:45454\", \"tcp:45454\"]");
@@ -72,6 +73,34 @@ fn attributes_change_where_the_policy_writes() {
     field.allows_all(NO_PORTS, &words.map(|word| vec![word, &inside]));
 }
 
+/// A file has the rights of the name that is used: it must not get another one, nor be seen by a mount.
+#[test]
+fn another_name_gives_no_other_rights() {
+    let Some(field) = Field::new("another_name_gives_no_other_rights") else { return };
+    let (outside, inside) = (field.path("outside/file"), field.path("home/work/file"));
+    let [one, two, three] = ["one", "two", "three"].map(|name| field.path(&format!("home/work/{name}")));
+    let attempts = [
+        vec!["chmod_shown", &outside],
+        vec!["chown_empty", &outside],
+        vec!["file_setattr", &outside],
+        vec!["link_chmod", &outside, &one],
+        vec!["link_shown", &outside, &two],
+        vec!["rename_chmod", &outside, &three],
+        vec!["exchange_chmod", &outside, &inside],
+        vec!["mount_chmod", &outside, &inside],
+    ];
+    field.holds_all(NO_PORTS, &attempts);
+    let deep = field.path("home/work/deep/name");
+    field.allows_all(NO_PORTS, &[vec!["link_chmod", &inside, &deep], vec!["rename_chmod", &inside, &two]]);
+    // A descriptor that it was handed.
+    let run = |guarded| {
+        let file = std::fs::File::open(&outside).unwrap();
+        let mut command = field.inside(guarded, NO_PORTS, &["fchmod_given"]).into_command();
+        command.stdin(file).status().unwrap().code()
+    };
+    assert_eq!((run(false), run(true)), (Some(0), Some(EACCES)));
+}
+
 #[test]
 fn devices_take_no_commands() {
     let Some(field) = Field::new("devices_take_no_commands") else { return };
@@ -90,7 +119,7 @@ fn what_is_written_is_never_executed() {
     let path = |name: &str| field.path(name);
     let (written, script, file) =
         (path("home/work/written"), path("home/work/script"), path("home/work/file"));
-    let program = path("outside/program");
+    let (program, link, deep) = (path("outside/program"), path("home/work/link"), path("home/work/deep"));
     let attempts = [
         vec!["exec_written", &written],
         vec!["exec_script", &script],
@@ -101,6 +130,11 @@ fn what_is_written_is_never_executed() {
         vec!["map_later", &file],
         vec!["map_memory"],
         vec!["map_segment"],
+        vec!["exec_shown", &program],
+        vec!["exec_link", &program, &link],
+        vec!["exec_mounted", &deep],
+        vec!["map_implied", &file],
+        vec!["map_shared", &file],
     ];
     field.holds_all(NO_PORTS, &attempts);
     field.allows_all(NO_PORTS, &[vec!["map_nothing"]]);
@@ -162,4 +196,31 @@ fn others_are_let_alone() {
     field.inside(false, NO_PORTS, &["chmod", &file]).go().exits(0);
     field.inside(false, NO_PORTS, &["exec_memory"]).go().exits(0);
     crate::end::end(running);
+}
+
+/// What calls cost a process that no program holds, by how many containments have programs. Figures of
+/// an emulated processor: their ratios say something, their amounts nothing. Run it by its name.
+#[test]
+#[ignore = "it measures, and asserts nothing of the figures"]
+fn what_others_pay() {
+    let Some(field) = Field::new("what_others_pay") else { return };
+    let policy = field.policy(true, NO_PORTS);
+    let attack = field.attack.to_str().unwrap();
+    let file = field.path("outside/file");
+    let measure = || {
+        let run = field.outside(&["cost", &file]).go();
+        run.passes().out.trim().to_owned()
+    };
+    println!("containments: getppid, fchmod, mmap and munmap of a file, a datagram there and back (ns)");
+    println!("0: {}", measure());
+    let mut running = Vec::new();
+    for (number, shown) in (1..=8).map(|number| (number, matches!(number, 1 | 2 | 4 | 8))) {
+        let command = [attack, "pause"];
+        running.push(field.ground.ringfence(&format!("--policy {policy}"), &command).start());
+        crate::field::wait("it runs", || field.running() >= number);
+        if shown {
+            println!("{number}: {}", measure());
+        }
+    }
+    running.into_iter().for_each(crate::end::end);
 }

@@ -39,7 +39,7 @@ enum There {
 }
 
 /// Program, hook, and where it is.
-const PROGRAMS: [(&str, &str, There); 21] = [
+const PROGRAMS: [(&str, &str, There); 25] = [
     ("show", "sb_statfs", There::Always),
     ("execute", "bprm_check_security", There::Always),
     ("map_file", "mmap_file", There::Always),
@@ -53,6 +53,11 @@ const PROGRAMS: [(&str, &str, There); 21] = [
     ("remove_attribute", "inode_removexattr", There::Always),
     ("set_list", "inode_set_acl", There::WhereNamed),
     ("remove_list", "inode_remove_acl", There::WhereNamed),
+    ("set_flags", "inode_file_setattr", There::WhereNamed),
+    ("give_name", "path_link", There::Always),
+    // The flags of renameat2(2) are an argument from 5.19 on.
+    ("change_name", "path_rename", There::Before(5, 19)),
+    ("change_names", "path_rename", There::From(5, 19)),
     ("control_device", "file_ioctl", There::Always),
     ("control_device_32", "file_ioctl_compat", There::WhereNamed),
     ("control_by_ring", "uring_cmd", There::WhereNamed),
@@ -325,8 +330,8 @@ fn crowded(hook: &str, errno: ringfence_sys::Errno) -> Absent {
     const E2BIG: u16 = 7;
     let doing = format!("attach a BPF LSM program to {hook}");
     if errno.0 == E2BIG {
-        let why =
-            "the hook has 38 programs, as many as it takes: each containment with lsm.bpf has one there";
+        let why = "the hook has as many programs as it takes, 38 (on some kernels before 5.12: 40); each containment \
+             with lsm.bpf has one there: end one of them";
         return Absent::Refused { doing, why: why.to_owned() };
     }
     absent(&doing, &io::Error::from_raw_os_error(errno.0.into()))

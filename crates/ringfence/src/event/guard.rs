@@ -220,6 +220,7 @@ impl Denied {
             5 if value == 1 => file("removexattr", "changes of attributes", "fs.write"),
             5 => file("setxattr", "changes of attributes", "fs.write"),
             6 => none("ioctl", "commands to the device"),
+            7 if value == 0 => file("file_setattr", "changes of inode flags", "fs.write"),
             7 => file("ioctl", "changes of inode flags", "fs.write"),
             8 => file("connect", "connections to the socket", "net.unix"),
             9 => {
@@ -231,6 +232,8 @@ impl Denied {
                 key: Some("net.connect"),
                 port: Some((transport, false)),
             },
+            13 => file("link", "that the file gets the rights of another place", "fs.write"),
+            14 => file("rename", "that the file gets the rights of another place", "fs.write"),
             11 => none("io_uring_setup", "rings whose work the kernel does outside of the containment"),
             _ => none("bpf", "eBPF programs"),
         }
@@ -256,7 +259,7 @@ fn arguments(record: &Record, path: Option<&Path>, denied: &Denied) -> Vec<Argum
     }
     match record.kind {
         3 => arguments.push(one("mode", Value::Word(format!("{:04o}", record.value & 0o7777)))),
-        6 | 7 => arguments.push(one("cmd", Value::Word(format!("{:#x}", record.value)))),
+        6 | 7 if record.value != 0 => arguments.push(one("cmd", Value::Word(format!("{:#x}", record.value)))),
         _ => {}
     }
     arguments

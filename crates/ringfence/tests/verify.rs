@@ -187,6 +187,34 @@ fn landlock_alone_is_noticed_where_it_is_missing() {
     assert_eq!(broken(&report), report.findings.len(), "{report:#?}");
 }
 
+/// Programs that are attached and told of no containment hold nobody.
+#[test]
+fn bpf_lsm_programs_that_hold_nobody_are_noticed() {
+    if let Err(why) = &Host::live().bpf_lsm().value {
+        println!("skipped: verify: a BPF LSM program: {why}");
+        return;
+    }
+    let flags = [("--lsm-bpf", "require")];
+    if let Some(report) = weakened(&flags, &["lsm/bpf/"], |_| {}) {
+        assert_eq!(broken(&report), 0, "{report:#?}");
+        let held = report.count(|verdict| *verdict == Verdict::Held);
+        assert!(held > 10 && held == report.findings.len(), "{report:#?}");
+    }
+    let nobody = |plan: &mut Plan<'_>| {
+        plan.steps.retain(|planned| !matches!(planned.step, Step::ShowPlace { .. }));
+    };
+    if let Some(report) = weakened(&flags, &["lsm/bpf/"], nobody) {
+        assert_eq!(broken(&report), report.findings.len(), "{report:#?}");
+    }
+    // One holding less.
+    let fewer = |plan: &mut Plan<'_>| {
+        plan.guard.as_mut().unwrap().holdings &= !2;
+    };
+    if let Some(report) = weakened(&flags, &["lsm/bpf/chmod", "lsm/bpf/exec/"], fewer) {
+        assert_eq!(broken(&report), 1, "{report:#?}");
+    }
+}
+
 /// A containment that lies: it answers what says nothing about a control.
 #[test]
 fn an_answer_that_is_not_a_denial_is_never_held() {

@@ -8,4 +8,5 @@ mod harness;
 mod end;
 mod field;
 mod hold;
+mod prove;
 mod tell;

@@ -232,7 +232,7 @@ fn line(finding: &Finding, text: &mut String) {
 }
 
 fn holding(finding: &Finding) -> String {
-    let names = finding.holding.iter().flatten().map(|control| format!("{control:?}").to_lowercase());
+    let names = finding.holding.iter().flatten().map(|control| control.name().to_owned());
     let names: Vec<String> = names.collect();
     format!(
         "depth {}: {}",
@@ -297,7 +297,7 @@ fn entry<'r>(finding: &'r Finding, lsms: &'r [String]) -> Entry<'r> {
         controls: finding
             .holding
             .as_ref()
-            .map(|list| list.iter().map(|control| format!("{control:?}").to_lowercase()).collect()),
+            .map(|list| list.iter().map(|control| control.name().to_owned()).collect()),
         asked: finding.hook().map(|hook| hook.asked(lsms)).unwrap_or_default(),
         attempts: finding.attempts,
     }

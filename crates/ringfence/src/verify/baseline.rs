@@ -108,7 +108,7 @@ impl Baseline {
             let controls = finding
                 .holding
                 .as_ref()
-                .map(|list| list.iter().map(|control| format!("{control:?}").to_lowercase()).collect());
+                .map(|list| list.iter().map(|control| control.name().to_owned()).collect());
             (finding.id.clone(), State { verdict: Word::of(&finding.verdict), controls })
         });
         Self { host, claims: claims.collect() }

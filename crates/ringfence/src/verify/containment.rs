@@ -82,7 +82,7 @@ impl Needs {
     fn of(keeps: &impl Fn(Control) -> bool, guarded: bool) -> Self {
         let namespaces = [Control::Namespace, Control::Mount, Control::Net];
         Self {
-            user: namespaces.into_iter().any(keeps),
+            user: namespaces.into_iter().any(keeps) || guarded,
             no_new_privs: [Control::Seccomp, Control::Landlock].into_iter().any(keeps),
             namespaces: keeps(Control::Mount) || guarded,
         }

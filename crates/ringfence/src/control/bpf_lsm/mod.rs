@@ -11,6 +11,7 @@
 //! - Ports of TCP and UDP, where the policy lists them (Landlock: from ABI 4 and 10).
 //! - Mode, owner, extended attributes, access control lists and inode flags: only where the policy
 //!   lets it write (Landlock: no ABI). Files without a place (pipes, memfd_create(2)) are let alone.
+//!   link(2) and rename(2) to where the file would get a right that it has not are denied.
 //! - ioctl(2) and io_uring's commands on devices: only on those of `fs.dev`, but for what every file
 //!   takes (Landlock: from ABI 5, and not on descriptors from outside; here on those, too).
 //! - Execution: execve(2) of a file, a script or its interpreter, and mmap(2) and mprotect(2) with
@@ -19,10 +20,11 @@
 //!
 //! # What it does not hold
 //!
-//! Code in memory that is no file's: mmap(2) without a file, or a private page that was written. What
-//! an interpreter reads (`sh script`): it is data to the kernel. Sockets and connections that a
-//! program was handed. Abstract names, which are Landlock's and the network namespace's. Times of files
-//! (utimensat(2)). A file with several names belongs to the place of the name that is used.
+//! Reading and writing, which are the view's and Landlock's. Code in memory that is no file's: mmap(2)
+//! without a file, or a private page that was written. What an interpreter reads (`sh script`): it is
+//! data to the kernel. Sockets and connections that a program was handed; raw sockets, SCTP and DCCP,
+//! which are the filter's. Abstract names, which are Landlock's and the network namespace's. Times of
+//! files (utimensat(2)). A file that had several names before belongs to the place of the name that is used.
 //!
 //! # Who is held
 //!
@@ -32,6 +34,7 @@
 //! attached before the child is made and take hold of it before the command exists. Each hook takes 38
 //! programs at most (`BPF_MAX_TRAMP_LINKS`), so that many containments at once.
 
+pub mod attempt;
 mod compile;
 mod model;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::bits::{self, Bits};
-use super::{Answer, Model, Stop, Way};
+use super::{Answer, Model, Stop, Way, guard};
 use crate::control::landlock::right::fs;
 use crate::control::mount;
 use crate::event::errno::{EACCES, EBUSY, ENOENT, EROFS};
@@ -141,6 +141,8 @@ pub(crate) fn stops(model: &Model, deed: Deed, found: &Found) -> Vec<Stop> {
     let view = model.view.as_ref().map(|view| in_view(model, view, found, &needs));
     let bits = bits::stop(found.bits.as_ref(), deed);
     let landlock = landlock(model, &needs);
+    let program = guard::file(model, deed, &found.path);
+    let (first, last) = if guard::comes_before_bits(deed) { (program, None) } else { (None, program) };
     // The view decides first whether there is such a name. Then, for what exists, permission bits
     // come before the mount's read-only flag; for what is made, after it and after Landlock
     // (fs/namei.c, `lookup_open`, `may_open`; fs/open.c, `do_dentry_open`). A mount without programs
@@ -151,7 +153,7 @@ pub(crate) fn stops(model: &Model, deed: Deed, found: &Found) -> Vec<Stop> {
     if needs.rights & !OF_WHAT_EXISTS != 0 {
         view.into_iter().chain(landlock).chain([bits]).collect()
     } else if early {
-        view.into_iter().chain([bits]).chain(landlock).collect()
+        view.into_iter().chain(first).chain([bits]).chain(landlock).chain(last).collect()
     } else {
         [bits].into_iter().chain(view).chain(landlock).collect()
     }

@@ -7,6 +7,7 @@
 mod bits;
 mod call;
 mod file;
+mod guard;
 mod peer;
 
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,7 +18,7 @@ use ringfence_sys::step::Step;
 use super::gate::{Gate, line};
 use super::logged::{self, Logged};
 use super::{Cause, Control, Known, Line, Remedy};
-use crate::control::mount;
+use crate::control::{bpf_lsm, mount};
 use crate::host::Host;
 use crate::operation::Operation;
 use crate::plan::Plan;
@@ -37,6 +38,8 @@ pub struct Model {
     gate: Option<Gate>,
     view: Option<mount::Model>,
     ruleset: Option<Ruleset>,
+    /// What the BPF LSM programs are told.
+    guard: Option<bpf_lsm::Model>,
     /// Whether each action of the filter is recorded, and Landlock's denials.
     of_seccomp: Vec<(logged::Action, Logged)>,
     of_landlock: Logged,
@@ -214,6 +217,7 @@ impl Model {
             gate: Gate::new(&plan.gate, policy),
             view: plan.view.clone(),
             ruleset: Ruleset::of(plan),
+            guard: plan.guard.as_ref().map(|guard| guard.model.clone()),
             of_seccomp: logged::Action::ALL.into_iter().map(recorded).collect(),
             of_landlock: logged::landlock(flag, host),
         }

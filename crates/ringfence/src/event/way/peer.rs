@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Answer, Found, Model, Stop, Way, file};
+use super::{Answer, Found, Model, Stop, Way, file, guard};
 use crate::control::landlock::right::{net, scope};
 use crate::event::errno::{EACCES, ENETUNREACH, EPERM, ESRCH};
 use crate::event::{Cause, Control, Known, Remedy, Setting};
@@ -23,6 +23,7 @@ pub(super) fn connect(model: &Model, transport: Transport, address: Option<IpAdd
         Transport::Udp => (net::CONNECT_SEND_UDP, "net.connect_send_udp", "net.connect"),
     };
     way.stops.extend(landlock(model, right, transport, port));
+    way.stops.extend(guard::port(model, false, transport, port));
     way.stops.push(network(model, address));
     way
 }
@@ -35,6 +36,7 @@ pub(super) fn bind(model: &Model, transport: Transport, port: u16) -> Way {
         Transport::Udp => (net::BIND_UDP, "net.bind_udp", "net.bind"),
     };
     way.stops.extend(landlock(model, right, transport, port));
+    way.stops.extend(guard::port(model, true, transport, port));
     way.stops.push(low_port(model, port));
     way
 }
@@ -48,6 +50,7 @@ pub(super) fn port(model: &Model, bind: bool, transport: Transport, port: u16) -
         (false, Transport::Udp) => (net::CONNECT_SEND_UDP, "net.connect_send_udp", "net.connect"),
     };
     let mut stops: Vec<Stop> = landlock(model, right, transport, port).into_iter().collect();
+    stops.extend(guard::port(model, bind, transport, port));
     if bind {
         stops.push(low_port(model, port));
     }
@@ -66,6 +69,7 @@ pub(super) fn connect_unix(model: &Model, found: &Found) -> Way {
         Answer::Unknown,
         "Landlock's right for Unix sockets is not modelled",
     ));
+    way.stops.extend(guard::unix(model, &found.path));
     way
 }
 

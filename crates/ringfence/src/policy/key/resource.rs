@@ -59,7 +59,8 @@ pub(super) const KEYS: &[Key] = &[
         more: "It holds Unix sockets in the file system to `net.unix`, ports of TCP and UDP to `net.connect` and \
                `net.bind`, changes of mode, owner and attributes to `fs.write`, ioctl(2) on devices to those of \
                `fs.dev`, and execution and executable mappings of files to `fs.exec`, on kernels whose Landlock \
-               does not, too. It needs `bpf` on the kernel's list of LSMs, CAP_BPF and CAP_PERFMON (or \
+               does not, too; and link(2) and rename(2) give a file no right that it had not. At most 38 \
+               containments can have it at one time. It needs `bpf` on the kernel's list of LSMs, CAP_BPF and CAP_PERFMON (or \
                CAP_SYS_ADMIN) in the first user namespace, and the pid namespace.",
         value: "WORD",
         example: "\"require\"",

@@ -2,10 +2,10 @@
 //! operation before. Labels are claimed where execve attaches them.
 
 use core::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Claim, PROTECTION, Scene, Test};
-use crate::control::landlock::{Model, Ports, Right, Scope, attempt};
+use crate::control::landlock::{Model, PathRule, Ports, Right, Scope, attempt};
 use crate::control::trial::Trial;
 use crate::control::{Control, net};
 use crate::host::path::{Absent, Resolver};
@@ -46,7 +46,13 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
                 .see(&["landlock(7)", PROTECTION]),
         );
     };
-    if let Some(room) = room(subject, model) {
+    let near = |path: &Path| {
+        let near = |rule: &PathRule| {
+            path.starts_with(&rule.path) && (rule.access.write || rule.access.read || rule.access.exec)
+        };
+        model.paths.iter().any(near)
+    };
+    if let Some(room) = room(subject, &near) {
         let device = scene.permitted >> CAP_MKNOD & 1 == 1;
         let uses = attempt::files(&room, scene.process, device).into_iter();
         // Directories of the view may be listed by a rule about its root.
@@ -110,16 +116,10 @@ fn network(scene: &Scene, model: &Model) -> Vec<(&'static str, Right, bool, Tria
 }
 
 /// A directory that no rule is about, and in which the caller may make something.
-fn room(subject: &Subject<'_>, model: &Model) -> Option<PathBuf> {
+pub(super) fn room(subject: &Subject<'_>, granted: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     let home = At::new(PathSpec { text: "~".into(), optional: true }, subject.policy.lsm.landlock.at);
     let mut resolver = Resolver::new(subject.surroundings);
     let home = resolver.resolve(&home, None, Absent::Kept).ok().flatten().map(|found| found.real);
-    let granted = |path: &PathBuf| {
-        let near = |rule: &crate::control::landlock::PathRule| {
-            path.starts_with(&rule.path) && (rule.access.write || rule.access.read || rule.access.exec)
-        };
-        model.paths.iter().any(near)
-    };
     let rooms = ROOMS.iter().map(PathBuf::from).chain(home);
     rooms.into_iter().find(|path| !granted(path) && crate::control::mount::attempt::may_change(path))
 }

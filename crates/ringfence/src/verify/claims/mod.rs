@@ -8,6 +8,7 @@ mod exec;
 mod expect;
 mod file;
 mod gate;
+mod guard;
 mod host;
 mod known;
 mod limit;
@@ -66,6 +67,7 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     all.extend(channel::claims(subject, scene));
     all.extend(exec::claims(subject, scene));
     all.extend(lsm::claims(subject, scene));
+    all.extend(guard::claims(subject, scene));
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));

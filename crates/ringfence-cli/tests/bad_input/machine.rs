@@ -44,6 +44,27 @@ both! {
         }
     }
 
+    /// What the kernel, or this caller, cannot have is an error, and nothing starts; let pass by name, the
+    /// plan says so. Who asks for nothing of it is not told of it.
+    fn without_bpf_lsm_programs(ground: &Ground) {
+        let binary = ground.binary();
+        let check = |flags: &[&str]| {
+            let words = [&["check"], flags, &["--", "true"]].concat();
+            ground.command(&binary, &words).go()
+        };
+        let degraded = check(&["--lsm-bpf=require", "--degrade-allow=lsm.bpf"]);
+        if degraded.passes().out.contains("a BPF LSM program: given") {
+            skip(&ground.test, "needs a kernel without BPF LSM");
+            return;
+        }
+        degraded.prints("a BPF LSM program: MISSING, let pass by [degrade]");
+        let run = ground.ringfence("--lsm-bpf=require", &["touch", "started"]).go();
+        run.exits(125).complains("this host cannot give a BPF LSM program").complains("lsm.bpf");
+        assert!(!ground.work().join("started").exists());
+        ground.ringfence("--lsm-bpf=require --degrade-allow=lsm.bpf", &["true"]).go().passes();
+        assert!(!check(&[]).passes().out.contains("BPF LSM"));
+    }
+
     fn on_a_full_disk(ground: &Ground) {
         let binary = ground.binary();
         let fill = "mount -t tmpfs -o size=64k,nr_inodes=8 full here && cd here &&

@@ -88,8 +88,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__check)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,6 +227,9 @@ _ringfence() {
                     return 0
                     ;;
                 --lsm-selinux-mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lsm-bpf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -342,8 +344,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__explain)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -482,6 +483,9 @@ _ringfence() {
                     return 0
                     ;;
                 --lsm-selinux-mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lsm-bpf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -678,8 +682,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__run)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --audit --suggest --events --events-format --events-limit --events-keep --events-arguments --complete --help"
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --audit --suggest --events --events-format --events-limit --events-keep --events-arguments --complete --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --explain --audit --suggest --events --events-format --events-limit --events-keep --events-arguments --complete --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -818,6 +821,9 @@ _ringfence() {
                     return 0
                     ;;
                 --lsm-selinux-mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lsm-bpf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1148,8 +1154,7 @@ _ringfence() {
             return 0
             ;;
         ringfence__subcmd__verify)
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --depth --save --against --all --via --here --prober --patience --help"
-            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --depth --save --against --all --via --here --prober --patience --help"
+            opts="-h --policy --process-user --process-groups --process-capabilities --process-no-new-privs --process-umask --process-cwd --process-env-pass --process-env-set --process-fds --fs-read --fs-exec --fs-write --fs-deny --fs-tmp --fs-proc --fs-dev --net-mode --net-connect --net-bind --net-unix --syscalls-mode --syscalls-abis --syscalls-allow --syscalls-deny --syscalls-on-deny --syscalls-unknown --namespaces-unshare --namespaces-hostname --namespaces-id-map --lsm-landlock --lsm-apparmor --lsm-selinux --lsm-selinux-mount --lsm-bpf --limits-memory --limits-pids --limits-cpu --limits-wall --limits-open-files --limits-core --limits-file-size --limits-stack --limits-cpu-time --audit-events --degrade-allow --expect-allow --expect-deny --expect-because --expect-depth --format --depth --save --against --all --via --here --prober --patience --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1288,6 +1293,9 @@ _ringfence() {
                     return 0
                     ;;
                 --lsm-selinux-mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lsm-bpf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -111,8 +111,8 @@ pub(super) const ALL: &[(&str, &[Statement])] = &[
 /// Of `default.toml`.
 #[rustfmt::skip]
 pub(super) const DEFAULT: &[Statement] = &[
-        says("audit.events", (728, 9), &[(728, 9)]),
-        says("degrade.allow", (754, 2), &[]),
+        says("audit.events", (744, 9), &[(744, 9)]),
+        says("degrade.allow", (770, 2), &[]),
         says("fs.deny", (238, 2), &[]),
         says("fs.dev", (278, 9), &[(278, 9)]),
         says("fs.exec", (211, 2), &[]),
@@ -121,7 +121,7 @@ pub(super) const DEFAULT: &[Statement] = &[
         says("fs.tmp", (250, 2), &[]),
         says("fs.write", (225, 2), &[]),
         says("lsm.apparmor", (649, 9), &[(649, 9)]),
-        says("lsm.bpf", (693, 5), &[(693, 5)]),
+        says("lsm.bpf", (723, 5), &[(723, 5)]),
         says("lsm.landlock", (624, 9), &[(624, 9)]),
         says("lsm.selinux", (673, 9), &[(673, 9)]),
         says("lsm.selinux_mount", (703, 9), &[(703, 9)]),

@@ -100,11 +100,10 @@ impl<'a> Build<'_, 'a> {
             Label::Inherit | Label::Named(_) => 0,
         };
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique)?;
-        let labels = lsm::compile(&labels, host, arena)?;
-        let held = self.held(&mut resolver, &files)?;
-        let leaves = limits.cgroup.is_some() || labels.profile.is_some() || held.guard.is_some();
-        let leaves = leaves || !files.placeholders.is_empty();
-        self.wait_for_janitor(&files.placeholders, leaves && spaces.by_parent.is_none());
+        let (labels, held) = (lsm::compile(&labels, host, arena)?, self.held(&mut resolver, &files)?);
+        let leaves = !files.placeholders.is_empty() || limits.cgroup.is_some() || held.guard.is_some();
+        let waits = (leaves || labels.profile.is_some()) && spaces.by_parent.is_none();
+        self.wait_for_janitor(&files.placeholders, waits);
         self.parts.push(spaces.room);
         self.parts.push(network::compile(&net::model(policy))?);
         self.parts.push(credential::compile(&credentials, host, arena)?);

@@ -39,6 +39,11 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define OF(error) ((error) & 0xffff)
 #define CLASS(error) ((error) >> 16 & 3)
 
+/* Bits of `deniers`. */
+enum denier { BITS = 1, MOUNT = 2, LANDLOCK = 4, MODULE = 8 };
+/* include/uapi/asm-generic/errno-base.h */
+enum { EPERM = 1, EACCES = 13, EXDEV = 18, EROFS = 30 };
+
 enum flag { ENTERED = 1, FIRST_READ = 2, SECOND_READ = 4, PEER_READ = 8 };
 
 /* What is kept of a task's present call, and what is sent of one that failed: `text` as far as it
@@ -56,7 +61,7 @@ struct call {
 	u32 abi;
 	s32 error;
 	u32 flags;
-	/* Who said no at the end of a function, a bit each, and with which error the first one. */
+	/* Whose function was the last to end with a refusal, and with which error. */
 	u32 deniers;
 	s32 denied;
 	u32 lengths[2];
@@ -176,13 +181,30 @@ static __always_inline struct settings *wanted(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-static __always_inline struct pid_namespace *space_of(struct pid *pid, u32 level)
+/* Read rather than followed: kernels before 6.2 allow no index into what a typed pointer leads to. */
+static __always_inline u64 pid_of(struct task_struct *task)
+{
+	u64 pid = 0;
+
+	bpf_probe_read_kernel(&pid, sizeof(pid), (void *)task + bpf_core_field_offset(struct task_struct, thread_pid));
+	return pid;
+}
+
+static __always_inline u32 level_of(u64 pid)
+{
+	u32 level = 0;
+
+	bpf_probe_read_kernel(&level, sizeof(level), (void *)(pid + bpf_core_field_offset(struct pid, level)));
+	return level;
+}
+
+static __always_inline struct pid_namespace *space_of(u64 pid, u32 level)
 {
 	struct pid_namespace *space = 0;
 
 	bpf_probe_read_kernel(&space, sizeof(space),
-		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
-			bpf_core_field_offset(struct upid, ns));
+		(void *)(pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid) +
+			 bpf_core_field_offset(struct upid, ns)));
 	return space;
 }
 
@@ -198,12 +220,12 @@ static __always_inline u32 number_of(struct pid_namespace *space)
 /* Whether the task is in the pid namespace, or in one below it. */
 static __always_inline bool within(struct task_struct *task, u32 space)
 {
-	struct pid *pid = task->thread_pid;
+	u64 pid = pid_of(task);
 	u32 level;
 
 	if (!pid)
 		return false;
-	level = pid->level;
+	level = level_of(pid);
 	for (int depth = 0; depth < LEVELS; depth++) {
 		/* The first one of all is nobody's containment. */
 		if (level == 0)
@@ -461,11 +483,12 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	if (!want || want->space)
 		return 0;
 	if (want->launcher && (u32)parent->tgid == want->launcher) {
-		struct pid *of_parent = parent->thread_pid, *of_child = child->thread_pid;
+		u64 of_parent = pid_of(parent), of_child = pid_of(child);
+		u32 level = level_of(of_child);
 
-		if (of_parent && of_child && of_child->level > of_parent->level) {
+		if (of_parent && of_child && level > level_of(of_parent)) {
 			want->init = child->tgid;
-			want->space = number_of(space_of(of_child, of_child->level));
+			want->space = number_of(space_of(of_child, level));
 		}
 		return 0;
 	}
@@ -543,3 +566,63 @@ int BPF_PROG(capability_asked, const struct cred *cred, struct user_namespace *t
 	asked(target, capability, result);
 	return 0;
 }
+
+/* Before 6.13 there is no such tracepoint. */
+SEC("fexit/cap_capable")
+int BPF_PROG(capability_ended, const struct cred *cred, struct user_namespace *target, int capability,
+	     unsigned int options, int result)
+{
+	asked(target, capability, result);
+	return 0;
+}
+
+/* A function of the kernel ends. The last that refused is the one for which the call fails: each of
+ * these ends a call, and what is tried again (ECHILD, by a walk without locks) is no refusal. */
+static __always_inline int refused(void *ctx, u32 by)
+{
+	struct settings *want = wanted();
+	struct call *call;
+	u64 value = 0;
+	s32 result;
+
+	if (!want || (!want->space && !want->follow) || bpf_get_func_ret(ctx, &value))
+		return 0;
+	result = value;
+	if (result != -EPERM && result != -EACCES && result != -EXDEV && result != -EROFS)
+		return 0;
+	call = kept((struct task_struct *)bpf_get_current_task_btf());
+	if (!call || !call->inside)
+		return 0;
+	/* Landlock's hooks are called by those of all modules, and say more. */
+	if (by == MODULE && call->deniers == LANDLOCK && call->denied == -result)
+		return 0;
+	call->deniers = by;
+	call->denied = -result;
+	return 0;
+}
+
+#define END(function, by)                                                                          \
+	SEC("fexit/" #function) int end_##function(void *ctx)                                      \
+	{                                                                                          \
+		return refused(ctx, by);                                                           \
+	}
+
+/* fs/namei.c, fs/namespace.c: permission bits and ACLs; what is mounted read-only (6.8 renamed it). */
+END(generic_permission, BITS)
+END(__mnt_want_write, MOUNT)
+END(mnt_get_write_access, MOUNT)
+/* security/landlock/fs.c, net.c */
+END(hook_file_open, LANDLOCK)
+END(hook_path_mkdir, LANDLOCK)
+END(hook_path_mknod, LANDLOCK)
+END(hook_path_symlink, LANDLOCK)
+END(hook_path_unlink, LANDLOCK)
+END(hook_path_rmdir, LANDLOCK)
+END(hook_path_link, LANDLOCK)
+END(hook_path_rename, LANDLOCK)
+END(hook_path_truncate, LANDLOCK)
+END(hook_socket_bind, LANDLOCK)
+END(hook_socket_connect, LANDLOCK)
+/* security/security.c: any module, where Landlock's own hook did not say so. */
+END(security_inode_permission, MODULE)
+END(security_file_open, MODULE)

@@ -23,11 +23,35 @@ fn kernel(name: &str, test: fn(&Ground)) {
     if !ground.has(&["perl"]) {
         return;
     }
-    let run = ground.ringfence("--explain", &["true"]).go();
-    match run.err.contains("ebpf: ") {
-        true => test(&ground),
-        false => skip(&ground.test, "needs eBPF"),
+    if loads(&ground) {
+        test(&ground);
     }
+}
+
+/// Whether programs are loaded here. Only a kernel without its types or without bpf(2) may refuse: where
+/// root has both, a program that does not load is a fault of ours.
+fn loads(ground: &Ground) -> bool {
+    if !std::path::Path::new("/sys/kernel/btf/vmlinux").exists() {
+        skip(&ground.test, "needs /sys/kernel/btf/vmlinux");
+        return false;
+    }
+    let run = ground.ringfence("--explain", &["true"]).go();
+    assert!(run.err.contains("ebpf: "), "{run}");
+    true
+}
+
+/// With nothing but coreutils, so that guests of every kernel run it.
+#[test]
+fn this_kernel_takes_the_programs() {
+    stand(Who::Root, concat!(module_path!(), "::this_kernel_takes_the_programs"), |ground| {
+        if !loads(ground) {
+            return;
+        }
+        let run = ground.ringfence("--explain", &["mkdir", "/usr/refused"]).go();
+        assert!(run.err.contains("mkdir(pathname: \"/usr/refused\""), "{run}");
+        assert!(run.err.contains("EROFS") && run.err.contains("ebpf: complete"), "{run}");
+        who_refused(ground);
+    });
 }
 
 /// What the summary says was told of the flood, and what it says is missing.
@@ -163,4 +187,40 @@ fn two_capabilities_are_enough_and_without_them_it_is_said() {
             assert!(!run.err.contains("ebpf: "), "{run}");
         },
     );
+}
+
+/// Bits, a mount and Landlock, each by one call of coreutils: named rightly whatever the kernel takes, and as
+/// observed where it lets programs look at the ends of its functions.
+fn who_refused(ground: &Ground) {
+    const BARE: &str = "--namespaces-unshare=pid --namespaces-unshare=user --namespaces-unshare=net --fs-proc=none \
+                        --fs-dev=none --fs-tmp= --fs-read=/etc";
+    ground.file("home/work/shut", "x");
+    let shut = ground.root().join("home/work/shut");
+    std::fs::set_permissions(&shut, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    let secret = ground.file("home/secret", "x").display().to_string();
+    let events = ground.root().join("home/events.json");
+    for (flags, words, control, cause) in [
+        ("", ["cat", "shut"], "credential", "permission-bits"),
+        ("", ["mkdir", "/usr/refused"], "mount", "read-only"),
+        (BARE, ["cat", &secret], "landlock", "missing-right"),
+    ] {
+        let flags = format!("{flags} --explain --events {}", events.display());
+        let run = ground.ringfence(&flags, &words).go();
+        let text = std::fs::read_to_string(&events).unwrap();
+        let event =
+            text.lines().rfind(|line| line.contains("\"outcome\":\"denied\"") && line.contains(words[1]));
+        let event: serde_json::Value =
+            serde_json::from_str(event.unwrap_or_else(|| panic!("{run}"))).unwrap();
+        assert_eq!(
+            (event["control"]["value"].as_str(), event["cause"]["value"].as_str()),
+            (Some(control), Some(cause)),
+            "{run}"
+        );
+        let looks = run.err.contains("who refused is seen in the kernel");
+        assert!(looks || run.err.contains("who refused is predicted"), "{run}");
+        assert!(!looks || event["control"]["known"] == "observed", "{event}");
+        if !looks {
+            skip(&ground.test, "needs a kernel that lets programs look at the ends of its functions");
+        }
+    }
 }

@@ -171,12 +171,16 @@ fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     None
 }
 
-/// All of an error, without the verifier's listing.
+/// All of an error; of the verifier's listing, what it says last: the first lines are of no matter.
 fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
     let (mut words, mut at) = (String::new(), Some(error));
     while let Some(error) = at {
-        let line = error.to_string();
-        let line = line.lines().next().unwrap_or_default().trim_end_matches([':', ' ']);
+        let text = error.to_string();
+        let line = match text.split_once("Verifier output: ") {
+            Some((call, listing)) => format!("{call}The verifier says: {}", verdict(listing)),
+            None => text.lines().next().unwrap_or_default().to_owned(),
+        };
+        let line = line.trim_end_matches([':', ' ']);
         if !words.ends_with(line) {
             words.push_str(if words.is_empty() { "" } else { ": " });
             words.push_str(line);
@@ -184,6 +188,15 @@ fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
         at = error.source();
     }
     words
+}
+
+/// The verifier's reason: its last line before the sums that end each listing.
+fn verdict(listing: &str) -> &str {
+    let sums = |line: &&str| {
+        let sum = ["processed ", "verification time ", "stack depth "];
+        !line.is_empty() && !sum.iter().any(|start| line.starts_with(start))
+    };
+    listing.lines().map(str::trim).rfind(sums).unwrap_or("nothing")
 }
 
 impl From<MapError> for Absent {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ringfence_bpf::filter::Action;
 
 use super::Scope;
-use super::layout::Failed;
+use super::layout::{Denier, Failed};
 use crate::event::errno::{EACCES, EPERM};
 use crate::event::trace::attribute::{self, Attribution};
 use crate::event::trace::tried::{Named, Tried, tried};
@@ -76,10 +76,15 @@ impl Judge {
             return None;
         }
         let predicted = self.predicted(failed, &tried);
-        match self.refused(failed, &tried) {
-            Some(DAC_OVERRIDE) => Some(bits(predicted)),
-            Some(capability) => Some(lacking(capability, failed)),
-            None => predicted,
+        // Permission bits are looked at on every way; modules and mounts have the last word.
+        let seen = failed.denier.filter(|_| failed.denied == failed.errno);
+        match (seen, self.refused(failed, &tried)) {
+            (Some(Denier::Mount | Denier::Landlock | Denier::Module), _) => {
+                Some(at_the_end(seen?, predicted))
+            }
+            (_, Some(DAC_OVERRIDE)) | (Some(Denier::Bits), None) => Some(bits(predicted)),
+            (_, Some(capability)) => Some(lacking(capability, failed)),
+            (None, None) => predicted,
         }
     }
 
@@ -166,6 +171,32 @@ fn absolute(tried: &Tried) -> bool {
     }
 }
 
+/// Whose function was seen to refuse. Where the model says the same, its cause, line and remedy are told.
+fn at_the_end(seen: Denier, predicted: Option<Attribution>) -> Attribution {
+    let (control, cause, why) = match seen {
+        Denier::Landlock => {
+            (Control::Landlock, None, "Landlock's hook refused, and which right is missing is not known")
+        }
+        Denier::Mount => (
+            Control::Mount,
+            Some(Cause::ReadOnly),
+            "what is mounted there is read-only, and no line is known to say so",
+        ),
+        _ => (Control::Lsm, None, "a security module refused, and which one is not known"),
+    };
+    match predicted {
+        Some(found) if found.control.value() == Some(&control) => {
+            Attribution { control: Known::Observed(control), ..found }
+        }
+        found => Attribution {
+            control: Known::Observed(control),
+            cause: cause.map_or_else(|| Known::Unknown(why.to_owned()), Known::Observed),
+            tried: found.and_then(|found| found.tried),
+            ..Attribution::unknown(why)
+        },
+    }
+}
+
 /// Permission bits, since the kernel asked for the capability that overrides them. What covers a
 /// denied path is shut by its bits as well: that is the view's doing.
 fn bits(predicted: Option<Attribution>) -> Attribution {
@@ -180,7 +211,7 @@ fn bits(predicted: Option<Attribution>) -> Attribution {
         }
         _ => Attribution::plain(
             Control::Credential,
-            Cause::Bits("CAP_DAC_OVERRIDE was asked for and is not there".to_owned()),
+            Cause::Bits("CAP_DAC_OVERRIDE would be needed and is not there".to_owned()),
             true,
             Known::Unknown("which file or directory on the way shuts it is not known".to_owned()),
         ),

@@ -32,6 +32,31 @@ pub enum Class {
     Gate = 3,
 }
 
+/// Who was seen to refuse, `enum denier` of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Denier {
+    /// Permission bits or an ACL: the end of `generic_permission`.
+    Bits,
+    /// A mount that is read-only.
+    Mount,
+    /// A hook of Landlock.
+    Landlock,
+    /// A security module, and it is not Landlock's own hook.
+    Module,
+}
+
+impl Denier {
+    fn of(word: u32) -> Option<Self> {
+        match word {
+            1 => Some(Self::Bits),
+            2 => Some(Self::Mount),
+            4 => Some(Self::Landlock),
+            8 => Some(Self::Module),
+            _ => None,
+        }
+    }
+}
+
 /// Which count is where in the map of counts.
 pub(super) mod count {
     pub(crate) const SENT: u32 = 0;
@@ -77,9 +102,9 @@ pub struct Failed {
     pub capabilities: u64,
     /// Those of them that only count in the first user namespace.
     pub outermost: u64,
-    /// Who refused at the end of a function of the kernel, a bit each.
-    pub deniers: u32,
-    /// The error that the first of them gave.
+    /// Whose function of the kernel was seen to end with a refusal, the last one of the call.
+    pub denier: Option<Denier>,
+    /// The error that it gave.
     pub denied: u16,
     /// What the arguments pointed to.
     pub kept: Kept,
@@ -161,7 +186,7 @@ pub fn parse(bytes: &[u8]) -> Option<Failed> {
         entered: flags & ENTERED != 0,
         capabilities: long(56)?,
         outermost: long(64)?,
-        deniers: word(96)?,
+        denier: Denier::of(word(96)?),
         denied: errno(100)?,
         kept: Kept { pieces },
     })

@@ -207,6 +207,11 @@ fn who_refused(ground: &Ground) {
         let flags = format!("{flags} --explain --events {}", events.display());
         // Whoever has ended before its event is read is looked at no more, and then much is unknown.
         let run = ground.shell(&flags, &format!("{} {}; sleep 1; true", words[0], words[1])).go();
+        // Before its newer rights, the kernel gives no policy by Landlock alone.
+        if run.status == 125 && run.err.contains("needs Landlock ABI") {
+            skip(&ground.test, "needs a newer Landlock");
+            continue;
+        }
         let text = std::fs::read_to_string(&events).unwrap();
         let event =
             text.lines().rfind(|line| line.contains("\"outcome\":\"denied\"") && line.contains(words[1]));

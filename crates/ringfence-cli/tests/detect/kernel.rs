@@ -196,7 +196,7 @@ fn who_refused(ground: &Ground) {
                         --fs-dev=none --fs-tmp= --fs-read=/etc";
     ground.file("home/work/shut", "x");
     let shut = ground.root().join("home/work/shut");
-    std::fs::set_permissions(&shut, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&shut, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
     let secret = ground.file("home/secret", "x").display().to_string();
     let events = ground.root().join("home/events.json");
     for (flags, words, control, cause) in [

@@ -22,6 +22,7 @@ SECTIONS
 {
   .text.launch :
   {
+    *crt1.o(.text .text.*)
 ";
 const FOOT: &str = "  }\n}\nINSERT BEFORE .rodata;\n";
 /// Without a janitor, whose process has no execve(2) at which the counting ends.
@@ -50,7 +51,7 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
     for policy in levels.iter().map(String::as_str).chain(BUILTINS) {
         let reached = reached(&place, &binary, policy)?;
         let reached: BTreeSet<String> =
-            reached.iter().filter_map(|address| name_at(&symbols, *address)).collect();
+            reached.iter().flat_map(|address| names_at(&symbols, *address)).collect();
         for name in reached {
             *names.entry(name).or_default() += 1;
         }
@@ -82,10 +83,11 @@ fn reached(place: &Path, binary: &Path, policy: &str) -> Result<Vec<u64>> {
     Ok(text.lines().filter_map(address).collect())
 }
 
-fn name_at(symbols: &[Symbol], address: u64) -> Option<String> {
-    // Where a function begins within the 16 bytes, either may have been meant.
-    let after = symbols.partition_point(|symbol| symbol.start <= address + 15);
-    symbols.get(after.checked_sub(1)?).map(|symbol| symbol.name.clone())
+/// The function at an address, and those that begin within its 16 bytes: either may have been meant.
+fn names_at(symbols: &[Symbol], address: u64) -> impl Iterator<Item = String> {
+    let upto = |address: u64| symbols.partition_point(|symbol| symbol.start <= address);
+    let (first, after) = (upto(address).saturating_sub(1), upto(address + 15));
+    symbols[first..after].iter().map(|symbol| symbol.name.clone())
 }
 
 /// The members of the C library, each with the functions in it: they have no sections of their own.
@@ -115,7 +117,8 @@ fn script(names: &BTreeMap<String, usize>, members: &BTreeMap<String, String>) -
         let _ = writeln!(text, "    *libc.a:{file}(.text .text.*)");
     }
     for (pattern, _) in patterns {
-        let _ = writeln!(text, "    *(.text.{pattern} .text.unlikely.{pattern})");
+        // The compiler adds a number where it makes one of several of a name its own.
+        let _ = writeln!(text, "    *(.text.{pattern} .text.{pattern}.* .text.unlikely.{pattern})");
     }
     text + FOOT
 }

@@ -34,3 +34,27 @@ fn landlock_denials_name_right_path_and_remedy() {
         assert!(run.out.starts_with('x') && !run.err.contains(&secret.display().to_string()), "{run}");
     });
 }
+
+/// The kernel records nothing of Landlock then, so audit's account must not claim it.
+#[test]
+fn where_auditing_is_off_its_account_does_not_cover_landlock() {
+    let name = concat!(module_path!(), "::where_auditing_is_off_its_account_does_not_cover_landlock");
+    stand(Who::Root, name, |ground| {
+        let secret = ground.file("home/secret", "x");
+        let account = || {
+            let run = ground.shell(&format!("{BARE} --explain"), &format!("cat {}", secret.display())).go();
+            run.exits(1).err.lines().find(|line| line.contains("  audit: ")).unwrap_or_default().to_owned()
+        };
+        match Auditing::off() {
+            Ok(_auditing) => {
+                let told = account();
+                assert!(told.contains("complete, 0 seen") && !told.contains("Landlock"), "{told}");
+            }
+            Err(error) => return skip(&ground.test, &format!("needs auditing to be off: {error}")),
+        }
+        if let Ok(_auditing) = Auditing::on() {
+            let told = account();
+            assert!(told.contains("1 seen (what Landlock denies"), "{told}");
+        }
+    });
+}

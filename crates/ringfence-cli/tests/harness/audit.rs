@@ -1,4 +1,4 @@
-//! Auditing, on for as long as a test needs it: the setting is one of the whole host, and is put back.
+//! Auditing, on or off for as long as a test needs it: the setting is one of the whole host, and is put back.
 //! include/uapi/linux/audit.h, auditctl(8).
 
 use std::fs::File;
@@ -15,9 +15,10 @@ const ENABLED: u32 = 1;
 const ERROR: u16 = 2;
 const ACKNOWLEDGED: u16 = 1 | 4;
 
-/// Auditing is on; the drop puts back what was.
+/// Auditing is as it was asked for; the drop puts back what was.
 pub(crate) struct Auditing {
     before: u32,
+    now: u32,
     // One test at a time decides about the setting, in whatever process it runs.
     _turn: File,
 }
@@ -25,20 +26,30 @@ pub(crate) struct Auditing {
 impl Auditing {
     /// Turns it on; needs CAP_AUDIT_CONTROL, and that nobody has locked it.
     pub(crate) fn on() -> io::Result<Self> {
+        Self::set(|before| before.max(1))
+    }
+
+    /// Turns it off; needs the same.
+    pub(crate) fn off() -> io::Result<Self> {
+        Self::set(|_| 0)
+    }
+
+    fn set(wanted: impl Fn(u32) -> u32) -> io::Result<Self> {
         let turn = File::create(std::env::temp_dir().join("ringfence-test-auditing"))?;
         flock(&turn, FlockOperation::LockExclusive)?;
         let before = enabled()?;
-        if before == 0 {
-            enable(1)?;
+        let now = wanted(before);
+        if before != now {
+            enable(now)?;
         }
-        Ok(Self { before, _turn: turn })
+        Ok(Self { before, now, _turn: turn })
     }
 }
 
 impl Drop for Auditing {
     fn drop(&mut self) {
-        if self.before == 0 {
-            enable(0).expect("auditing could not be turned off again");
+        if self.before != self.now {
+            enable(self.before).expect("auditing could not be put back");
         }
     }
 }

@@ -136,6 +136,9 @@ both! {
         assert_eq!(ground.shell(flags, script).go().passes().out, "64\n1024\n0\n30\n64\n");
         let run = ground.shell(flags, "head -c 5000 /dev/zero >/tmp/x; wc -c </tmp/x").go();
         assert_eq!(run.out.trim(), "4096", "{run}");
+        // The launcher's own descriptors do not count: with programs in the kernel it has more than that.
+        let run = ground.shell("--explain --limits-open-files=24", "ulimit -n; ulimit -Hn").go();
+        assert_eq!(run.passes().out, "24\n24\n", "{run}");
     }
 
     fn the_limit_of_tasks_stops_a_fork_bomb(ground: &Ground) {

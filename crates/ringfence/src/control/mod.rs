@@ -77,7 +77,7 @@ pub enum Stage {
     ViewSwitch,
     /// Host name, network.
     Names,
-    /// rlimits, umask.
+    /// rlimits (but for descriptors, which the steps need until theirs are closed), umask.
     Limits,
     /// Landlock rules (paths as the program will see them).
     LandlockRules,

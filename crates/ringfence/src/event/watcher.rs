@@ -105,7 +105,9 @@ impl<'s> Watcher<'s> {
             blind.push(unwatched(Control::Lsm, why));
         }
         let labelled = labels.is_some();
-        let audit = match join(host, gate.clone(), rules, labels) {
+        // What the kernel keeps quiet about is nothing that audit covers.
+        let told = rules.filter(|_| silent(host).is_none());
+        let audit = match join(host, gate.clone(), told, labels) {
             Ok(audit) => {
                 if let (true, Some(why)) = (landlock, silent(host)) {
                     blind.push(unwatched(Control::Landlock, &why));

@@ -90,7 +90,12 @@ impl<'a> Room<'_, 'a> {
     fn rlimit(&mut self, resource: u32, value: u64, possible: bool, at: Origin) {
         if possible {
             let step = Step::Rlimit { resource, soft: value, hard: value };
-            let planned = Planned { stage: Stage::Limits, control: Control::Limit, step, at: Some(at) };
+            let (_, hard) = self.host.rlimits().value.0[resource as usize];
+            // The launcher has descriptors of its own, and the steps until then open more. Who raises a
+            // limit needs a capability that is gone by then.
+            let late = resource == RLIMIT_NOFILE && value <= hard;
+            let stage = if late { Stage::Descriptors } else { Stage::Limits };
+            let planned = Planned { stage, control: Control::Limit, step, at: Some(at) };
             self.out.compiled.steps.push(planned);
         }
     }

@@ -79,7 +79,9 @@ fn soft_and_hard_are_set_together() {
         rlimits(&outcome.compiled.steps),
         [(7, 64, 64), (1, 1 << 20, 1 << 20), (3, 8 << 20, 8 << 20), (0, 60, 60), (4, 0, 0)]
     );
-    assert!(outcome.compiled.steps.iter().all(|step| step.stage == Stage::Limits && step.at == Some(AT)));
+    let stages: Vec<_> = outcome.compiled.steps.iter().map(|step| step.stage).collect();
+    assert_eq!(stages, [Stage::Descriptors, Stage::Limits, Stage::Limits, Stage::Limits, Stage::Limits]);
+    assert!(outcome.compiled.steps.iter().all(|step| step.at == Some(AT)));
     assert!(outcome.compiled.promises.iter().all(|promise| promise.actual == Actual::Full));
     assert_eq!(outcome.wall, Some(Duration::from_millis(1500)));
 }
@@ -98,6 +100,8 @@ fn only_privilege_outside_raises_a_hard_limit() {
     assert!(why(&model(limits()), &host()).unwrap().contains("RLIMIT_NOFILE is 4096"));
     let root = || host().with_caller(privileged());
     assert_eq!(why(&model(limits()), &root()), None);
+    let raised = compile(&model(limits()), &root(), &arena).unwrap();
+    assert_eq!(raised.compiled.steps[0].stage, Stage::Limits, "while there is a capability to raise it");
     let nested = root().with_initial_user_namespace(false);
     assert!(why(&model(limits()), &nested).unwrap().contains("CAP_SYS_RESOURCE"));
     let inside = Model { limits: limits(), user_namespace: true };

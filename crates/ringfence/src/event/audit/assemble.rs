@@ -53,9 +53,11 @@ struct Counted {
 
 impl Assembly {
     pub(super) fn new(gate: Option<Gate>, rules: Option<Rules>, labels: Option<Labels>) -> Self {
-        let covers = match labels {
-            None => "what Landlock denies, and calls for which the filter kills, traps or logs",
-            Some(_) => "what LSMs deny, and calls for which the filter kills, traps or logs",
+        let covers = match (&rules, &labels) {
+            (None, None) => "calls for which the filter kills, traps or logs",
+            (Some(_), None) => "what Landlock denies, and calls for which the filter kills, traps or logs",
+            (None, Some(_)) => "what the label denies, and calls for which the filter kills, traps or logs",
+            (Some(_), Some(_)) => "what LSMs deny, and calls for which the filter kills, traps or logs",
         };
         Self {
             gate,

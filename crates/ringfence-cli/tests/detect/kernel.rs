@@ -54,6 +54,43 @@ fn this_kernel_takes_the_programs() {
     });
 }
 
+/// The view is kept for as long as there are names to look for; who asks there is not who was denied.
+#[test]
+fn a_name_is_looked_for_in_the_view_when_all_have_ended() {
+    stand(
+        Who::Root,
+        concat!(module_path!(), "::a_name_is_looked_for_in_the_view_when_all_have_ended"),
+        |ground| {
+            if !loads(ground) {
+                return;
+            }
+            for _ in 0..5 {
+                let run = ground.ringfence("--explain", &["mkdir", "/usr/refused"]).go();
+                assert!(
+                    run.err.contains("denied by mount: the view shows it read-only, builtin:compute:"),
+                    "{run}"
+                );
+                assert!(run.err.contains("--fs-write=/usr"), "{run}");
+            }
+            // Bits deny the command, and not root, who looks.
+            let shut = ground.file("home/shut", "x");
+            std::fs::set_permissions(&shut, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+            let flags = format!("--explain --process-capabilities= --fs-read={}", shut.display());
+            for _ in 0..5 {
+                let run = ground.ringfence(&flags, &["cat", shut.to_str().unwrap()]).go();
+                let denied = run
+                    .err
+                    .lines()
+                    .skip_while(|line| !line.contains("home/shut\""))
+                    .nth(1)
+                    .unwrap_or_default();
+                let honest = denied.contains("permission bits") || denied.contains("unknown");
+                assert!(honest, "{denied}: {run}");
+            }
+        },
+    );
+}
+
 /// What the summary says was told of the flood, and what it says is missing.
 fn told(run: &Outcome) -> (u64, u64) {
     let number = |line: &str, before: &str, after: &str| {

@@ -166,8 +166,12 @@ fn node(path: &Path, fd: &OwnedFd) -> Option<Node> {
     Some(Node { path: path.to_owned(), mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid, acl })
 }
 
-/// Who a thread is, proc_pid_status(5).
+/// Who a thread is, proc_pid_status(5). A thread of ringfence stands where a contained one stood, and is
+/// somebody else.
 pub(super) fn who(thread: i32) -> Option<Who> {
+    if Path::new(&format!("/proc/self/task/{thread}")).exists() {
+        return None;
+    }
     let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let fourth = |name: &str| line(name)?.split_ascii_whitespace().nth(3)?.parse().ok();

@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
 
 use ringfence_sys::view::Passing;
 use rustix::fs::{Mode, OFlags};
@@ -112,6 +113,31 @@ impl View {
         Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
     }
 
+    /// A thread at its root, which does nothing: `/proc/PID/root` of it is the view as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::mounts`].
+    pub fn stand(&self) -> io::Result<Standing> {
+        let namespace = self.namespace.try_clone()?;
+        let (enough, until) = channel::<()>();
+        let (told, hear) = channel();
+        let stand = move || {
+            let proof = Passing::promised();
+            let entered = ringfence_sys::view::enter(&proof, namespace.as_fd())
+                .map_err(|errno| io::Error::from_raw_os_error(errno.0.into()));
+            let there = entered.is_ok();
+            let _ = told.send(entered.map(|()| rustix::thread::gettid().as_raw_nonzero().get()));
+            if there {
+                // Ends with an error when the other end is dropped.
+                let _ = until.recv();
+            }
+        };
+        std::thread::Builder::new().spawn(stand)?;
+        let thread =
+            hear.recv().map_err(|_| io::Error::other("the thread that stands in a view ended"))??;
+        Ok(Standing { thread, _enough: enough })
+    }
+
     fn look(&self) -> io::Result<Vec<u8>> {
         let proof = Passing::promised();
         // In the view there may be no /proc.
@@ -122,6 +148,21 @@ impl View {
         let mut text = Vec::new();
         File::from(file).take(kernel::MOST).read_to_end(&mut text)?;
         Ok(text)
+    }
+}
+
+/// A thread of this process at the root of another view, until it is dropped.
+#[derive(Debug)]
+pub struct Standing {
+    thread: i32,
+    _enough: Sender<()>,
+}
+
+impl Standing {
+    /// Its number.
+    #[must_use]
+    pub const fn thread(&self) -> i32 {
+        self.thread
     }
 }
 

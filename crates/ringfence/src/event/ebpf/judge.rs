@@ -13,6 +13,7 @@ use crate::event::trace::attribute::{self, Attribution};
 use crate::event::trace::tried::{Named, Tried, tried};
 use crate::event::way::{self, Model};
 use crate::event::{Cause, Control, Known, Remedy};
+use crate::host::mounts::{Standing, View};
 use crate::policy::model::Capability;
 
 /// How long the answer to one question is also that to the same question.
@@ -33,15 +34,19 @@ pub(super) struct Judge {
     last: Option<(Failed, Instant, Option<Attribution>)>,
     /// Where to look for a name when its process is gone already: the init has the same view.
     init: Option<i32>,
+    /// That view, which outlives the init while somebody has it open; and who stands in it.
+    view: Option<View>,
+    standing: Option<Standing>,
 }
 
 impl Judge {
     pub(super) fn new(model: Model, asked: bool, scope: Scope) -> Self {
-        Self { model, asked, scope, left_to_audit: 0, last: None, init: None }
+        Self { model, asked, scope, left_to_audit: 0, last: None, init: None, view: None, standing: None }
     }
 
     pub(super) fn init(&mut self, pid: i32) {
         self.init = Some(pid);
+        self.view = View::of(pid).ok();
     }
 
     pub(super) fn left_to_audit(&self) -> u64 {
@@ -70,7 +75,7 @@ impl Judge {
         attribution
     }
 
-    fn behind_the_gate(&self, failed: &Failed) -> Option<Attribution> {
+    fn behind_the_gate(&mut self, failed: &Failed) -> Option<Attribution> {
         let tried = tried(&failed.data, &failed.kept);
         if !attribute::may_be_denial(failed.errno, || tried.clone()) {
             return None;
@@ -123,7 +128,7 @@ impl Judge {
         lowest(asked & !(1 << SYS_ADMIN)).or_else(|| lowest(asked))
     }
 
-    fn predicted(&self, failed: &Failed, tried: &Tried) -> Option<Attribution> {
+    fn predicted(&mut self, failed: &Failed, tried: &Tried) -> Option<Attribution> {
         // Not for want of a capability, if those are seen: then users are not what kept them apart.
         let scoped = self.asked && self.model.has_landlock() && failed.errno == EPERM;
         match tried {
@@ -143,16 +148,26 @@ impl Judge {
         attribute::attribute(&self.model, subject, tried, failed.errno)
     }
 
-    /// Where to look for names: by the thread, by the init where it has ended, and by ringfence itself
-    /// where that has ended too and all have the same view. `None`: there is nobody left to ask.
-    fn subject(&self, thread: i32, tried: &Tried) -> Option<i32> {
+    /// Where to look for names: by the thread, by the init where it has ended, in its view where that has
+    /// ended too, and by ringfence itself where all have the same view. `None`: there is nobody to ask.
+    fn subject(&mut self, thread: i32, tried: &Tried) -> Option<i32> {
         let lives = |pid: i32| Path::new(&format!("/proc/{pid}/root")).exists();
         if lives(thread) {
             return Some(thread);
         }
-        let instead = self.init.filter(|init| lives(*init));
-        let own = || self.scope.host_view.then(|| std::process::id().cast_signed());
-        instead.or_else(own).filter(|_| absolute(tried))
+        if !absolute(tried) {
+            return None;
+        }
+        if let Some(init) = self.init.filter(|init| lives(*init)) {
+            return Some(init);
+        }
+        if self.scope.host_view {
+            return Some(std::process::id().cast_signed());
+        }
+        if self.standing.is_none() {
+            self.standing = self.view.as_ref().and_then(|view| view.stand().ok());
+        }
+        self.standing.as_ref().map(Standing::thread)
     }
 }
 

@@ -137,7 +137,12 @@ fn section(found: &Found, parts: &[&str], text: &mut String) {
 fn named(list: &[&Value]) -> String {
     let words = |finding: &Value| {
         let claim = finding["claim"].as_str().unwrap_or_default();
-        format!("{claim} {}", finding["operation"].as_str().unwrap_or_default())
+        // Where this machine has them says nothing to others.
+        let operation = match finding["reason"].as_str() {
+            Some("it is a mount of the host") => "see another mount of the host",
+            _ => finding["operation"].as_str().unwrap_or_default(),
+        };
+        format!("{claim} {operation}")
     };
     let mut all: Vec<String> = list.iter().map(|finding| words(finding)).collect();
     all.dedup();

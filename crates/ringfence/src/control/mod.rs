@@ -12,6 +12,7 @@ pub mod lsm;
 pub mod mount;
 pub mod namespace;
 pub mod net;
+pub mod port;
 pub mod seccomp;
 #[cfg(test)]
 mod snapshot;

@@ -1,9 +1,14 @@
 //! What a verifier tries, as rooms write it down and a launcher carries it out, and what came of
 //! it. Owned twins of `ringfence_sys::attempt`, without addresses.
 
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+
 use ringfence_bpf::table::{self, Abi};
 use ringfence_sys::Errno;
 pub use ringfence_sys::attempt::{Entry, Instruction, Probe, Signal};
+
+const AT_FDCWD: i64 = -100;
 
 /// One argument register.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -355,6 +360,36 @@ pub const fn errno(answer: i64) -> Option<Errno> {
 pub fn errno_name(errno: u16) -> String {
     let named = table::errnos().iter().find(|known| known.value == i64::from(errno));
     named.map_or_else(|| format!("errno {errno}"), |known| known.name.to_owned())
+}
+
+/// A directory of a trial's own, in which files are made for it and removed again.
+#[derive(Debug)]
+pub(super) struct Ground<'g> {
+    pub(super) root: &'g Path,
+    pub(super) name: String,
+}
+
+impl Ground<'_> {
+    /// The directory, or what is below it.
+    pub(super) fn bytes(&self, below: &str) -> Vec<u8> {
+        let mut path = self.root.join(&self.name);
+        if !below.is_empty() {
+            path.push(below);
+        }
+        path.into_os_string().into_vec()
+    }
+
+    /// The same as an argument.
+    pub(super) fn path(&self, below: &str) -> Word {
+        Word::text(&self.bytes(below))
+    }
+
+    /// A call that takes a directory's descriptor and a path, and the arguments after those.
+    pub(super) fn at(&self, call: &str, below: &str, rest: Vec<Word>) -> Deed {
+        let mut args = vec![Word::number(AT_FDCWD), self.path(below)];
+        args.extend(rest);
+        Deed::of(call, args)
+    }
 }
 
 #[cfg(test)]

@@ -106,11 +106,12 @@ impl<'s> Watcher<'s> {
         }
         let labelled = labels.is_some();
         // What the kernel keeps quiet about is nothing that audit covers.
-        let told = rules.filter(|_| silent(host).is_none());
+        let quiet = silent(host);
+        let told = rules.filter(|_| quiet.is_none());
         let audit = match join(host, gate.clone(), told, labels) {
             Ok(audit) => {
-                if let (true, Some(why)) = (landlock, silent(host)) {
-                    blind.push(unwatched(Control::Landlock, &why));
+                if let (true, Some(why)) = (landlock, &quiet) {
+                    blind.push(unwatched(Control::Landlock, why));
                 }
                 Some(audit)
             }
@@ -128,7 +129,7 @@ impl<'s> Watcher<'s> {
             space: plan.clone_flags & CLONE_NEWPID != 0,
             host_view: plan.view.is_none(),
             gate_told: plan.listens(),
-            landlock_told: landlock && audit.is_some() && silent(host).is_none(),
+            landlock_told: landlock && audit.is_some() && quiet.is_none(),
         };
         let ebpf = match attach(plan, policy, host, scope) {
             Ok(ebpf) => {

@@ -7,8 +7,8 @@ use crate::control::tree::lies_in;
 use crate::control::{bpf_lsm, landlock, mount};
 use crate::host::Host;
 use crate::host::path::{Resolved, Resolver};
-use crate::policy::model::{Namespace, Port, Transport};
-use crate::policy::{At, Policy};
+use crate::policy::Policy;
+use crate::policy::model::{Namespace, Transport};
 
 use super::net;
 
@@ -32,22 +32,13 @@ pub(super) fn model(
     Some(bpf_lsm::Model {
         at: wanted.at,
         paths: paths(host, resolver, rules, view),
-        tcp_connect: ports(connect, Transport::Tcp),
-        tcp_bind: ports(bind, Transport::Tcp),
-        udp_connect: ports(connect, Transport::Udp),
-        udp_bind: ports(bind, Transport::Udp),
+        tcp_connect: net::ports(connect, Transport::Tcp),
+        tcp_bind: net::ports(bind, Transport::Tcp),
+        udp_connect: net::ports(connect, Transport::Udp),
+        udp_bind: net::ports(bind, Transport::Udp),
         own_pids: policy.namespaces.unshare.contains(&Namespace::Pid),
         traces_init: kept.filter(|_| !own_users).map(|one| one.at),
     })
-}
-
-fn ports(list: &[At<Port>], transport: Transport) -> bpf_lsm::Ports {
-    match net::ports(list, transport) {
-        landlock::Ports::Every => bpf_lsm::Ports::Every,
-        landlock::Ports::Only(list) => bpf_lsm::Ports::Only(
-            list.iter().map(|rule| bpf_lsm::PortRule { port: rule.port, at: rule.at }).collect(),
-        ),
-    }
 }
 
 /// Landlock's rules, and the same for whatever is mounted below each: a file is known by the

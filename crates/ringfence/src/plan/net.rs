@@ -1,7 +1,7 @@
 //! `[net]` becomes a network namespace, Landlock's ports, and seccomp's address families.
 
-use crate::control::landlock::{PortRule, Ports};
 use crate::control::net;
+use crate::control::port::{PortRule, Ports};
 use crate::control::seccomp::{Families, Sockets};
 use crate::policy::model::{Namespace, Net, NetMode, Port, SyscallMode, Transport};
 use crate::policy::{At, Policy};
@@ -52,7 +52,7 @@ fn sockets(net: &Net, transport: Transport) -> Sockets {
     if any { Sockets::Ports } else { Sockets::None }
 }
 
-/// Landlock's rules for one transport and direction.
+/// The rules for one transport and direction.
 pub(super) fn ports(list: &[At<Port>], transport: Transport) -> Ports {
     let of_transport = || list.iter().filter(|port| port.value.transport == transport);
     if of_transport().any(|port| port.value.port.is_none()) {

@@ -1,12 +1,10 @@
 //! One operation for each holding of the program, where nothing else denies it: on what a peer outside
 //! makes for it and removes again. prog_lsm.rst of the kernel's documentation.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::control::trial::{Deed, Passes, Peer, Place, Trial, Word};
+use crate::control::trial::{Deed, Ground, Passes, Peer, Place, Trial, Word};
 
-const AT_FDCWD: i64 = -100;
 const AT_REMOVEDIR: u64 = 0x200;
 const O_RDWR_NOCTTY: u64 = 0o402;
 const O_WRONLY_CREAT_EXCL: u64 = 0o301;
@@ -45,29 +43,7 @@ fn v(value: u64) -> Word {
     Word::Value(value)
 }
 
-/// A directory of the trial's own.
-struct Ground<'g> {
-    root: &'g Path,
-    name: String,
-}
-
 impl Ground<'_> {
-    fn bytes(&self, below: &str) -> Vec<u8> {
-        let path = self.root.join(&self.name);
-        let path = if below.is_empty() { path } else { path.join(below) };
-        path.as_os_str().as_bytes().to_vec()
-    }
-
-    fn path(&self, below: &str) -> Word {
-        Word::text(&self.bytes(below))
-    }
-
-    fn at(&self, call: &str, below: &str, rest: Vec<Word>) -> Deed {
-        let mut args = vec![Word::number(AT_FDCWD), self.path(below)];
-        args.extend(rest);
-        Deed::of(call, args)
-    }
-
     fn open(&self, below: &str, flags: u64) -> Deed {
         self.at("openat", below, vec![v(flags), v(0o700)])
     }

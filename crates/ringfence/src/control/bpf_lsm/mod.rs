@@ -40,5 +40,6 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+pub use crate::control::port::{PortRule, Ports};
 pub use compile::{Guard, Outcome, compile, right};
-pub use model::{Model, PathRule, PortRule, Ports};
+pub use model::{Model, PathRule};

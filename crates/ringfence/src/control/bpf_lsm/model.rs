@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::control::port::Ports;
 use crate::policy::Origin;
 
 /// The intent, as `plan` fills it. `lsm.bpf = "off"` makes no model at all.
@@ -40,24 +41,6 @@ pub struct PathRule {
     pub device: bool,
     /// Connect to Unix sockets.
     pub unix: bool,
-    /// The policy line.
-    pub at: Option<Origin>,
-}
-
-/// Ports of one transport in one direction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ports {
-    /// Every port.
-    Every,
-    /// These alone.
-    Only(Vec<PortRule>),
-}
-
-/// One port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortRule {
-    /// Host byte order; 0 for bind: one that the kernel picks.
-    pub port: u16,
     /// The policy line.
     pub at: Option<Origin>,
 }

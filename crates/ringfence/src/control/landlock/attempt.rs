@@ -1,11 +1,10 @@
 //! One operation for each right, port and scope of Landlock, where nothing else denies it: on files
 //! that a peer outside makes for it and removes again. landlock(7).
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Right;
-use crate::control::trial::{Deed, Passes, Peer, Place, Trial, Word};
+use crate::control::trial::{Deed, Ground, Passes, Peer, Place, Trial, Word};
 
 const AT_FDCWD: i64 = -100;
 const AT_REMOVEDIR: u64 = 0x200;
@@ -30,49 +29,27 @@ fn v(value: u64) -> Word {
     Word::Value(value)
 }
 
-/// What stands in a directory of the trial's own.
-struct Ground<'g> {
-    root: &'g Path,
-    name: String,
-}
-
-impl Ground<'_> {
-    fn path(&self, below: &str) -> Word {
-        let mut path = self.root.join(&self.name);
-        if !below.is_empty() {
-            path.push(below);
-        }
-        Word::text(path.as_os_str().as_bytes())
-    }
-
-    fn at(&self, call: &str, below: &str, rest: Vec<Word>) -> Deed {
-        let mut args = vec![Word::number(AT_FDCWD), self.path(below)];
-        args.extend(rest);
-        Deed::of(call, args)
-    }
-
-    /// A directory with a program, an empty directory, and whatever the trial adds, removed again.
-    fn peer(&self) -> Peer {
-        let script = b"#!/bin/true\n".to_vec();
-        let len = script.len() as u64;
-        let deeds = vec![
-            self.at("mkdirat", "", vec![v(0o700)]),
-            self.at("mkdirat", "directory", vec![v(0o700)]),
-            self.at("openat", "file", vec![v(O_WRONLY | O_CREAT_EXCL), v(0o700)]),
-            Deed::of("write", vec![Word::Answer(2), Word::Bytes(script), v(len)]),
-            // An open program cannot be executed.
-            Deed::of("close", vec![Word::Answer(2)]),
-        ];
-        let after = vec![
-            self.at("unlinkat", "directory/made", vec![v(0)]),
-            self.at("unlinkat", "made", vec![v(0)]),
-            self.at("unlinkat", "made", vec![v(AT_REMOVEDIR)]),
-            self.at("unlinkat", "file", vec![v(0)]),
-            self.at("unlinkat", "directory", vec![v(AT_REMOVEDIR)]),
-            self.at("unlinkat", "", vec![v(AT_REMOVEDIR)]),
-        ];
-        Peer { place: Place::Outside, deeds, after, evidence: None }
-    }
+/// A directory with a program, an empty directory, and whatever the trial adds, removed again.
+fn peer(on: &Ground<'_>) -> Peer {
+    let script = b"#!/bin/true\n".to_vec();
+    let len = script.len() as u64;
+    let deeds = vec![
+        on.at("mkdirat", "", vec![v(0o700)]),
+        on.at("mkdirat", "directory", vec![v(0o700)]),
+        on.at("openat", "file", vec![v(O_WRONLY | O_CREAT_EXCL), v(0o700)]),
+        Deed::of("write", vec![Word::Answer(2), Word::Bytes(script), v(len)]),
+        // An open program cannot be executed.
+        Deed::of("close", vec![Word::Answer(2)]),
+    ];
+    let after = vec![
+        on.at("unlinkat", "directory/made", vec![v(0)]),
+        on.at("unlinkat", "made", vec![v(0)]),
+        on.at("unlinkat", "made", vec![v(AT_REMOVEDIR)]),
+        on.at("unlinkat", "file", vec![v(0)]),
+        on.at("unlinkat", "directory", vec![v(AT_REMOVEDIR)]),
+        on.at("unlinkat", "", vec![v(AT_REMOVEDIR)]),
+    ];
+    Peer { place: Place::Outside, deeds, after, evidence: None }
 }
 
 /// Every right of files, each in a directory below `root`, which no rule grants. `device`: also those
@@ -83,7 +60,7 @@ pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
     let mut all = Vec::new();
     let mut add = |right, since, make: &dyn Fn(&Ground<'_>) -> Deed| {
         let ground = ground(all.len());
-        let trial = Trial::of(vec![make(&ground)]).with(ground.peer());
+        let trial = Trial::of(vec![make(&ground)]).with(peer(&ground));
         all.push(Use { right, since, trial });
     };
     let files = Right::Files;

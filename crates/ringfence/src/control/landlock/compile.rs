@@ -8,8 +8,9 @@ use bumpalo::Bump;
 use ringfence_sys::abi::LandlockRuleset;
 use ringfence_sys::step::Step;
 
-use super::model::{Access, Kind, Model, PathRule, Ports, Scope};
+use super::model::{Access, Kind, Model, PathRule, Scope};
 use super::right::{self, Right, attr_size, fs, net, scope};
+use crate::control::port::Ports;
 use crate::control::{Actual, Compiled, Control, Planned, Promise, Refusal, Stage, arena};
 use crate::host::Host;
 use crate::policy::Origin;

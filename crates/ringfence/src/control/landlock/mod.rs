@@ -34,6 +34,7 @@ pub mod right;
 #[cfg(test)]
 mod tests;
 
+pub use crate::control::port::{PortRule, Ports};
 pub use compile::compile;
-pub use model::{Access, Kind, Model, PathRule, PortRule, Ports, Scope};
+pub use model::{Access, Kind, Model, PathRule, Scope};
 pub use right::Right;

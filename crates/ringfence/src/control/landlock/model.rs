@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ringfence_sys::step::Slot;
 
 use super::right::Right;
+use crate::control::port::Ports;
 use crate::policy::Origin;
 
 /// The intent, as `plan` fills it from `[fs]`, `[net]`, `[lsm]` and `[audit]`. `lsm.landlock =
@@ -102,25 +103,6 @@ impl Access {
     pub const DEVICE: Self = Self { device: true, ..Self::READ };
     /// `net.unix`.
     pub const UNIX: Self = Self { unix: true, read: false, list: false, ..Self::READ };
-}
-
-/// Ports of one transport in one direction.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Ports {
-    /// Every port: the right is not handled.
-    #[default]
-    Every,
-    /// These alone; none where the list is empty.
-    Only(Vec<PortRule>),
-}
-
-/// One port that is granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortRule {
-    /// Host byte order; 0 for bind: one that the kernel picks.
-    pub port: u16,
-    /// The policy line.
-    pub at: Option<Origin>,
 }
 
 /// What stays within the containment.

@@ -4,7 +4,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::Need;
+use super::{Need, file};
 use crate::control::trial::{Deed, Passes, Peer, Place, Reading, Trial, Word};
 
 const AT_FDCWD: i64 = -100;
@@ -104,18 +104,10 @@ fn undumpable() -> Trial {
 /// (`audit_receive_msg`). The answer to it has the error at byte 16; that of EPERM and of ECONNREFUSED,
 /// but not of EINVAL and 0, is odd.
 fn audit_message() -> Trial {
-    let (audit_user, request_ack) = (1005u16, 5u16);
-    let mut message = 16u32.to_le_bytes().to_vec();
-    message.extend(audit_user.to_le_bytes());
-    message.extend(request_ack.to_le_bytes());
-    message.extend([0; 8]);
-    let receive = vec![Word::Answer(0), Word::Scratch(0), v(256), v(0), v(0), v(0)];
-    let deeds = vec![
-        Deed::of("socket", vec![v(16), v(3), v(9)]),
-        Deed::of("sendto", vec![Word::Answer(0), Word::Bytes(message), v(16), v(0), v(0), v(0)]),
-        Deed::of("recvfrom", receive),
-    ];
-    Trial::of(deeds).reading(Reading::Bits { at: 16, mask: 1 }).passing(Passes::Answer(0))
+    let (audit_user, request_ack) = (1005, 5);
+    Trial::of(file::audit(audit_user, request_ack))
+        .reading(Reading::Bits { at: 16, mask: 1 })
+        .passing(Passes::Answer(0))
 }
 
 /// A mapped file by `/proc/self/map_files`, whose links only the capability follows

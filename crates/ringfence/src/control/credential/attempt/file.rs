@@ -119,20 +119,24 @@ fn memory() -> Trial {
 
 /// `AUDIT_GET`: the answer has its type where it is not an error, netlink(7).
 fn audit_state() -> Trial {
-    let (audit_get, request) = (1000u16, 1u16);
+    let (audit_get, request) = (1000, 1);
+    let kind = Reading::Bits { at: 4, mask: 0xffff };
+    Trial::of(audit(audit_get, request)).reading(kind).passing(Passes::Answer(u64::from(audit_get)))
+}
+
+/// A message to the audit facility without a word in it, and its answer. A thread of the kernel answers
+/// (`audit_send_reply`): that is waited for.
+pub(super) fn audit(kind: u16, flags: u16) -> Vec<Deed> {
     let mut message = 16u32.to_le_bytes().to_vec();
-    message.extend(audit_get.to_le_bytes());
-    message.extend(request.to_le_bytes());
+    message.extend(kind.to_le_bytes());
+    message.extend(flags.to_le_bytes());
     message.extend([0; 8]);
-    // A thread of the kernel answers (`audit_send_reply`): that is waited for.
     let receive = vec![Word::Answer(0), Word::Scratch(0), v(256), v(0), v(0), v(0)];
-    let deeds = vec![
+    vec![
         Deed::of("socket", vec![v(16), v(3), v(9)]),
         Deed::of("sendto", vec![Word::Answer(0), Word::Bytes(message), v(16), v(0), v(0), v(0)]),
         Deed::of("recvfrom", receive),
-    ];
-    let kind = Reading::Bits { at: 4, mask: 0xffff };
-    Trial::of(deeds).reading(kind).passing(Passes::Answer(u64::from(audit_get)))
+    ]
 }
 
 fn audit_log() -> Trial {

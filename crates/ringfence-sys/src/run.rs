@@ -22,7 +22,7 @@ const MAGIC: u32 = 0x7266_6e63;
 const WAITING: u32 = 2;
 const TERMINAL: u32 = 3;
 const LISTENER: u32 = 4;
-const TRACEABLE: u32 = 5;
+const COMMAND: u32 = 5;
 
 /// Which step failed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +289,7 @@ impl<'a> Machine<'a> {
             Step::DieWithParent => self.die_with_parent(),
             Step::Dumpable(on) => number(prctl::PR_SET_DUMPABLE, usize::from(on)),
             Step::Sync => self.sync(WAITING),
-            Step::Traced => self.sync(TRACEABLE),
+            Step::Attended => self.sync(COMMAND),
             Step::Setsid => plain(nr::__NR_setsid, [0; 3]),
             Step::ControllingTerminal { fd } => terminal::make_controlling(fd),
             Step::OpenTerminal { ptmx, fds } => self.open_terminal(ptmx, fds),
@@ -451,7 +451,7 @@ pub(crate) fn receive(channel: i32, wait: bool) -> Option<Report> {
     }
     match (message.kind, fd) {
         (WAITING, _) => Some(Report::Waiting),
-        (TRACEABLE, _) => Some(Report::Traceable),
+        (COMMAND, _) => Some(Report::Command),
         (TERMINAL, Some(fd)) => Some(Report::Terminal(fd)),
         (LISTENER, Some(fd)) => Some(Report::Listener(fd)),
         _ => None,

@@ -55,8 +55,8 @@ pub enum Report {
     },
     /// The child waits at [`Step::Sync`] for [`Child::go_on`].
     Waiting,
-    /// The command waits at [`Step::Traced`] for [`Child::go_on`].
-    Traceable,
+    /// The command waits at [`Step::Attended`] for [`Child::go_on`].
+    Command,
     /// The master of the terminal that [`Step::OpenTerminal`] made; the child waits for
     /// [`Child::go_on`], so that size and modes can be set before any program sees it.
     Terminal(OwnedFd),
@@ -144,7 +144,7 @@ pub fn with_child<R>(
 ) -> Result<(R, Option<Running>), Errno> {
     let stacks = Stacks::new()?;
     let asks = steps.iter().any(|step| {
-        matches!(step, Step::Sync | Step::Traced | Step::OpenTerminal { .. } | Step::SeccompListen { .. })
+        matches!(step, Step::Sync | Step::Attended | Step::OpenTerminal { .. } | Step::SeccompListen { .. })
     });
     let (ours, childs) =
         if asks { channel().map(|(ours, childs)| (Some(ours), Some(childs)))? } else { (None, None) };

@@ -37,8 +37,9 @@ pub enum Step<'a> {
     Dumpable(bool),
     /// Tells the launcher that its part (id maps by the parent) is due, and waits for its word.
     Sync,
-    /// Tells the launcher that this process may be traced from here on, and waits for its word.
-    Traced,
+    /// Tells the launcher that the command exists, and waits for its word: whoever attends to the
+    /// command knows it, or traces it, before it has done anything of its own.
+    Attended,
     /// Clones the command with vfork semantics; steps after it run in the command, and the
     /// process itself becomes the init of its pid namespace: it reaps, and forwards signals.
     Supervise,
@@ -338,8 +339,7 @@ impl Step<'_> {
         match self {
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)",
             Step::Dumpable(_) => "prctl(PR_SET_DUMPABLE)",
-            Step::Sync => "sync",
-            Step::Traced => "ptrace(PTRACE_SEIZE)",
+            Step::Sync | Step::Attended => "sync",
             Step::Supervise => "clone3",
             Step::Setsid => "setsid",
             Step::ControllingTerminal { .. } => "ioctl(TIOCSCTTY)",

@@ -94,7 +94,7 @@ impl<'s> Watcher<'s> {
     #[cold]
     #[inline(never)]
     pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host, sink: Option<&'s mut dyn Sink>) -> Self {
-        if plan.is_traced() {
+        if plan.traced {
             return Self::tracing(plan, policy, host, sink);
         }
         let gate = Gate::new(&plan.gate, policy);
@@ -184,12 +184,13 @@ impl<'s> Watcher<'s> {
     #[cold]
     #[inline(never)]
     pub fn finish(mut self) -> Summary {
-        if let Some(audit) = &mut self.audit {
-            audit.finish(&mut |event| self.told.take(event));
-        }
         let mut failed = Vec::new();
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.finish(&mut |event| failed.push(event));
+        }
+        let counted = self.ebpf.as_ref().map(Ebpf::left_to_audit);
+        if let Some(audit) = &mut self.audit {
+            audit.finish(counted, &mut |event| self.told.take(event));
         }
         if let Some(guarded) = &mut self.guarded {
             guarded.take(&mut |event| self.told.take(event));
@@ -227,16 +228,6 @@ impl<'s> Watcher<'s> {
             .chain(self.ebpf.iter().map(|source| source as &dyn Source))
             .chain(self.guarded.iter().map(|source| source as &dyn Source))
             .chain(self.trace.iter().map(|source| source as &dyn Source))
-    }
-
-    /// The command is the init's only child when its filter stands.
-    fn find_command(&mut self) {
-        let (Some(audit), Some(init)) = (&mut self.audit, self.init) else { return };
-        if let Some(command) = child_of(init) {
-            audit.watch(command.unsigned_abs());
-            audit.descends_from(init.unsigned_abs());
-            self.init = None;
-        }
     }
 }
 
@@ -283,14 +274,17 @@ impl launch::Observer for Watcher<'_> {
         }
     }
 
-    fn trace(&mut self) -> io::Result<()> {
-        let Some(trace) = &mut self.trace else { return Err(io::ErrorKind::Unsupported.into()) };
-        let command = self.init.and_then(child_of).ok_or(io::ErrorKind::NotFound)?;
-        trace.seize(command)
+    fn command(&mut self) -> io::Result<()> {
+        let init = self.init.ok_or(io::ErrorKind::NotFound)?;
+        let command = child_of(init).ok_or(io::ErrorKind::NotFound)?;
+        if let Some(audit) = &mut self.audit {
+            audit.watch(command.unsigned_abs());
+            audit.descends_from(init.unsigned_abs());
+        }
+        self.trace.as_mut().map_or(Ok(()), |trace| trace.seize(command))
     }
 
     fn listener(&mut self, listener: OwnedFd) {
-        self.find_command();
         if let Some(notify) = &mut self.notify {
             notify.listen(listener);
         }
@@ -313,7 +307,6 @@ impl launch::Observer for Watcher<'_> {
     }
 
     fn look(&mut self) {
-        self.find_command();
         let Self { notify, audit, trace, ebpf, guarded, told, .. } = self;
         // These two see calls fail, whoever denied them; what the BPF LSM programs deny, those tell.
         let mut failed = Vec::new();

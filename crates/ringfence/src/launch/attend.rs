@@ -124,11 +124,11 @@ impl Starting<'_, '_> {
             None => None,
             Some(fds) => Some(terminal(child, fds, self.leftovers.word()?)?),
         };
-        if let (true, Some(observer)) = (self.plan.is_traced(), &mut observer) {
+        if let (true, Some(observer)) = (self.plan.is_attended(), &mut observer) {
             match child.report(true) {
-                Some(Report::Traceable) => {
-                    let doing = "trace the command".to_owned();
-                    observer.trace().map_err(|source| Error::Around { doing, source })?;
+                Some(Report::Command) => {
+                    let doing = "attend to the command".to_owned();
+                    observer.command().map_err(|source| Error::Around { doing, source })?;
                     let _ = child.go_on();
                 }
                 report => return Err(failed(child, report)),

@@ -99,7 +99,7 @@ fn carry_out<'o>(
     options: Options,
     observer: Option<&'o mut (dyn Observer + 'o)>,
 ) -> Outcome<'o> {
-    if (plan.listens() || plan.is_traced()) && observer.is_none() {
+    if (plan.listens() || plan.is_attended()) && observer.is_none() {
         return Outcome::Failed(Error::Unobserved);
     }
     let steps: Vec<_> = plan.steps.iter().map(|planned| planned.step).collect();

@@ -22,11 +22,13 @@ pub trait Observer: Debug {
 
     /// How many operations those programs have denied, once all of the containment has ended.
     fn denied(&mut self, count: u64);
-    /// The command waits for its tracer ([`crate::plan::Plan::is_traced`]), and goes on afterwards.
+
+    /// The command exists as the only child of the init, and waits until this returns
+    /// ([`crate::plan::Plan::is_attended`]).
     ///
     /// # Errors
-    /// It cannot be traced: nothing is started.
-    fn trace(&mut self) -> std::io::Result<()>;
+    /// It cannot be found or traced: nothing is started.
+    fn command(&mut self) -> std::io::Result<()>;
 
     /// What is readable when there is something to see: [`DESCRIPTORS`] at most.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>>;

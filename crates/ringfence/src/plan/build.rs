@@ -94,11 +94,7 @@ impl<'a> Build<'_, 'a> {
         let credentials = who::credentials(policy, &who, spaces.user, spaces.setgroups);
         self.refuse_all_events();
         let token = fresh_token().map_err(token_refusal)?;
-        // Not the token: the program can read the name of its profile.
-        let unique = match policy.lsm.apparmor.value {
-            Label::Generate => fresh_token().map_err(token_refusal)?,
-            Label::Inherit | Label::Named(_) => 0,
-        };
+        let unique = profile_token(&policy.lsm.apparmor.value)?;
         let labels = labels::model(policy, &files.rules, files.view.as_ref(), unique)?;
         let (labels, held) = (lsm::compile(&labels, host, arena)?, self.held(&mut resolver, &files)?);
         let leaves = !files.placeholders.is_empty() || limits.cgroup.is_some() || held.guard.is_some();
@@ -134,6 +130,7 @@ impl<'a> Build<'_, 'a> {
             promises,
             degraded,
             mode,
+            traced: self.request.traced,
             clone_flags: spaces.flags,
             id_map: spaces.by_parent,
             cgroup: limits.cgroup.map(|request| (request, host.process().value)),
@@ -232,8 +229,8 @@ impl<'a> Build<'_, 'a> {
         }
         compiled.steps.extend(process::descriptors(policy, &mut self.refused));
         compiled.steps.push(planned(Stage::Signals, Step::ResetSignals));
-        if self.request.traced {
-            compiled.steps.push(planned(Stage::Signals, Step::Traced));
+        if self.request.watched || self.request.traced {
+            compiled.steps.push(planned(Stage::Signals, Step::Attended));
         }
         self.parts.push(compiled);
     }
@@ -335,6 +332,14 @@ fn fresh_token() -> Result<u64, rustix::io::Errno> {
     let mut bytes = [0u8; 8];
     rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+/// Not the token of the gate: the program can read the name of its profile.
+fn profile_token(label: &Label) -> Result<u64, Refusal> {
+    match label {
+        Label::Generate => fresh_token().map_err(token_refusal),
+        Label::Inherit | Label::Named(_) => Ok(0),
+    }
 }
 
 fn token_refusal(errno: rustix::io::Errno) -> Refusal {

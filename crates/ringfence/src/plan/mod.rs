@@ -45,8 +45,7 @@ pub struct Request<'r> {
     /// Whether somebody attends to what is denied while the command runs ([`crate::event::Watcher`]).
     /// `audit.events` alone only has the kernel write its records.
     pub watched: bool,
-    /// Whether every call of the command is to be followed by ptrace(2): it waits before its execve
-    /// until [`crate::launch::Observer::trace`] has been called.
+    /// Whether every call of the command is to be followed by ptrace(2).
     pub traced: bool,
 }
 
@@ -61,6 +60,8 @@ pub struct Plan<'a> {
     pub degraded: Vec<&'static str>,
     /// With or without a supervisor.
     pub mode: Mode,
+    /// Whether every call of the command is to be followed by ptrace(2).
+    pub traced: bool,
     /// `CLONE_NEW*` for clone3(2).
     pub clone_flags: u64,
     /// Id maps that the launcher writes while the child waits.
@@ -161,6 +162,7 @@ pub fn unplanned(policy: &Policy) -> Plan<'static> {
         promises: Vec::new(),
         degraded: Vec::new(),
         mode: Mode::InPlace,
+        traced: false,
         clone_flags: 0,
         id_map: None,
         cgroup: None,
@@ -196,6 +198,7 @@ impl Plan<'_> {
             promises: Vec::new(),
             degraded: Vec::new(),
             mode: self.mode,
+            traced: self.traced,
             clone_flags: self.clone_flags,
             id_map: self.id_map.clone(),
             cgroup: self.cgroup.clone(),
@@ -218,10 +221,10 @@ impl Plan<'_> {
         self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Sync))
     }
 
-    /// Whether the command waits for a tracer.
+    /// Whether the command waits for an [`crate::launch::Observer`] to know it.
     #[must_use]
-    pub fn is_traced(&self) -> bool {
-        self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Traced))
+    pub fn is_attended(&self) -> bool {
+        self.steps.iter().any(|planned| matches!(planned.step, ringfence_sys::step::Step::Attended))
     }
 
     /// Whether calls that the filter denies wait for an [`crate::launch::Observer`].

@@ -86,14 +86,20 @@ impl Assembly {
         self.unreadable += 1;
     }
 
-    /// Whether records may come that nobody counts: where the filter kills, traps or logs, and those
-    /// of labels.
-    pub(super) fn ends(&self) -> bool {
-        self.gate.as_ref().is_some_and(Gate::ends) || self.labels.is_some()
+    /// Whether records may come that nobody counts: where the filter kills, traps or logs, those of
+    /// labels, and the first of a Landlock domain unless what Landlock denies is `counted` elsewhere.
+    pub(super) fn uncounted(&self, counted: bool) -> bool {
+        let landlock = self.rules.is_some() && self.domains.is_empty() && !counted;
+        landlock || self.gate.as_ref().is_some_and(Gate::ends) || self.labels.is_some()
     }
 
-    /// Whether every domain that was seen has ended.
-    pub(super) fn settled(&self) -> bool {
+    /// Whether every domain that was seen has ended, and all of `counted` denials of Landlock came.
+    pub(super) fn settled(&self, counted: u64) -> bool {
+        let seen: u64 = self.domains.values().map(|domain| domain.seen).sum();
+        self.ended() && seen >= counted
+    }
+
+    fn ended(&self) -> bool {
         self.domains.values().all(|domain| domain.denials.is_some())
     }
 
@@ -240,7 +246,7 @@ impl Assembly {
             |counted: &Counted| counted.denials.map_or(0, |denials| denials.saturating_sub(counted.seen));
         let lost = self.domains.values().map(short).sum();
         // With a domain known, its own count is exact; without one, its birth may have been missed.
-        let unsure = if !self.settled() {
+        let unsure = if !self.ended() {
             Some("a Landlock domain has not ended yet, so its denials are not counted".to_owned())
         } else if self.strangers > 0 {
             Some(format!(
@@ -356,9 +362,18 @@ mod tests {
     fn denials_that_were_not_received_are_counted_by_the_kernel() {
         let mut stream = Stream::new();
         stream.born(1).denial(1).denial(2);
-        assert!(!stream.assembly.settled());
+        assert!(!stream.assembly.settled(0));
         stream.ended(3, 7);
+        assert!(stream.assembly.settled(2));
         assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Missing(5));
+    }
+
+    #[test]
+    fn what_was_counted_elsewhere_is_waited_for() {
+        let mut stream = Stream::new();
+        assert!(stream.assembly.settled(0) && !stream.assembly.settled(1));
+        stream.born(1).denial(1).ended(2, 1);
+        assert!(stream.assembly.settled(1) && !stream.assembly.settled(2));
     }
 
     #[test]

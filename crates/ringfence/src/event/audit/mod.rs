@@ -37,7 +37,7 @@ const AT_ONCE: usize = 4096;
 const HEADER: usize = 16;
 /// How long the last records may take: the kernel ends a domain in a work queue of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the record of a call that killed may take: a thread of the kernel's sends it.
+/// How long a record may take that nobody counts: a thread of the kernel's sends it.
 const SENDING: Duration = Duration::from_millis(100);
 
 /// A member of the group.
@@ -80,16 +80,17 @@ impl Audit {
         self.assembly.watch(command);
     }
 
-    /// Takes the last records: waits for the end of each Landlock domain that was seen, but not
-    /// longer than two seconds. Where the filter may have killed the command, waits for a tenth of a
-    /// second in any case.
-    pub fn finish(&mut self, give: &mut dyn FnMut(Event)) {
+    /// Takes the last records: waits for the end of each Landlock domain that was seen, and for as
+    /// many denials of Landlock as were `counted` by somebody else, but not longer than two seconds.
+    /// Where nobody counts, or the filter may have killed the command, waits for a tenth of a second
+    /// in any case.
+    pub fn finish(&mut self, counted: Option<u64>, give: &mut dyn FnMut(Event)) {
         let (deadline, sent) = (Instant::now() + PATIENCE, Instant::now() + SENDING);
         loop {
             self.take(give);
             let left = deadline.saturating_duration_since(Instant::now());
-            let sending = self.assembly.ends() && Instant::now() < sent;
-            if (self.assembly.settled() && !sending) || left.is_zero() {
+            let sending = self.assembly.uncounted(counted.is_some()) && Instant::now() < sent;
+            if (self.assembly.settled(counted.unwrap_or(0)) && !sending) || left.is_zero() {
                 break;
             }
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];

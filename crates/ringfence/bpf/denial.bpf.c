@@ -8,6 +8,7 @@
  * Which errors of which calls are of interest, and which arguments are strings, is decided by the
  * loader (`calls` and `errors`); here is no policy. */
 #include "kernel.h"
+#include "place.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -17,6 +18,14 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* Of a string; a longer one is cut, and says so by having no null byte. */
 #define TEXT 512
 #define ADDRESS 128
+/* Of the names of both directories together, from the innermost on, each with its null byte. */
+#define PLACES 1024
+#define NAME 256
+/* Names and mounts from a directory to the root. */
+#define STEPS 48
+/* Mounts one on the other at the root. */
+#define ROOTS 8
+#define GROUPS 16
 #define ABIS 3
 #define NUMBERS 1024
 #define ERRORS 256
@@ -33,6 +42,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define FIRST(call) ((call) & 7)
 #define SECOND(call) ((call) >> 3 & 7)
 #define PEER(call) ((call) >> 6 & 7)
+/* Whether the argument before a string is the directory that it is looked up from; else it is the
+ * working directory. */
+#define FIRST_AT 0x200
+#define SECOND_AT 0x400
 #define KINDS(call) ((call) >> 16)
 #define RETURNS_ANYTHING 0x8000
 /* Bits of `errors`: kinds of call for which the error is of interest, and how it is counted. */
@@ -44,7 +57,20 @@ enum denier { BITS = 1, MOUNT = 2, LANDLOCK = 4, MODULE = 8 };
 /* include/uapi/asm-generic/errno-base.h */
 enum { EPERM = 1, EACCES = 13, EXDEV = 18, EROFS = 30 };
 
-enum flag { ENTERED = 1, FIRST_READ = 2, SECOND_READ = 4, PEER_READ = 8 };
+enum flag {
+	ENTERED = 1,
+	FIRST_READ = 2,
+	SECOND_READ = 4,
+	PEER_READ = 8,
+	/* The directory that a name is looked up from is told. */
+	FIRST_PLACED = 16,
+	SECOND_PLACED = 32,
+	/* The task's root is that of its mount namespace. */
+	ROOTED = 64,
+};
+/* include/uapi/linux/fcntl.h, include/linux/socket.h */
+#define AT_FDCWD (-100)
+#define AF_UNIX 1
 
 /* What is kept of a task's present call, and what is sent of one that failed: `text` as far as it
  * is used. The loader knows this layout. */
@@ -66,10 +92,26 @@ struct call {
 	s32 denied;
 	u32 lengths[2];
 	char command[16];
-	/* Not sent. */
+	/* Not sent, but what `calls` says of the call. */
 	u32 inside;
 	u32 kinds;
-	char text[TEXT * 2];
+	/* Bytes of the names of each directory, behind the text. */
+	u32 places[2];
+	/* Whose call it was: `struct cred`, and the numbers of its user and mount namespace. */
+	u64 effective;
+	u32 user;
+	u32 group;
+	u32 users;
+	u32 view;
+	/* How many there are, and the first of them. */
+	u32 supplementary;
+	u32 groups[GROUPS];
+	/* Where the names end, in `text`. Kept here because the verifier follows no value in a map: it would
+	 * verify the walk once for each length. */
+	u32 end;
+	/* Soft limits: file size, processes, files, locked memory, addresses. */
+	u64 limits[5];
+	char text[TEXT * 2 + PLACES + NAME];
 };
 #define HEAD __builtin_offsetof(struct call, text)
 
@@ -389,6 +431,186 @@ int BPF_PROG(gate_entered, struct pt_regs *regs, long number)
 	return 0;
 }
 
+#define AT(structure, field, from) ((void *)((u64)(from) + bpf_core_field_offset(structure, field)))
+
+static __always_inline u64 pointer(void *at)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), at);
+	return value;
+}
+
+static __always_inline u32 word(void *at)
+{
+	u32 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), at);
+	return value;
+}
+
+static __always_inline u64 limit(u64 signal, u32 which)
+{
+	/* rlim_cur and rlim_max of each. */
+	return pointer(AT(struct signal_struct, rlim, signal) + which * 16);
+}
+
+/* Whose call it was: it may have ended when the record is read. */
+static __always_inline void sign(struct call *call, struct task_struct *task)
+{
+	u64 cred = pointer(AT(struct task_struct___placed, cred, task));
+	u64 space = pointer(AT(struct task_struct___placed, nsproxy, task));
+	u64 signal = pointer(AT(struct task_struct___placed, signal, task));
+	u64 groups = pointer(AT(struct cred___whole, group_info, cred));
+
+	call->user = word(AT(struct cred___whole, fsuid, cred));
+	call->group = word(AT(struct cred___whole, fsgid, cred));
+	call->effective = pointer(AT(struct cred___whole, cap_effective, cred));
+	call->users = word(AT(struct user_namespace___numbered, ns, pointer(AT(struct cred___whole, user_ns, cred))) +
+			   bpf_core_field_offset(struct ns_common, inum));
+	call->view = word(AT(struct mnt_namespace, ns, pointer(AT(struct nsproxy, mnt_ns, space))) +
+			  bpf_core_field_offset(struct ns_common, inum));
+	call->supplementary = word(AT(struct group_info, ngroups, groups));
+	bpf_probe_read_kernel(call->groups, sizeof(call->groups), AT(struct group_info, gid, groups));
+	/* RLIMIT_FSIZE, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS */
+	call->limits[0] = limit(signal, 1);
+	call->limits[1] = limit(signal, 6);
+	call->limits[2] = limit(signal, 7);
+	call->limits[3] = limit(signal, 8);
+	call->limits[4] = limit(signal, 9);
+}
+
+struct stand {
+	u64 dentry;
+	u64 mount;
+};
+
+static __always_inline struct stand stand_at(void *path)
+{
+	struct stand at;
+
+	at.dentry = pointer(path + bpf_core_field_offset(struct path, dentry));
+	at.mount = pointer(path + bpf_core_field_offset(struct path, mnt)) - bpf_core_field_offset(struct mount, mnt);
+	return at;
+}
+
+static __always_inline u64 root_of(u64 mount)
+{
+	return pointer(AT(struct mount, mnt, mount) + bpf_core_field_offset(struct vfsmount, mnt_root));
+}
+
+/* The mount that all of the task's view hangs on; 0 where its root is a directory further down. */
+static __always_inline u64 top_of(struct task_struct *task)
+{
+	u64 fs = pointer(AT(struct task_struct___placed, fs, task));
+	struct stand at = stand_at(AT(struct fs_struct, root, fs));
+
+	for (int step = 0; step < ROOTS; step++) {
+		u64 parent;
+
+		if (!at.mount || at.dentry != root_of(at.mount))
+			return 0;
+		parent = pointer(AT(struct mount, mnt_parent, at.mount));
+		if (parent == at.mount)
+			return at.mount;
+		at.dentry = pointer(AT(struct mount, mnt_mountpoint, at.mount));
+		at.mount = parent;
+	}
+	return 0;
+}
+
+/* Writes the names from a directory up to `top` behind the text; false where the directory is not below
+ * that, has been removed, or is too far down. */
+static __noinline bool climb(struct call *call, struct stand *start, u64 top)
+{
+	struct stand at = *start;
+
+	if (at.dentry != root_of(at.mount) &&
+	    !pointer(AT(struct dentry, d_hash, at.dentry) + bpf_core_field_offset(struct hlist_bl_node, pprev)))
+		return false;
+	for (int step = 0; step < STEPS; step++) {
+		u64 parent, end;
+		long len;
+
+		if (at.dentry == root_of(at.mount)) {
+			parent = pointer(AT(struct mount, mnt_parent, at.mount));
+			if (parent == at.mount)
+				return at.mount == top;
+			at.dentry = pointer(AT(struct mount, mnt_mountpoint, at.mount));
+			at.mount = parent;
+			continue;
+		}
+		parent = pointer(AT(struct dentry, d_parent, at.dentry));
+		end = call->end;
+		if (parent == at.dentry || end > TEXT * 2 + PLACES)
+			return false;
+		len = bpf_probe_read_kernel_str(call->text + end, NAME,
+			(void *)pointer(AT(struct dentry, d_name, at.dentry) + bpf_core_field_offset(struct qstr, name)));
+		if (len <= 1)
+			return false;
+		call->end = end + len;
+		at.dentry = parent;
+	}
+	return false;
+}
+
+/* The directory that a descriptor is, or the working directory. */
+static __always_inline bool directory(struct task_struct *task, s32 descriptor, struct stand *at)
+{
+	u64 files, table, file;
+
+	if (descriptor == AT_FDCWD) {
+		u64 fs = pointer(AT(struct task_struct___placed, fs, task));
+
+		*at = stand_at(AT(struct fs_struct, pwd, fs));
+		return at->dentry;
+	}
+	files = pointer(AT(struct task_struct___placed, files, task));
+	table = pointer(AT(struct files_struct, fdt, files));
+	if (descriptor < 0 || (u32)descriptor >= word(AT(struct fdtable, max_fds, table)))
+		return false;
+	file = pointer((void *)(pointer(AT(struct fdtable, fd, table)) + (u64)(u32)descriptor * 8));
+	*at = stand_at(AT(struct file, f_path, file));
+	return file && at->dentry;
+}
+
+/* Behind the text, which ends at `end`: where relative names are looked up from. */
+static __always_inline void locate(struct call *call, struct task_struct *task, u32 end)
+{
+	u32 what = call->kinds;
+	u64 top = top_of(task);
+	struct stand at;
+	bool named;
+
+	call->end = end;
+	call->places[0] = call->places[1] = 0;
+	if (!top)
+		return;
+	call->flags |= ROOTED;
+	if (call->flags & FIRST_READ && call->text[0] != '/' &&
+	    directory(task, what & FIRST_AT ? (s32)argument(call, FIRST(what) - 1) : AT_FDCWD, &at)) {
+		if (climb(call, &at, top)) {
+			call->flags |= FIRST_PLACED;
+			call->places[0] = call->end - end;
+		} else {
+			call->end = end;
+		}
+	}
+	named = call->flags & SECOND_READ && call->text[TEXT] != '/';
+	/* The path of a socket's address. */
+	named |= call->flags & PEER_READ && call->text[TEXT] == AF_UNIX && call->text[TEXT + 1] == 0 &&
+		 call->text[TEXT + 2] != 0 && call->text[TEXT + 2] != '/';
+	end = call->end;
+	if (named && directory(task, what & SECOND_AT ? (s32)argument(call, SECOND(what) - 1) : AT_FDCWD, &at)) {
+		if (climb(call, &at, top)) {
+			call->flags |= SECOND_PLACED;
+			call->places[1] = call->end - end;
+		} else {
+			call->end = end;
+		}
+	}
+}
+
 /* Over the threshold, the process that made the call rests until the loader has caught up. */
 static __always_inline void press_back(struct settings *want, struct task_struct *task)
 {
@@ -413,16 +635,24 @@ static __always_inline void press_back(struct settings *want, struct task_struct
 
 static __always_inline void send(struct call *call, struct settings *want, struct task_struct *task, u32 class)
 {
-	u32 size = call->flags & (SECOND_READ | PEER_READ) ? TEXT + call->lengths[1] : call->lengths[0];
+	u64 size = call->flags & (SECOND_READ | PEER_READ) ? TEXT + call->lengths[1] : call->lengths[0];
 
 	if (!(call->flags & (FIRST_READ | SECOND_READ | PEER_READ)))
 		size = 0;
+	if (size > 2 * TEXT)
+		size = 2 * TEXT;
 	call->time = bpf_ktime_get_ns();
 	call->thread = task->pid;
 	call->process = task->tgid;
 	bpf_get_current_comm(call->command, sizeof(call->command));
-	if (size > 2 * TEXT)
-		size = 2 * TEXT;
+	/* What seccomp answers is answered by its registers alone. */
+	if (call->flags & ENTERED) {
+		sign(call, task);
+		locate(call, task, size);
+		size = call->end;
+	}
+	if (size > sizeof(call->text))
+		size = sizeof(call->text);
 	if (bpf_ringbuf_output(&ring, call, HEAD + size, 0))
 		add(DROPPED + class);
 	else

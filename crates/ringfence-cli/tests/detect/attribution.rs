@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -145,13 +146,45 @@ fn event(ground: &Ground, source: &str, denial: &Denial) -> Result<Value, Grade>
         return Err(Grade::Wrong(format!("the program saw {number:?}, not {}: {run}", denial.errno)));
     }
     let text = fs::read_to_string(&file).unwrap();
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let events: Vec<Value> =
-        events.filter(|event| event["kind"] == "ringfence.event" && event["outcome"] == "denied").collect();
-    match events.into_iter().next_back() {
-        Some(event) => Ok(event),
-        None => Err(Grade::Unknown(format!("no event: {}", run.err))),
+    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let own = own_call(denial);
+    let is_own = |event: &&Value| event["outcome"] == "denied" && call_of(event) == Some(own);
+    match lines.iter().rfind(is_own) {
+        Some(event) => Ok(event.clone()),
+        None if lines.iter().any(|line| admits(line, &denial.control)) => {
+            Err(Grade::Unknown("no event, as the account says".to_owned()))
+        }
+        None => Err(Grade::Wrong(format!("no event, and the account does not say so: {}", run.err))),
     }
+}
+
+/// Whether a summary says that a control was not watched, or that a source may have missed something.
+fn admits(line: &Value, control: &str) -> bool {
+    let unwatched = line["unwatched"].as_array().into_iter().flatten();
+    let sources = line["sources"].as_array().into_iter().flatten();
+    unwatched.into_iter().any(|blind| blind["control"] == control)
+        || sources.into_iter().any(|source| source["verdict"] != "complete")
+}
+
+/// The ABI and number of the last call that a line makes: sources tell of others as well, and not in
+/// the order of the calls.
+fn own_call(denial: &Denial) -> (&'static str, u64) {
+    let mut words = denial.words.split_whitespace().skip_while(|word| *word == "thread").peekable();
+    let abi = match words.next_if(|word| ["x86_64", "i386", "x32"].contains(word)) {
+        Some("i386") => "i386",
+        Some("x32") => "x32",
+        _ => "x86_64",
+    };
+    let calls = words.collect::<Vec<_>>();
+    let last = calls.rsplit(|word| *word == ",").next().and_then(|call| call.first());
+    let number = last.and_then(|word| word.split('*').next()?.parse().ok());
+    (abi, number.unwrap_or_else(|| panic!("{}", denial.words)))
+}
+
+fn call_of(event: &Value) -> Option<(&str, u64)> {
+    let operation = &event["operation"];
+    // The bit that the ABI adds is no part of the number.
+    Some((operation["abi"].as_str()?, operation["number"].as_u64()? & 0x3fff_ffff))
 }
 
 fn ringfence_errno(name: &str) -> Option<i32> {
@@ -269,15 +302,12 @@ fn table(counts: &BTreeMap<String, Count>) -> String {
 }
 
 /// Holds a part of docs/attribution.md against a table, or writes it.
-fn document(who: Who, table: &str) {
+fn document(section: &str, table: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/attribution.md");
-    let (begin, end) = match who {
-        Who::Root => ("<!-- root -->\n", "<!-- /root -->"),
-        Who::User => ("<!-- user -->\n", "<!-- /user -->"),
-    };
+    let (begin, end) = (format!("<!-- {section} -->\n"), format!("<!-- /{section} -->"));
     let text = fs::read_to_string(&path).expect("docs/attribution.md");
-    let (head, rest) = text.split_once(begin).expect("a mark");
-    let (old, tail) = rest.split_once(end).expect("a mark");
+    let (head, rest) = text.split_once(&begin).expect("a mark");
+    let (old, tail) = rest.split_once(&end).expect("a mark");
     if old == table {
         return;
     }
@@ -300,18 +330,43 @@ fn attribute(ground: &Ground) {
     let sum = |part: fn(&Count) -> usize| counts.values().map(part).sum::<usize>();
     let (all, right) = (sum(|count| count.all), sum(|count| count.right));
     assert!(all >= 120, "only {all} denials");
-    assert!(right * 10 >= all * 9, "{right} of {all} attributed\n{table}");
+    let least = match (source.as_str(), ground.who) {
+        ("--explain=ptrace", _) => all * 9 / 10,
+        // By eBPF.
+        (_, Who::Root) => all * 99 / 100,
+        // By the filter's listener: what it answers, and no more.
+        (_, Who::User) => counts.get("seccomp").map_or(0, |count| count.all * 9 / 10),
+    };
+    assert!(right >= least, "{right} of {all} attributed\n{table}");
+    let section = match (given.is_ok(), ground.who) {
+        (false, Who::User) => "user",
+        (false, Who::Root) => "root",
+        (true, Who::User) => "user, --explain",
+        (true, Who::Root) => "root, --explain",
+    };
     match given {
-        Err(_) => document(ground.who, &table),
-        Ok(source) => skip(&ground.test, &format!("{source} is not the committed source:\n{table}")),
+        Err(_) => document(section, &table),
+        // What is counted depends on the kernel.
+        Ok(source) if source == "--explain" && std::env::var_os("UPDATE_EXPECT").is_some() => {
+            document(section, &table);
+        }
+        Ok(source) => skip(&ground.test, &format!("{source} is not held against the page:\n{table}")),
     }
 }
 
 /// One after the other: both write one page.
+static PAGE: Mutex<()> = Mutex::new(());
+
 #[test]
-fn the_corpus_is_attributed() {
-    stand(Who::User, concat!(module_path!(), "::the_corpus_is_attributed::as_user"), attribute);
+fn the_corpus_is_attributed_as_user() {
+    let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    stand(Who::User, concat!(module_path!(), "::the_corpus_is_attributed_as_user"), attribute);
+}
+
+#[test]
+fn the_corpus_is_attributed_as_root() {
+    let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     if is_root() {
-        stand(Who::Root, concat!(module_path!(), "::the_corpus_is_attributed::as_root"), attribute);
+        stand(Who::Root, concat!(module_path!(), "::the_corpus_is_attributed_as_root"), attribute);
     }
 }

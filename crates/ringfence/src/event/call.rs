@@ -25,8 +25,14 @@ pub trait Memory {
 }
 
 /// Arguments whose memory is looked at although their C type does not say that it is a name.
-const STRINGS: [(&str, &str); 4] =
-    [("mount", "dev_name"), ("mount", "dir_name"), ("mount", "type"), ("umount2", "name")];
+const STRINGS: [(&str, &str); 6] = [
+    ("mount", "dev_name"),
+    ("mount", "dir_name"),
+    ("mount", "type"),
+    ("umount2", "name"),
+    ("utime", "filename"),
+    ("utimes", "filename"),
+];
 
 /// `const char *` arguments that are data, which may be secret, and not names.
 const DATA: [&str; 8] =
@@ -101,6 +107,12 @@ fn is_string(call: &str, parameter: &Parameter) -> bool {
 pub(crate) fn names(prototype: &Prototype) -> impl Iterator<Item = usize> {
     let places = prototype.args.iter().enumerate();
     places.filter(|(_, parameter)| is_string(prototype.name, parameter)).map(|(place, _)| place)
+}
+
+/// Whether the string at `place` is looked up from the directory that the argument before it is.
+pub(crate) fn from_directory(prototype: &Prototype, place: usize) -> bool {
+    let before = place.checked_sub(1).and_then(|before| prototype.args.get(before));
+    before.is_some_and(|parameter| ["dfd", "dirfd"].iter().any(|end| parameter.name.ends_with(end)))
 }
 
 /// The argument whose length is the next one's value: an address, or how a file is opened.

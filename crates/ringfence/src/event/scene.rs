@@ -41,12 +41,76 @@ pub(super) struct Mount {
     pub(super) top: bool,
 }
 
-/// Looks for a path as the thread would: from a descriptor of it, or `AT_FDCWD`; through a link at its
-/// end where `follow`.
-pub(super) fn place(thread: i32, from: i32, path: &[u8], follow: bool) -> Option<Place> {
+/// Who tried something, and the view that it is looked at in.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// A thread that stands still.
+    Thread(i32),
+    /// What was kept of one that may have ended.
+    Kept(Kept),
+}
+
+/// What was kept of a thread that may have ended.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Its root; `None`: nothing is looked at.
+    pub(super) root: Option<OwnedFd>,
+    /// `None`: not known.
+    pub(super) who: Option<Who>,
+    /// Soft limits, in the order of [`LIMITS`]; `u64::MAX`: none.
+    pub(super) limits: [u64; 5],
+}
+
+/// Names of proc_pid_limits(5).
+const LIMITS: [&str; 5] =
+    ["Max file size", "Max processes", "Max open files", "Max locked memory", "Max address space"];
+
+impl Subject {
+    fn root(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Thread(thread) => root_of(*thread),
+            Self::Kept(kept) => kept.root.as_ref()?.try_clone().ok(),
+        }
+    }
+
+    pub(super) fn who(&self) -> Option<Who> {
+        match self {
+            Self::Thread(thread) => who(*thread),
+            Self::Kept(kept) => kept.who.clone(),
+        }
+    }
+
+    /// A soft limit by its name in proc_pid_limits(5); `None`: there is none, or it is not known.
+    pub(super) fn limit(&self, name: &str) -> Option<u64> {
+        match self {
+            Self::Thread(thread) => limit(*thread, name),
+            Self::Kept(kept) => {
+                let at = LIMITS.iter().position(|limit| *limit == name)?;
+                Some(kept.limits[at]).filter(|limit| *limit != u64::MAX)
+            }
+        }
+    }
+
+    /// The path from the root, as text. Of what was kept, only a path that is absolute already.
+    fn absolute(&self, from: i32, path: &[u8]) -> Option<PathBuf> {
+        match self {
+            Self::Thread(thread) => absolute(*thread, from, path),
+            Self::Kept(_) => Some(PathBuf::from(OsStr::from_bytes(path))).filter(|path| path.is_absolute()),
+        }
+    }
+}
+
+/// The root of a thread that lives.
+pub(super) fn root_of(thread: i32) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = open(format!("/proc/{thread}/root"), flags, Mode::empty()).ok()?;
-    let path = absolute(thread, from, path)?;
+    open(format!("/proc/{thread}/root"), flags, Mode::empty()).ok()
+}
+
+/// Looks for a path as the subject would: from a descriptor of it, or `AT_FDCWD`; through a link at its
+/// end where `follow`.
+pub(super) fn place(subject: &Subject, from: i32, path: &[u8], follow: bool) -> Option<Place> {
+    let root = subject.root()?;
+    let path = subject.absolute(from, path)?;
     let looked = look(root.as_fd(), &path, follow);
     let (real, inside) = match &looked {
         Ok(fd) => (real(fd)?, Some(true)),
@@ -69,7 +133,7 @@ pub(super) fn place(thread: i32, from: i32, path: &[u8], follow: bool) -> Option
             .and_then(|parent| look(root.as_fd(), parent, true).ok())
             .and_then(|fd| mount(fd.as_fd()).map(|mount| Mount { top: false, ..mount })),
     };
-    let bits = who(thread).and_then(|who| bits(who, root.as_fd(), &real, looked.ok().as_ref()));
+    let bits = subject.who().and_then(|who| bits(who, root.as_fd(), &real, looked.ok().as_ref()));
     let directory = stat.map(|stat| stat.st_mode & 0o170_000 == 0o040_000);
     let found = Found { path: real, directory, inside: true, bits };
     Some(Place { found, inside, mount, same })
@@ -166,12 +230,8 @@ fn node(path: &Path, fd: &OwnedFd) -> Option<Node> {
     Some(Node { path: path.to_owned(), mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid, acl })
 }
 
-/// Who a thread is, proc_pid_status(5). A thread of ringfence stands where a contained one stood, and is
-/// somebody else.
+/// Who a thread is, proc_pid_status(5).
 pub(super) fn who(thread: i32) -> Option<Who> {
-    if Path::new(&format!("/proc/self/task/{thread}")).exists() {
-        return None;
-    }
     let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let fourth = |name: &str| line(name)?.split_ascii_whitespace().nth(3)?.parse().ok();
@@ -188,7 +248,11 @@ pub(super) fn who(thread: i32) -> Option<Who> {
 
 /// Ids outside that the thread's user namespace maps, user_namespaces(7).
 fn map(thread: i32, name: &str) -> Vec<(u32, u32)> {
-    let text = fs::read_to_string(format!("/proc/{thread}/{name}")).unwrap_or_default();
+    outside(&fs::read_to_string(format!("/proc/{thread}/{name}")).unwrap_or_default())
+}
+
+/// Ids outside of a `uid_map` or `gid_map`: first and count.
+pub(super) fn outside(text: &str) -> Vec<(u32, u32)> {
     let range = |line: &str| {
         let mut words = line.split_ascii_whitespace().skip(1);
         Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
@@ -203,7 +267,7 @@ pub(super) fn filters(thread: i32) -> Option<u32> {
 }
 
 /// A soft limit of a process: its value, and the name of proc_pid_limits(5).
-pub(super) fn limit(thread: i32, name: &str) -> Option<u64> {
+fn limit(thread: i32, name: &str) -> Option<u64> {
     let limits = fs::read_to_string(format!("/proc/{thread}/limits")).ok()?;
     limits.lines().find_map(|line| line.strip_prefix(name))?.split_ascii_whitespace().next()?.parse().ok()
 }

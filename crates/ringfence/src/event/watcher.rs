@@ -343,10 +343,12 @@ fn guarded(plan: &Plan<'_>, policy: &Policy, twice: bool) -> Option<Guarded> {
 }
 
 /// What nobody sees without programs in the kernel.
-fn behind_the_filter(why: &str) -> [Blind; 3] {
+fn behind_the_filter(why: &str) -> [Blind; 5] {
     [
         unwatched(Control::Mount, &format!("files that are hidden or read-only in the view: {why}")),
         unwatched(Control::Credential, &format!("permission bits and capabilities: {why}")),
+        unwatched(Control::Namespace, &format!("processes that are not visible: {why}")),
+        unwatched(Control::Net, &format!("addresses to which an own network has no way: {why}")),
         unwatched(Control::Limit, &format!("limits that are reached: {why}")),
     ]
 }

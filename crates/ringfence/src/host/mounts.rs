@@ -97,6 +97,12 @@ impl View {
         Ok(Self { namespace, own })
     }
 
+    /// The namespace's number: `/proc/PID/ns/mnt` leads to an inode of that number.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        self.namespace.metadata().ok().map(|found| found.ino())
+    }
+
     /// Its mounts as they are now, by a thread that enters it: `/proc/PID/mountinfo` is empty once the
     /// process has ended.
     ///

@@ -34,8 +34,12 @@ pub(super) fn calls() -> Vec<u32> {
 }
 
 fn shape(prototype: &Prototype) -> Shape {
-    let mut strings = call::names(prototype).map(|place| place as u32 + 1);
-    let (first, second) = (strings.next().unwrap_or(0), strings.next().unwrap_or(0));
+    let mut strings = call::names(prototype);
+    let mut string = || match strings.next() {
+        Some(place) => (place as u32 + 1, call::from_directory(prototype, place)),
+        None => (0, false),
+    };
+    let ((first, first_at), (second, second_at)) = (string(), string());
     let peer = call::sized(prototype).map_or(0, |place| place as u32 + 1);
     let mut kinds = kind::EVERY;
     if first != 0 {
@@ -49,16 +53,21 @@ fn shape(prototype: &Prototype) -> Shape {
         | "fallocate" | "copy_file_range" | "sendfile" | "sendfile64" | "truncate" | "truncate64" => {
             kind::WRITES
         }
-        "connect" | "bind" | "sendto" | "sendmsg" | "sendmmsg" => kind::SOCKETS,
+        // The path of a socket is a name.
+        "connect" | "bind" | "sendto" => kind::SOCKETS | kind::NAMES,
+        "sendmsg" | "sendmmsg" => kind::SOCKETS,
         "kill" | "tkill" | "tgkill" | "pidfd_open" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo" | "ptrace"
         | "process_vm_readv" | "process_vm_writev" => kind::SIGNALS,
-        "rename" | "renameat" | "renameat2" | "link" | "linkat" => kind::MOVES,
+        "rename" | "renameat" | "renameat2" | "link" | "linkat" | "unlink" | "unlinkat" | "rmdir" => {
+            kind::MOVES
+        }
         // rt_sigreturn gives back whatever the interrupted code had there.
         "rt_sigreturn" | "sigreturn" => kind::ANYTHING,
         _ => 0,
     };
     // Two names leave no room for an address.
-    Shape { first, second, peer: if second == 0 { peer } else { 0 }, kinds }
+    let peer = if second == 0 { peer } else { 0 };
+    Shape { first, first_at, second, second_at, peer, kinds }
 }
 
 /// Each errno that may be a denial, with the program's word for it.
@@ -100,7 +109,10 @@ mod tests {
 
     #[test]
     fn names_and_addresses_are_where_the_prototypes_say() {
-        assert_eq!(word("openat") & 0x1ff, 2);
+        assert_eq!(word("openat") & 0x7ff, 2 | 0x200);
+        assert_eq!(word("open") & 0x7ff, 1);
+        assert_eq!(word("symlinkat") & 0x7ff, 1 | 3 << 3 | 0x400);
+        assert_eq!(word("linkat") & 0x7ff, 2 | 4 << 3 | 0x600);
         assert_eq!(word("rename") & 0x1ff, 1 | 2 << 3);
         assert_eq!(word("connect") & 0x1ff, 2 << 6);
         assert_eq!(word("openat2") & 0x1ff, 2 | 3 << 6);

@@ -1,19 +1,23 @@
 //! Who refused a call that failed: what the programs observed first, then what the model of the
 //! policy predicts of the process and its place.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use ringfence_bpf::filter::Action;
 
 use super::Scope;
-use super::layout::{Denier, Failed};
-use crate::event::errno::{EACCES, EPERM};
+use super::layout::{By, Denier, Failed};
+use crate::event::errno::{EACCES, EPERM, EROFS};
+use crate::event::scene::{self, Subject};
 use crate::event::trace::attribute::{self, Attribution};
 use crate::event::trace::tried::{Named, Tried, tried};
-use crate::event::way::{self, Model};
-use crate::event::{Cause, Control, Known, Remedy};
-use crate::host::mounts::{Standing, View};
+use crate::event::way::{self, Deed, Model, Who};
+use crate::event::{Cause, Control, Known, Remedy, address};
+use crate::host::mounts::View;
 use crate::policy::model::Capability;
 
 /// How long the answer to one question is also that to the same question.
@@ -32,21 +36,41 @@ pub(super) struct Judge {
     left_to_audit: u64,
     /// The last answer, and when it was found: a program that does one thing over and over again.
     last: Option<(Failed, Instant, Option<Attribution>)>,
-    /// Where to look for a name when its process is gone already: the init has the same view.
+    /// Where to look for a name: the process may be gone already, and the init has the same view.
     init: Option<i32>,
-    /// That view, which outlives the init while somebody has it open; and who stands in it.
+    /// That view, which outlives the init while somebody has it open; and its root, once it was needed.
     view: Option<View>,
-    standing: Option<Standing>,
+    root: Option<OwnedFd>,
+    users: Option<Users>,
+    /// Names that were not found and could not be looked at.
+    undecided: u64,
 }
 
 impl Judge {
     pub(super) fn new(model: Model, asked: bool, scope: Scope) -> Self {
-        Self { model, asked, scope, left_to_audit: 0, last: None, init: None, view: None, standing: None }
+        Self {
+            model,
+            asked,
+            scope,
+            left_to_audit: 0,
+            last: None,
+            init: None,
+            view: None,
+            root: None,
+            users: None,
+            undecided: 0,
+        }
     }
 
     pub(super) fn init(&mut self, pid: i32) {
         self.init = Some(pid);
         self.view = View::of(pid).ok();
+        self.users = Users::of(pid).ok();
+    }
+
+    /// Failed calls of which it is not known whether they were denials.
+    pub(super) fn undecided(&self) -> u64 {
+        self.undecided
     }
 
     pub(super) fn left_to_audit(&self) -> u64 {
@@ -87,9 +111,38 @@ impl Judge {
             (Some(Denier::Mount | Denier::Landlock | Denier::Module), _) => {
                 Some(at_the_end(seen?, predicted))
             }
-            (_, Some(DAC_OVERRIDE)) | (Some(Denier::Bits), None) => Some(bits(predicted)),
-            (_, Some(capability)) => Some(lacking(capability, failed)),
+            (_, Some(DAC_OVERRIDE)) | (Some(Denier::Bits), None) => Some(self.bits(predicted)),
+            (_, Some(capability)) => Some(lacking(capability, failed, predicted)),
             (None, None) => predicted,
+        }
+    }
+
+    /// Permission bits, since the kernel asked for the capability that overrides them. What covers a
+    /// denied path is shut by its bits as well: that is the view's doing, and where it is not known
+    /// what was looked at, it is not known which of both it was.
+    fn bits(&self, predicted: Option<Attribution>) -> Attribution {
+        match predicted {
+            Some(found) if found.cause.value() == Some(&Cause::Covered) => found,
+            Some(found) if found.control.value() == Some(&Control::Credential) => {
+                let cause = match found.cause {
+                    Known::Predicted(cause) => Known::Observed(cause),
+                    other => other,
+                };
+                Attribution { control: Known::Observed(Control::Credential), cause, ..found }
+            }
+            found if self.model.covers() => Attribution {
+                tried: found.and_then(|found| found.tried),
+                ..Attribution::unknown("permission bits, of the file itself or of what covers it")
+            },
+            found => Attribution {
+                tried: found.and_then(|found| found.tried),
+                ..Attribution::plain(
+                    Control::Credential,
+                    Cause::Bits("CAP_DAC_OVERRIDE would be needed and is not there".to_owned()),
+                    true,
+                    Known::Unknown("which file or directory on the way shuts it is not known".to_owned()),
+                )
+            },
         }
     }
 
@@ -142,48 +195,131 @@ impl Judge {
             }
             _ => {}
         }
-        let Some(subject) = self.subject(failed.thread.cast_signed(), tried) else {
-            return gone(failed.errno);
+        let Some((subject, tried)) = self.subject(failed, tried) else {
+            return self.unplaced(failed.errno);
         };
-        attribute::attribute(&self.model, subject, tried, failed.errno)
+        attribute::attribute(&self.model, &subject, &tried, failed.errno)
     }
 
-    /// Where to look for names: by the thread, by the init where it has ended, in its view where that has
-    /// ended too, and by ringfence itself where all have the same view. `None`: there is nobody to ask.
-    fn subject(&mut self, thread: i32, tried: &Tried) -> Option<i32> {
-        let lives = |pid: i32| Path::new(&format!("/proc/{pid}/root")).exists();
-        if lives(thread) {
-            return Some(thread);
+    /// Who tried it, and what was tried by absolute names. `None`: where a name leads cannot be looked at.
+    fn subject(&mut self, failed: &Failed, tried: &Tried) -> Option<(Subject, Tried)> {
+        let tried = rooted(tried, failed)?;
+        let named = match &tried {
+            Tried::Path(_) | Tried::Paths(..) => true,
+            Tried::Address { address, .. } => address::unix_path(address).is_some(),
+            _ => false,
+        };
+        let root = if named { Some(self.root(failed)?) } else { None };
+        let kept = scene::Kept { root, who: self.who(failed), limits: failed.by.limits };
+        Some((Subject::Kept(kept), tried))
+    }
+
+    /// The root of the view in which it was tried. What has another root than its view, or another view
+    /// than the init, can only be asked itself.
+    fn root(&mut self, failed: &Failed) -> Option<OwnedFd> {
+        let own = self.view.as_ref().is_some_and(|view| view.number() == Some(u64::from(failed.by.view)));
+        if !own || !failed.by.rooted {
+            return scene::root_of(failed.thread.cast_signed());
         }
-        if !absolute(tried) {
-            return None;
+        if self.root.is_none() {
+            self.root = self.find_root();
         }
-        if let Some(init) = self.init.filter(|init| lives(*init)) {
-            return Some(init);
-        }
+        self.root.as_ref()?.try_clone().ok()
+    }
+
+    /// That of the init, while it lives; of ringfence itself where it is the same view; of a thread that
+    /// enters what the init has left.
+    fn find_root(&self) -> Option<OwnedFd> {
         if self.scope.host_view {
-            return Some(std::process::id().cast_signed());
+            return scene::root_of(std::process::id().cast_signed());
         }
-        if self.standing.is_none() {
-            self.standing = self.view.as_ref().and_then(|view| view.stand().ok());
+        self.init.and_then(scene::root_of).or_else(|| {
+            let standing = self.view.as_ref()?.stand().ok()?;
+            scene::root_of(standing.thread())
+        })
+    }
+
+    /// Who it was, by what the program kept; `None` where its user namespace is not the init's, and it
+    /// has ended.
+    fn who(&mut self, failed: &Failed) -> Option<Who> {
+        let By { user, group, effective, users, .. } = failed.by;
+        let own = self.users.as_mut().filter(|own| own.number == u64::from(users));
+        let Some(own) = own else { return scene::who(failed.thread.cast_signed()) };
+        let (uids, gids) = own.maps()?;
+        let groups = failed.by.groups.clone()?;
+        Some(Who { uid: user, gid: group, groups, capabilities: effective, uids, gids })
+    }
+
+    /// Where a name leads is not known. Of what was not found, it is not even known whether it is
+    /// there outside: that is counted.
+    fn unplaced(&mut self, errno: u16) -> Option<Attribution> {
+        if matches!(errno, EPERM | EACCES | EROFS) {
+            return Some(Attribution::unknown("the process had ended before its directory was seen"));
         }
-        self.standing.as_ref().map(Standing::thread)
+        self.undecided += 1;
+        None
     }
 }
 
-/// The place of a relative name ends with its process.
-fn gone(errno: u16) -> Option<Attribution> {
-    matches!(errno, EPERM | EACCES | 30)
-        .then(|| Attribution::unknown("the process had ended before its directory was seen"))
+/// The user namespace of the init, and its maps: a descriptor of a map stays when the process has ended.
+#[derive(Debug)]
+struct Users {
+    number: u64,
+    maps: [File; 2],
+    read: Option<(Ids, Ids)>,
 }
 
-fn absolute(tried: &Tried) -> bool {
-    let is = |named: &Named| named.path.first() == Some(&b'/');
-    match tried {
-        Tried::Path(named) => is(named),
-        Tried::Paths(old, new) => is(old) && is(new),
-        _ => true,
+/// Ids outside: first and count.
+type Ids = Vec<(u32, u32)>;
+
+impl Users {
+    fn of(pid: i32) -> std::io::Result<Self> {
+        let number = std::fs::metadata(format!("/proc/{pid}/ns/user"))?.ino();
+        let map = |name: &str| File::open(format!("/proc/{pid}/{name}"));
+        Ok(Self { number, maps: [map("uid_map")?, map("gid_map")?], read: None })
     }
+
+    /// Read when the command runs: then they are written.
+    fn maps(&mut self) -> Option<(Ids, Ids)> {
+        if self.read.is_none() {
+            let read = |file: &mut File| {
+                let mut text = String::new();
+                file.read_to_string(&mut text).ok()?;
+                Some(scene::outside(&text)).filter(|ids| !ids.is_empty())
+            };
+            let [uids, gids] = &mut self.maps;
+            self.read = Some((read(uids)?, read(gids)?));
+        }
+        self.read.clone()
+    }
+}
+
+/// The same by absolute names, from where the program saw that they are looked up; `None` where it
+/// did not.
+fn rooted(tried: &Tried, failed: &Failed) -> Option<Tried> {
+    let [first, second] = &failed.directories;
+    let absolute = |path: &[u8], directory: &Option<Vec<u8>>| {
+        if path.first() == Some(&b'/') {
+            return Some(path.to_vec());
+        }
+        directory.as_ref().map(|directory| [directory, &b"/"[..], path].concat())
+    };
+    let named =
+        |named: &Named, directory| Some(Named { path: absolute(&named.path, directory)?, ..named.clone() });
+    Some(match tried {
+        // The target of a link is no name that is looked up.
+        Tried::Path(path) if path.deed == Deed::Symlink => Tried::Path(named(path, second)?),
+        Tried::Path(path) => Tried::Path(named(path, first)?),
+        Tried::Paths(old, new) => Tried::Paths(named(old, first)?, named(new, second)?),
+        Tried::Address { bind, udp, address } => match address::unix_path(address) {
+            Some(path) => {
+                let address = [&address[..2], &absolute(path, second)?].concat();
+                Tried::Address { bind: *bind, udp: *udp, address }
+            }
+            None => tried.clone(),
+        },
+        other => other.clone(),
+    })
 }
 
 /// Whose function was seen to refuse. Where the model says the same, its cause, line and remedy are told.
@@ -212,38 +348,21 @@ fn at_the_end(seen: Denier, predicted: Option<Attribution>) -> Attribution {
     }
 }
 
-/// Permission bits, since the kernel asked for the capability that overrides them. What covers a
-/// denied path is shut by its bits as well: that is the view's doing.
-fn bits(predicted: Option<Attribution>) -> Attribution {
-    match predicted {
-        Some(found) if found.cause.value() == Some(&Cause::Covered) => found,
-        Some(found) if found.control.value() == Some(&Control::Credential) => {
-            let cause = match found.cause {
-                Known::Predicted(cause) => Known::Observed(cause),
-                other => other,
-            };
-            Attribution { control: Known::Observed(Control::Credential), cause, ..found }
-        }
-        _ => Attribution::plain(
-            Control::Credential,
-            Cause::Bits("CAP_DAC_OVERRIDE would be needed and is not there".to_owned()),
-            true,
-            Known::Unknown("which file or directory on the way shuts it is not known".to_owned()),
-        ),
-    }
-}
-
 fn landlock(right: &str, why: &'static str) -> Attribution {
     let cause = Cause::MissingRight(right.to_owned());
     Attribution::plain(Control::Landlock, cause, false, Known::Predicted(Remedy::None(why)))
 }
 
-fn lacking(capability: u8, failed: &Failed) -> Attribution {
+fn lacking(capability: u8, failed: &Failed, predicted: Option<Attribution>) -> Attribution {
     let name = Capability(capability).name();
     let remedy = if failed.outermost >> capability & 1 == 1 {
         Known::Predicted(Remedy::None("it counts in the first user namespace alone"))
     } else {
         way::keep(name)
     };
-    Attribution::plain(Control::Credential, Cause::Capability(name), true, remedy)
+    let tried = predicted
+        .filter(|found| found.control.value() == Some(&Control::Credential))
+        .and_then(|found| found.tried)
+        .or_else(|| (failed.errno == EPERM).then(|| format!("capability {name}")));
+    Attribution { tried, ..Attribution::plain(Control::Credential, Cause::Capability(name), true, remedy) }
 }

@@ -10,7 +10,9 @@ use crate::event::call::Memory;
 /// The most that is kept of a string.
 pub(super) const TEXT: usize = 512;
 /// `struct call` before its text.
-pub(super) const HEAD: usize = 136;
+pub(super) const HEAD: usize = 280;
+/// Supplementary groups that are kept.
+const GROUPS: usize = 16;
 /// Numbers of one ABI in the table of calls.
 pub(super) const NUMBERS: u32 = 1024;
 
@@ -18,6 +20,9 @@ const ENTERED: u32 = 1;
 const FIRST_READ: u32 = 2;
 const SECOND_READ: u32 = 4;
 const PEER_READ: u32 = 8;
+const FIRST_PLACED: u32 = 16;
+const SECOND_PLACED: u32 = 32;
+const ROOTED: u32 = 64;
 
 /// How a failed call was counted: an index into the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +113,32 @@ pub struct Failed {
     pub denied: u16,
     /// What the arguments pointed to.
     pub kept: Kept,
+    /// Where its first and its second name are looked up from: a path from the root of its mount
+    /// namespace. `None`: the name is absolute, or that was not seen.
+    pub directories: [Option<Vec<u8>>; 2],
+    /// Who made it.
+    pub by: By,
+}
+
+/// Who made a call: credentials(7), by the numbers of the first user namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct By {
+    /// `fsuid`.
+    pub user: u32,
+    /// `fsgid`.
+    pub group: u32,
+    /// Supplementary groups; `None`: more than are kept.
+    pub groups: Option<Vec<u32>>,
+    /// Effective capabilities.
+    pub effective: u64,
+    /// Number of the user namespace.
+    pub users: u32,
+    /// Number of the mount namespace.
+    pub view: u32,
+    /// Whether its root is that of its mount namespace.
+    pub rooted: bool,
+    /// Soft limits: file size, processes, files, locked memory, addresses.
+    pub limits: [u64; 5],
 }
 
 /// Memory of the caller as it was when the call was made, as far as it was kept.
@@ -132,6 +163,9 @@ pub(super) struct Shape {
     /// Strings, by the argument's place from 1; 0: none.
     pub(super) first: u32,
     pub(super) second: u32,
+    /// Whether the argument before a string is the directory that it is looked up from.
+    pub(super) first_at: bool,
+    pub(super) second_at: bool,
     /// Bytes with their length in the next argument.
     pub(super) peer: u32,
     /// Kinds of call.
@@ -140,11 +174,19 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn word(self) -> u32 {
-        self.first | self.second << 3 | self.peer << 6 | self.kinds << 16
+        let at = u32::from(self.first_at) << 9 | u32::from(self.second_at) << 10;
+        self.first | self.second << 3 | self.peer << 6 | at | self.kinds << 16
     }
 
     fn of(word: u32) -> Self {
-        Self { first: word & 7, second: word >> 3 & 7, peer: word >> 6 & 7, kinds: word >> 16 }
+        Self {
+            first: word & 7,
+            second: word >> 3 & 7,
+            first_at: word >> 9 & 1 == 1,
+            second_at: word >> 10 & 1 == 1,
+            peer: word >> 6 & 7,
+            kinds: word >> 16,
+        }
     }
 }
 
@@ -188,7 +230,55 @@ pub fn parse(bytes: &[u8]) -> Option<Failed> {
         outermost: long(64)?,
         denier: Denier::of(word(96)?),
         denied: errno(100)?,
+        directories: directories(flags, lengths, [word(136)?, word(140)?], text),
+        by: by(bytes, flags & ROOTED != 0)?,
         kept: Kept { pieces },
+    })
+}
+
+/// The names of each directory lie behind the text, the innermost first.
+fn directories(flags: u32, lengths: [usize; 2], sizes: [u32; 2], text: &[u8]) -> [Option<Vec<u8>>; 2] {
+    let mut at = match flags {
+        _ if flags & (SECOND_READ | PEER_READ) != 0 => TEXT + lengths[1],
+        _ if flags & FIRST_READ != 0 => lengths[0],
+        _ => 0,
+    };
+    let mut directory = |placed: u32, size: u32| {
+        let names = text.get(at..at.checked_add(size as usize)?).filter(|_| flags & placed != 0)?;
+        at += names.len();
+        let names = match names {
+            [] => return Some(b"/".to_vec()),
+            [names @ .., 0] => names,
+            _ => return None,
+        };
+        let mut path = Vec::with_capacity(names.len() + 1);
+        for name in names.split(|byte| *byte == 0).rev() {
+            path.push(b'/');
+            path.extend(name);
+        }
+        Some(path)
+    };
+    [directory(FIRST_PLACED, sizes[0]), directory(SECOND_PLACED, sizes[1])]
+}
+
+fn by(bytes: &[u8], rooted: bool) -> Option<By> {
+    let word = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    let long = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes);
+    let count = word(168)? as usize;
+    let groups = (0..count.min(GROUPS)).map(|n| word(172 + 4 * n)).collect::<Option<Vec<u32>>>()?;
+    let mut limits = [0; 5];
+    for (n, limit) in limits.iter_mut().enumerate() {
+        *limit = long(240 + 8 * n)?;
+    }
+    Some(By {
+        effective: long(144)?,
+        user: word(152)?,
+        group: word(156)?,
+        users: word(160)?,
+        view: word(164)?,
+        groups: (count <= GROUPS).then_some(groups),
+        rooted,
+        limits,
     })
 }
 
@@ -236,6 +326,35 @@ mod tests {
         assert_eq!(read(&failed.kept, 0x1000), None);
         let failed = parse(&record(ENTERED | SECOND_READ, b"/a\0")).unwrap();
         assert_eq!(read(&failed.kept, 0x2000), None);
+    }
+
+    #[test]
+    fn directories_lie_behind_the_text_from_the_innermost_on() {
+        let mut text = b"mv\0here\0home\0up\0".to_vec();
+        let mut bytes = record(ENTERED | FIRST_READ | FIRST_PLACED | SECOND_PLACED, &text);
+        bytes[136..140].copy_from_slice(&10_u32.to_ne_bytes());
+        bytes[140..144].copy_from_slice(&3_u32.to_ne_bytes());
+        let failed = parse(&bytes).unwrap();
+        assert_eq!(failed.directories, [Some(b"/home/here".to_vec()), Some(b"/up".to_vec())]);
+        bytes[140..144].copy_from_slice(&0_u32.to_ne_bytes());
+        assert_eq!(parse(&bytes).unwrap().directories[1].as_deref(), Some(&b"/"[..]));
+        bytes[140..144].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(parse(&bytes).unwrap().directories[1], None);
+        // A name without its end is none.
+        text.truncate(text.len() - 6);
+        let mut bytes = record(ENTERED | FIRST_READ | FIRST_PLACED, &text);
+        bytes[136..140].copy_from_slice(&7_u32.to_ne_bytes());
+        assert_eq!(parse(&bytes).unwrap().directories, [None, None]);
+    }
+
+    #[test]
+    fn more_groups_than_are_kept_are_not_known() {
+        let mut bytes = record(ENTERED, b"");
+        bytes[168..172].copy_from_slice(&1_u32.to_ne_bytes());
+        bytes[172..176].copy_from_slice(&7_u32.to_ne_bytes());
+        assert_eq!(parse(&bytes).unwrap().by.groups, Some(vec![7]));
+        bytes[168..172].copy_from_slice(&17_u32.to_ne_bytes());
+        assert_eq!(parse(&bytes).unwrap().by.groups, None);
     }
 
     #[test]

@@ -281,6 +281,11 @@ impl Source for Ebpf {
             Some(format!("{unkept} calls of more threads at once than are followed were not looked at"))
         } else if self.sum(count::URING) > 0 {
             Some("the program uses io_uring, whose operations are no system calls".to_owned())
+        } else if self.judge.undecided() > 0 {
+            let names = self.judge.undecided();
+            Some(format!(
+                "{names} names were not found, and whether they exist outside could not be looked at"
+            ))
         } else {
             None
         };

@@ -10,7 +10,7 @@ use crate::event::errno::{
     EXDEV,
 };
 use crate::event::gate::Judgement;
-use crate::event::scene::{self, Place};
+use crate::event::scene::{self, Place, Subject};
 use crate::event::way::{Answer, Deed, Model, Stop};
 use crate::event::{Cause, Control, Known, Line, Remedy, Setting, address, call, way};
 use crate::policy::model::NetMode;
@@ -91,23 +91,23 @@ pub(in crate::event) fn may_be_denial(errno: u16, tried: impl FnOnce() -> Tried)
     }
 }
 
-/// Who gave `errno` for what a thread tried; `None` where it is no denial.
+/// Who gave `errno` for what a subject tried; `None` where it is no denial.
 pub(in crate::event) fn attribute(
     model: &Model,
-    thread: i32,
+    subject: &Subject,
     tried: &Tried,
     errno: u16,
 ) -> Option<Attribution> {
     match tried {
-        Tried::Path(named) => path(model, thread, named, errno),
-        Tried::Paths(old, new) => paths(model, thread, old, new, errno),
-        Tried::Address { bind, udp, address } => peer(model, thread, (*bind, *udp), address, errno),
+        Tried::Path(named) => path(model, subject, named, errno),
+        Tried::Paths(old, new) => paths(model, subject, old, new, errno),
+        Tried::Address { bind, udp, address } => peer(model, subject, (*bind, *udp), address, errno),
         Tried::Signal(pid) => signal(model, *pid, errno),
         Tried::Capability(name, first) if matches!(errno, EPERM | EACCES) => {
             let words = (errno == EPERM).then(|| format!("capability {name}"));
-            Some(capability(thread, name, *first).of_words(words))
+            Some(capability(subject, name, *first).of_words(words))
         }
-        Tried::Amount(amount) => limit(model, thread, *amount, errno),
+        Tried::Amount(amount) => limit(model, subject, *amount, errno),
         Tried::Trace if errno == EPERM => Some(Attribution::plain(
             Control::Launch,
             Cause::Traced,
@@ -117,7 +117,7 @@ pub(in crate::event) fn attribute(
         Tried::Other | Tried::Trace | Tried::Capability(..) if matches!(errno, EPERM | EACCES | EROFS) => {
             Some(Attribution::unknown("what this call checks by itself is not modelled"))
         }
-        Tried::Capability(..) if errno == EMFILE => limit(model, thread, Amount::Files, errno),
+        Tried::Capability(..) if errno == EMFILE => limit(model, subject, Amount::Files, errno),
         Tried::Other | Tried::Trace | Tried::Capability(..) => None,
     }
 }
@@ -144,11 +144,11 @@ fn words(place: &Place, deed: Deed) -> Option<String> {
 }
 
 /// rename(2) and link(2): the name that is known to be denied, the old one first.
-fn paths(model: &Model, thread: i32, old: &Named, new: &Named, errno: u16) -> Option<Attribution> {
-    if let (EXDEV, Some(old), Some(new)) = (errno, place(thread, old), place(thread, new)) {
+fn paths(model: &Model, subject: &Subject, old: &Named, new: &Named, errno: u16) -> Option<Attribution> {
+    if let (EXDEV, Some(old), Some(new)) = (errno, place(subject, old), place(subject, new)) {
         return Some(across(model, &old, &new));
     }
-    let (first, second) = (path(model, thread, old, errno), path(model, thread, new, errno));
+    let (first, second) = (path(model, subject, old, errno), path(model, subject, new, errno));
     let known =
         |found: &Option<Attribution>| found.as_ref().is_some_and(|found| found.line.value().is_some());
     let attributed =
@@ -160,15 +160,15 @@ fn paths(model: &Model, thread: i32, old: &Named, new: &Named, errno: u16) -> Op
     }
 }
 
-fn place(thread: i32, named: &Named) -> Option<Place> {
-    scene::place(thread, named.from, &named.path, named.follow)
+fn place(subject: &Subject, named: &Named) -> Option<Place> {
+    scene::place(subject, named.from, &named.path, named.follow)
 }
 
-fn path(model: &Model, thread: i32, named: &Named, errno: u16) -> Option<Attribution> {
+fn path(model: &Model, subject: &Subject, named: &Named, errno: u16) -> Option<Attribution> {
     if errno == EMFILE {
-        return limit(model, thread, Amount::Files, errno);
+        return limit(model, subject, Amount::Files, errno);
     }
-    let Some(place) = place(thread, named) else {
+    let Some(place) = place(subject, named) else {
         return (errno != ENOENT).then(|| Attribution::unknown("where the path leads could not be seen"));
     };
     // With O_CREAT, what exists is written.
@@ -280,7 +280,7 @@ fn nothing() -> Known<Remedy> {
 
 fn peer(
     model: &Model,
-    thread: i32,
+    subject: &Subject,
     (bind, udp): (bool, bool),
     bytes: &[u8],
     errno: u16,
@@ -289,7 +289,7 @@ fn peer(
     if let Some(path) = address::unix_path(bytes) {
         let named = Named { deed: Deed::Write, from: -100, path: path.to_vec(), follow: true };
         let named = if bind { Named { deed: Deed::Mknod, ..named } } else { named };
-        return self::path(model, thread, &named, errno);
+        return self::path(model, subject, &named, errno);
     }
     let transport = if udp { "udp" } else { "tcp" };
     let words = |port: u16| match bind {
@@ -341,9 +341,9 @@ fn signal(model: &Model, pid: i32, errno: u16) -> Option<Attribution> {
     }
 }
 
-fn capability(thread: i32, name: &'static str, first: bool) -> Attribution {
+fn capability(subject: &Subject, name: &'static str, first: bool) -> Attribution {
     let number = crate::policy::value::credential::capability(name).ok();
-    let has = scene::who(thread).zip(number).map(|(who, number)| who.capabilities >> number.0 & 1 == 1);
+    let has = subject.who().zip(number).map(|(who, number)| who.capabilities >> number.0 & 1 == 1);
     match has {
         Some(true) if first => Attribution::plain(
             Control::Credential,
@@ -364,7 +364,7 @@ fn capability(thread: i32, name: &'static str, first: bool) -> Attribution {
     }
 }
 
-fn limit(model: &Model, thread: i32, amount: Amount, errno: u16) -> Option<Attribution> {
+fn limit(model: &Model, subject: &Subject, amount: Amount, errno: u16) -> Option<Attribution> {
     let limits = &model.policy().limits;
     let at = |limit: &Option<crate::policy::At<u64>>| limit.as_ref().map(|limit| limit.at);
     let (name, key, at) = match (amount, errno) {
@@ -376,7 +376,7 @@ fn limit(model: &Model, thread: i32, amount: Amount, errno: u16) -> Option<Attri
         (_, EPERM | EACCES) => return Some(Attribution::unknown("what this call checks is not modelled")),
         _ => return None,
     };
-    let now = scene::limit(thread, name);
+    let now = subject.limit(name);
     // A limit that is not there cannot have been reached; memory also runs out without one.
     if now.is_none() && at.is_none() {
         return (amount != Amount::Memory)

@@ -24,7 +24,7 @@ use ringfence_sys::trace::{Call, Gate as At, News, Tracer, What};
 use super::call;
 use super::errno::{EACCES, EPERM};
 use super::notify::{Of, now, process};
-use super::scene;
+use super::scene::{self, Subject};
 use super::way::Model;
 use super::{Account, Cause, Control, Event, Known, Outcome, Source, SourceKind};
 use attribute::Attribution;
@@ -186,7 +186,7 @@ impl Trace {
         }
         let attribution = match self.foreign(thread, errno) {
             Some(unknown) => Some(unknown),
-            None => attribute::attribute(&self.model, thread, &what(), errno),
+            None => attribute::attribute(&self.model, &Subject::Thread(thread), &what(), errno),
         };
         match attribution {
             Some(attribution) => self.tell(thread, &data, Known::Observed(errno), attribution, give),

@@ -207,6 +207,12 @@ impl Model {
         self.ruleset.is_some()
     }
 
+    /// Whether the view covers paths that are denied.
+    #[must_use]
+    pub fn covers(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| !view.deny.is_empty())
+    }
+
     /// Of a plan that was compiled from this policy for this host.
     #[must_use]
     pub fn new(plan: &Plan<'_>, policy: &Policy, host: &Host) -> Self {

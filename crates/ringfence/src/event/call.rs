@@ -34,6 +34,9 @@ const STRINGS: [(&str, &str); 6] = [
     ("utimes", "filename"),
 ];
 
+/// Names without an end: the next argument has their length.
+const SIZED: [(&str, &str); 2] = [("sethostname", "name"), ("setdomainname", "name")];
+
 /// `const char *` arguments that are data, which may be secret, and not names.
 const DATA: [&str; 8] =
     ["buf", "ubuf", "uargs", "u_msg_ptr", "_callout_info", "cmdline_ptr", "addr", "_description"];
@@ -81,7 +84,10 @@ fn arguments(prototype: &'static Prototype, data: &SeccompData, memory: &dyn Mem
         }
         match () {
             () if word == 0 => Value::Word("NULL".to_owned()),
-            () if is_string(prototype.name, parameter) => string(word, memory),
+            () if is_string(prototype.name, parameter) => string(word, MAX_STRING, memory),
+            () if SIZED.contains(&(prototype.name, parameter.name)) => {
+                string(word, length(at).min(MAX_STRING), memory)
+            }
             () if memory.tells_arguments() && matches!(parameter.name, "argv" | "envp") => {
                 strings(word, prototype.abi, memory)
             }
@@ -149,11 +155,13 @@ fn number(call: &str, parameter: &Parameter, word: u64) -> String {
     }
 }
 
-fn string(at: u64, memory: &dyn Memory) -> Value {
+/// Up to its end, or `most` bytes.
+fn string(at: u64, most: usize, memory: &dyn Memory) -> Value {
     let mut room = [0; MAX_STRING];
-    match memory.read(at, &mut room) {
+    match memory.read(at, &mut room[..most]) {
         Ok(len) => match room[..len].iter().position(|byte| *byte == 0) {
             Some(end) => Value::String(Text::new(&room[..end])),
+            None if len < MAX_STRING && len == most => Value::String(Text::new(&room[..len])),
             None => Value::String(Text::beginning(&room[..len])),
         },
         Err(why) => Value::Unread(at, why),

@@ -12,7 +12,8 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "lsm.landlock",
         help: "Whether landlock(7) holds what it can of this policy: require, require>=N (an ABI), off",
-        more: "",
+        more: "POSIX message queues cannot be opened where it holds files: no rule can name one, since they \
+               are in a file system that is mounted nowhere.",
         value: "WORD",
         example: "\"require>=6\"",
         default: "\"require\"",

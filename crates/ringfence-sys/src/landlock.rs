@@ -52,6 +52,20 @@ pub(crate) fn add_port(ruleset: i32, port: u64, access: u64) -> Result<(), Errno
     Ok(())
 }
 
+/// Tries to move a mount from nowhere, which a domain that handles any file right denies first
+/// (`hook_sb_mount` of security/landlock/fs.c, asked before `may_mount` and before the move's own checks).
+pub(crate) fn be_denied() -> Result<(), Errno> {
+    const MS_MOVE: usize = 0x2000;
+    // SAFETY: a static string; no source, type or data is given.
+    let answer = unsafe { syscall!(nr::__NR_mount, 0, c"/".as_ptr(), 0, MS_MOVE, 0) };
+    match answer {
+        // Another LSM may deny it earlier.
+        Err(Errno::PERM | Errno::ACCES) => Ok(()),
+        Err(errno) => Err(errno),
+        Ok(_) => Err(Errno::INVAL),
+    }
+}
+
 /// The calling thread is restricted from now on.
 pub(crate) fn restrict(ruleset: i32, flags: u32) -> Result<(), Errno> {
     // SAFETY: no memory arguments.

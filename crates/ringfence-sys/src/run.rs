@@ -210,6 +210,7 @@ impl<'a> Machine<'a> {
             | Step::LandlockPath { .. }
             | Step::LandlockPort { .. }
             | Step::LandlockRestrict { .. }
+            | Step::LandlockRecorded
             | Step::ShowPlace { .. }
             | Step::OpenDirectory { .. }
             | Step::ExecLabel { .. }
@@ -265,6 +266,7 @@ impl<'a> Machine<'a> {
                 self.take(ruleset);
                 Ok(())
             }
+            Step::LandlockRecorded => landlock::be_denied(),
             Step::ShowPlace { path } => mount::show(path),
             Step::OpenDirectory { path, slot } => self.put(slot, label::open_directory(path)?),
             Step::ExecLabel { proc, file, text } => {

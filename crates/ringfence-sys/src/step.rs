@@ -267,6 +267,9 @@ pub enum Step<'a> {
         /// `LANDLOCK_RESTRICT_SELF_*`.
         flags: u32,
     },
+    /// A mount(2) that Landlock denies whatever the rules are, and that would be `EINVAL` without it: audit
+    /// records a domain at its first denial, so that the domain is known before the command runs.
+    LandlockRecorded,
 
     /// openat2(2) with `O_PATH` and no symbolic links, then fstatfs(2), by which an eBPF program of the
     /// launcher's is shown the place: it knows by the order which one it is.
@@ -378,6 +381,7 @@ impl Step<'_> {
             Step::ShowPlace { .. } => "fstatfs",
             Step::LandlockPort { .. } => "landlock_add_rule",
             Step::LandlockRestrict { .. } => "landlock_restrict_self",
+            Step::LandlockRecorded => "mount",
             Step::OpenDirectory { .. } => "openat",
             Step::ExecLabel { .. } => "write",
             Step::JoinSessionKeyring => "keyctl(JOIN_SESSION_KEYRING)",

@@ -250,6 +250,7 @@ fn landlocked(folder: &Folder) -> landlock::Model {
         restrict_unix: true,
         unix_at: None,
         log: true,
+        recorded: false,
         needed: BTreeSet::new(),
         permitted: true,
         slot: Slot(0),

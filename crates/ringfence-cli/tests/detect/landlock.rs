@@ -58,3 +58,49 @@ fn where_auditing_is_off_its_account_does_not_cover_landlock() {
         }
     });
 }
+
+/// The kernel's own count of the domain's denials is there even where nothing was denied.
+#[test]
+fn where_nothing_is_denied_that_is_counted_too() {
+    stand(Who::Root, concat!(module_path!(), "::where_nothing_is_denied_that_is_counted_too"), |ground| {
+        let _auditing = match Auditing::on() {
+            Ok(auditing) => auditing,
+            Err(error) => return skip(&ground.test, &format!("needs auditing to be on: {error}")),
+        };
+        let run = ground.ringfence(&format!("{BARE} --explain"), &["true"]).go();
+        assert!(run.passes().err.contains("audit: complete, 0 seen (what Landlock denies"), "{run}");
+    });
+}
+
+/// A command that restricts itself does so by the same process as the launcher did.
+#[test]
+fn what_a_program_denies_itself_is_no_line_of_the_policy() {
+    let name = concat!(module_path!(), "::what_a_program_denies_itself_is_no_line_of_the_policy");
+    stand(Who::Root, name, |ground| {
+        if !ground.has(&["perl"]) {
+            return;
+        }
+        let _auditing = match Auditing::on() {
+            Ok(auditing) => auditing,
+            Err(error) => return skip(&ground.test, &format!("needs auditing to be on: {error}")),
+        };
+        let secret = ground.file("home/secret", "x");
+        // READ_FILE is handled and granted nowhere.
+        let script = format!(
+            "my $handled = pack('Q', 4); my $rules = syscall(444, $handled, 8, 0); $rules >= 0 or die \"none: $!\"; \
+             syscall(446, $rules, 2) == 0 or die \"not: $!\"; \
+             open(my $file, '<', '/etc/hostname') and die 'opened'; open($file, '+<', '{0}') and die 'opened'; \
+             mkdir('{1}/made') and die 'made'; print \"done\\n\"",
+            secret.display(),
+            ground.home().display()
+        );
+        let flags =
+            format!("{BARE} --fs-read=/dev/null --fs-read=/dev/urandom --syscalls-allow=@sandbox --explain");
+        let run = ground.ringfence(&flags, &["perl", "-e", &script]).go();
+        assert_eq!(run.passes().out, "done\n", "{run}");
+        let told = |words: &str| run.err.lines().any(|line| line.contains(words) && line.contains("EACCES"));
+        assert!(told(&format!("mkdir(directory: \"{}\")", ground.home().display())), "{run}");
+        assert!(!run.err.contains("no rule grants fs.read_file there"), "{run}");
+        assert!(run.err.contains("audit: complete"), "{run}");
+    });
+}

@@ -92,6 +92,8 @@ pub enum Stage {
     Label,
     /// Landlock takes hold.
     LandlockRestrict,
+    /// Audit's records get to know Landlock's domain, once somebody attends to them.
+    LandlockRecorded,
     /// The command is cloned; what stands above runs in the init.
     Supervise,
     /// Session and terminal.

@@ -106,8 +106,8 @@ impl<'s> Watcher<'s> {
         }
         let labelled = labels.is_some();
         // What the kernel keeps quiet about is nothing that audit covers.
-        let quiet = silent(host);
-        let told = rules.filter(|_| quiet.is_none());
+        let quiet = silent(plan, host);
+        let told = rules.filter(|rules| rules.model.recorded);
         let audit = match join(host, gate.clone(), told, labels) {
             Ok(audit) => {
                 if let (true, Some(why)) = (landlock, &quiet) {
@@ -188,9 +188,8 @@ impl<'s> Watcher<'s> {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.finish(&mut |event| failed.push(event));
         }
-        let counted = self.ebpf.as_ref().map(Ebpf::left_to_audit);
         if let Some(audit) = &mut self.audit {
-            audit.finish(counted, &mut |event| self.told.take(event));
+            audit.finish(&mut |event| self.told.take(event));
         }
         if let Some(guarded) = &mut self.guarded {
             guarded.take(&mut |event| self.told.take(event));
@@ -391,7 +390,7 @@ fn noquiet() -> bool {
 }
 
 /// Why the kernel writes no record of what Landlock denies.
-fn silent(host: &Host) -> Option<String> {
+fn silent(plan: &Plan<'_>, host: &Host) -> Option<String> {
     const SINCE: u32 = 7;
     let (abi, status) = (host.landlock().value.abi, &host.audit().value.status);
     match status.known() {
@@ -400,6 +399,9 @@ fn silent(host: &Host) -> Option<String> {
         }
         Some(status) if status.enabled == 0 => {
             Some("auditing is off, so the kernel records none: `auditctl -e 1` turns it on".to_owned())
+        }
+        Some(_) if plan.landlock.as_ref().is_some_and(|model| !model.log) => {
+            Some("audit.events = \"none\" leaves none of its denials recorded".to_owned())
         }
         Some(_) => None,
         None => Some("whether auditing is on is not known to this caller".to_owned()),

@@ -42,6 +42,14 @@ pub struct Status {
     pub backlog: u32,
 }
 
+impl Audit {
+    /// Whether auditing is known to be on.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.status.known().is_some_and(|status| status.enabled != 0)
+    }
+}
+
 /// `AUDIT_GET`, `NLM_F_REQUEST` and `NLMSG_ERROR`.
 const AUDIT_GET: u16 = 1000;
 const NLM_F_REQUEST: u16 = 1;

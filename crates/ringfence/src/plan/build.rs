@@ -109,8 +109,9 @@ impl<'a> Build<'_, 'a> {
         if let Some(view) = &files.view {
             self.parts.push(mount::compile(view, arena)?);
         }
-        let rules = syscalls::landlock(policy, files.rules, files.view.is_some(), held.guard.is_some());
-        if let Some(model) = &rules {
+        let mut rules = syscalls::landlock(policy, files.rules, files.view.is_some(), held.guard.is_some());
+        if let Some(model) = &mut rules {
+            model.recorded = self.request.watched && !self.request.traced && host.audit().value.is_on();
             self.parts.push(landlock::compile(model, host, arena)?);
         }
         let shared_terminal = self.request.terminal != 0 && in_place;

@@ -9,7 +9,7 @@
 use crate::control::{Planned, Stage};
 
 /// Every stage, in the order in which it runs.
-pub(super) const ORDER: [Stage; 22] = [
+pub(super) const ORDER: [Stage; 23] = [
     Stage::Birth,
     Stage::Unshare,
     Stage::IdMap,
@@ -30,6 +30,7 @@ pub(super) const ORDER: [Stage; 22] = [
     Stage::Cwd,
     Stage::Descriptors,
     Stage::Signals,
+    Stage::LandlockRecorded,
     Stage::Seccomp,
     Stage::Exec,
 ];
@@ -60,6 +61,9 @@ mod tests {
         before(Stage::Credentials, Stage::Label);
         before(Stage::Label, Stage::LandlockRestrict);
         before(Stage::LandlockRestrict, Stage::Seccomp);
+        before(Stage::LandlockRestrict, Stage::LandlockRecorded);
+        before(Stage::Signals, Stage::LandlockRecorded);
+        before(Stage::LandlockRecorded, Stage::Seccomp);
         before(Stage::Descriptors, Stage::Seccomp);
         before(Stage::Seccomp, Stage::Exec);
         assert_eq!(ORDER[ORDER.len() - 1], Stage::Exec);

@@ -169,6 +169,7 @@ pub fn detail(step: &Step<'_>) -> String {
         Step::LandlockPath { path, access, .. } => format!("{}, {access:#x}", text(path)),
         Step::LandlockPort { port, access, .. } => format!("port {port}, {access:#x}"),
         Step::LandlockRestrict { flags, .. } => format!("flags {flags:#x}"),
+        Step::LandlockRecorded => "denied by Landlock: audit records the domain".to_owned(),
         Step::SeccompListen { program, flags, .. } => {
             format!("{} instructions, flags {flags:#x}, denials are told", program.len())
         }

@@ -98,6 +98,7 @@ pub(super) fn landlock(
         restrict_unix: true,
         unix_at: policy.net.unix.first().map(|path| path.at),
         log: policy.audit.events.value != Events::None,
+        recorded: false,
         needed: BTreeSet::new(),
         permitted: restricting_is_permitted(policy),
         slot: RULESET,

@@ -17,7 +17,7 @@ use crate::policy::Origin;
 
 /// The steps of one ruleset, and what this kernel's ABI lacks of the rights that the plan needs.
 ///
-/// Steps are of the stages `LandlockRules` and `LandlockRestrict`. Everything that the ABI can
+/// Steps are of the stages `LandlockRules`, `LandlockRestrict` and `LandlockRecorded`. Everything that the ABI can
 /// handle and the model restricts is handled; what no rule grants is denied. Without Landlock in
 /// the kernel there are no steps, and missing promises only.
 ///
@@ -61,6 +61,9 @@ pub fn compile<'a>(model: &Model, host: &Host, arena: &'a Bump) -> Result<Compil
     }
     let flags = if model.log && abi >= Right::Log.since().0 { right::LOG_NEW_EXEC_ON } else { 0 };
     push(Stage::LandlockRestrict, Step::LandlockRestrict { ruleset: model.slot, flags }, model.at);
+    if model.recorded && flags != 0 {
+        push(Stage::LandlockRecorded, Step::LandlockRecorded, model.at);
+    }
     Ok(out)
 }
 

@@ -38,6 +38,9 @@ pub struct Model {
     pub unix_at: Option<Origin>,
     /// Denials are to be logged (`audit.events` is not `none`).
     pub log: bool,
+    /// Somebody reads audit's records of the denials, and auditing is on: the domain is to be known to them
+    /// from the beginning.
+    pub recorded: bool,
     /// Rights that this plan relies on because no other control of it holds the intent: each that
     /// the kernel's ABI lacks becomes a missing promise. Rights that are not in here are used
     /// where the kernel has them, and nothing is said where it has not.

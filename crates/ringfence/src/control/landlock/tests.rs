@@ -41,6 +41,7 @@ fn model() -> Model {
         restrict_unix: true,
         unix_at: None,
         log: true,
+        recorded: false,
         needed: BTreeSet::from(Right::ALL),
         permitted: true,
         slot: Slot(9),
@@ -294,4 +295,16 @@ fn truncate_can_be_left_to_read_only_mounts() {
     let model = Model { handle_truncate: false, ..model() };
     assert_eq!(granted(&model, 7, "/work") & fs::TRUNCATE, 0);
     assert!(Path::new("/work").is_absolute());
+}
+
+#[test]
+fn the_domain_is_recorded_only_where_its_denials_can_be() {
+    let recorded = |model: &Model, abi| {
+        let arena = Bump::new();
+        let steps = compile(model, &host(abi), &arena).unwrap().steps;
+        steps.iter().any(|planned| matches!(planned.step, Step::LandlockRecorded))
+    };
+    let read = Model { recorded: true, ..model() };
+    assert!(recorded(&read, 7) && !recorded(&read, 6) && !recorded(&model(), 7));
+    assert!(!recorded(&Model { log: false, ..read }, 7));
 }

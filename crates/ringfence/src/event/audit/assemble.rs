@@ -10,7 +10,7 @@ use ringfence_bpf::table::{self, Abi};
 use super::landlock::{self, Rules};
 use super::mac::{About, Denial, Labels};
 use crate::event::gate::Gate;
-use crate::event::record::{Access, Body, Domain, Record, Seccomp, Syscall, serial::Serials};
+use crate::event::record::{self, Access, Body, Record, Seccomp, Syscall, serial::Serials};
 use crate::event::text::Text;
 use crate::event::{Account, Cause, Control, Event, Known, Operation, Outcome, Process, SourceKind};
 
@@ -18,6 +18,9 @@ use crate::event::{Account, Cause, Control, Event, Known, Operation, Outcome, Pr
 const END_OF_EVENT: u16 = 1320;
 /// How many events may be unfinished: those of as many processors.
 const MOST_OPEN: usize = 256;
+
+/// The right that the launcher's own denial lacks.
+const FIRST: &str = "fs.change_topology";
 
 /// What is known so far.
 #[derive(Debug)]
@@ -27,8 +30,8 @@ pub(super) struct Assembly {
     labels: Option<Labels>,
     command: Option<u32>,
     open: BTreeMap<u64, Open>,
-    /// The domains of the watched command, with what was seen and what the kernel counted.
-    domains: BTreeMap<u64, Counted>,
+    /// The domain that the launcher made, with what was seen and what the kernel counted.
+    domain: Option<Domain>,
     serials: Serials,
     overruns: u64,
     unreadable: u64,
@@ -45,8 +48,9 @@ struct Open {
     syscall: Option<Syscall>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Counted {
+#[derive(Debug, Clone, Copy)]
+struct Domain {
+    id: u64,
     seen: u64,
     denials: Option<u64>,
 }
@@ -65,7 +69,7 @@ impl Assembly {
             labels,
             command: None,
             open: BTreeMap::new(),
-            domains: BTreeMap::new(),
+            domain: None,
             serials: Serials::default(),
             overruns: 0,
             unreadable: 0,
@@ -87,20 +91,15 @@ impl Assembly {
     }
 
     /// Whether records may come that nobody counts: where the filter kills, traps or logs, those of
-    /// labels, and the first of a Landlock domain unless what Landlock denies is `counted` elsewhere.
-    pub(super) fn uncounted(&self, counted: bool) -> bool {
-        let landlock = self.rules.is_some() && self.domains.is_empty() && !counted;
+    /// labels, and the first of the Landlock domain.
+    pub(super) fn uncounted(&self) -> bool {
+        let landlock = self.rules.is_some() && self.domain.is_none();
         landlock || self.gate.as_ref().is_some_and(Gate::ends) || self.labels.is_some()
     }
 
-    /// Whether every domain that was seen has ended, and all of `counted` denials of Landlock came.
-    pub(super) fn settled(&self, counted: u64) -> bool {
-        let seen: u64 = self.domains.values().map(|domain| domain.seen).sum();
-        self.ended() && seen >= counted
-    }
-
-    fn ended(&self) -> bool {
-        self.domains.values().all(|domain| domain.denials.is_some())
+    /// Whether the Landlock domain has ended, where it is known.
+    pub(super) fn settled(&self) -> bool {
+        self.domain.is_none_or(|domain| domain.denials.is_some())
     }
 
     /// `inside`: whether a process belongs to the command; `None`: it cannot be told any more.
@@ -113,15 +112,7 @@ impl Assembly {
         let Record { time_ms, serial, body } = record;
         self.serials.see(serial);
         match body {
-            // Recorded with the first denial, and before the end of that event.
-            Body::LandlockDomain(Domain::Allocated { domain, pid, .. }) if Some(pid) == self.command => {
-                self.domains.entry(domain).or_default();
-            }
-            Body::LandlockDomain(Domain::Deallocated { domain, denials }) => {
-                if let Some(counted) = self.domains.get_mut(&domain) {
-                    counted.denials = Some(denials);
-                }
-            }
+            Body::LandlockDomain(seen) => self.landlock_domain(&seen),
             Body::LandlockAccess(access) => {
                 let open = self.open.entry(serial).or_default();
                 open.time_ms = time_ms;
@@ -136,11 +127,28 @@ impl Assembly {
             Body::Other(END_OF_EVENT) => self.close(serial, give),
             Body::AppArmor(seen) => self.label(serial, time_ms, Denial::AppArmor(seen), inside),
             Body::Avc(seen) => self.label(serial, time_ms, Denial::SeLinux(seen), inside),
-            Body::LandlockDomain(_) | Body::Other(_) => {}
+            Body::Other(_) => {}
         }
         while self.open.len() > MOST_OPEN {
             let Some(oldest) = self.open.keys().next().copied() else { break };
             self.close(oldest, give);
+        }
+    }
+
+    /// Recorded with the first denial, which is the launcher's own (`Step::LandlockRecorded`), and before the
+    /// end of that event. A domain of the same process that comes later is one that the command made.
+    fn landlock_domain(&mut self, seen: &record::Domain) {
+        match *seen {
+            record::Domain::Allocated { domain: id, pid, .. } => {
+                if Some(pid) == self.command && self.domain.is_none() {
+                    self.domain = Some(Domain { id, seen: 0, denials: None });
+                }
+            }
+            record::Domain::Deallocated { domain: id, denials } => {
+                if let Some(domain) = self.domain.as_mut().filter(|domain| domain.id == id) {
+                    domain.denials = Some(denials);
+                }
+            }
         }
     }
 
@@ -180,8 +188,13 @@ impl Assembly {
         }
         for access in open.accesses {
             // Other programs restrict themselves as well.
-            let Some(counted) = self.domains.get_mut(&access.domain) else { continue };
-            counted.seen += 1;
+            let Some(domain) = self.domain.as_mut().filter(|domain| domain.id == access.domain) else {
+                continue;
+            };
+            domain.seen += 1;
+            if domain.seen == 1 && access.blockers == [FIRST] {
+                continue;
+            }
             self.account.seen += 1;
             give(landlock::event(open.time_ms, &access, open.syscall.as_ref(), self.rules.as_ref()));
         }
@@ -242,19 +255,24 @@ impl Assembly {
     }
 
     pub(super) fn account(&self) -> Account {
-        let short =
-            |counted: &Counted| counted.denials.map_or(0, |denials| denials.saturating_sub(counted.seen));
-        let lost = self.domains.values().map(short).sum();
-        // With a domain known, its own count is exact; without one, its birth may have been missed.
-        let unsure = if !self.ended() {
-            Some("a Landlock domain has not ended yet, so its denials are not counted".to_owned())
+        let denials =
+            |domain: Domain| domain.denials.map_or(0, |denials| denials.saturating_sub(domain.seen));
+        let lost = self.domain.map_or(0, denials);
+        // With the domain known, its own count is exact.
+        let unsure = if !self.settled() {
+            Some("the Landlock domain has not ended yet, so its denials are not counted".to_owned())
+        } else if self.rules.is_some() && self.command.is_some() && self.domain.is_none() {
+            Some(
+                "the record that names the Landlock domain was not received, so its denials are not known"
+                    .to_owned(),
+            )
         } else if self.strangers > 0 {
             Some(format!(
                 "{} denials of a label are of processes that ended too soon to be told from others'",
                 self.strangers
             ))
         } else if self.overruns + self.unreadable + self.serials.missing() > 0
-            && (self.domains.is_empty() || self.labels.is_some())
+            && (self.domain.is_none() || self.labels.is_some())
         {
             Some(format!(
                 "{} records of the whole host were not received, {} were unreadable",
@@ -295,6 +313,7 @@ mod tests {
 
     const ACCESS: &str = "domain=1ebe737a7 blockers=fs.make_dir path=\"/root\" dev=\"vda\" ino=1234";
     const CALL: &str = "arch=c000003e syscall=83 success=no exit=-13 a0=7f6004111c40 a1=1ff a2=0 a3=0 items=0 ppid=2669 pid=2670 comm=\"mkdir\" exe=\"/usr/bin/mkdir\" key=(null)";
+    const OWN: &str = "domain=1ebe737a7 blockers=fs.change_topology path=\"/\" dev=\"vda\" ino=2";
     const BORN: &str =
         "domain=1ebe737a7 status=allocated mode=enforcing pid=2670 uid=0 exe=\"/x\" comm=\"x\"";
 
@@ -322,7 +341,8 @@ mod tests {
         }
 
         fn born(&mut self, serial: u64) -> &mut Self {
-            self.record(record::LANDLOCK_DOMAIN, serial, BORN)
+            self.record(record::LANDLOCK_ACCESS, serial, OWN).record(record::LANDLOCK_DOMAIN, serial, BORN);
+            self.record(END_OF_EVENT, serial, "")
         }
 
         fn ended(&mut self, serial: u64, denials: u64) -> &mut Self {
@@ -334,7 +354,7 @@ mod tests {
     #[test]
     fn records_of_one_call_become_one_event() {
         let mut stream = Stream::new();
-        stream.born(1).denial(1).ended(2, 1);
+        stream.born(1).denial(2).ended(3, 2);
         let [event] = &stream.events[..] else { panic!("{:?}", stream.events) };
         assert_eq!(event.operation.call, Some("mkdir"));
         assert_eq!(event.errno, Known::Observed(13));
@@ -347,6 +367,7 @@ mod tests {
     fn interleaved_events_are_kept_apart() {
         let mut stream = Stream::new();
         stream.born(1);
+        assert_eq!(stream.events, []);
         for kind in [record::LANDLOCK_ACCESS, record::SYSCALL, END_OF_EVENT] {
             let rest = [ACCESS, CALL, ""]
                 [usize::from(kind == record::SYSCALL) + 2 * usize::from(kind == END_OF_EVENT)];
@@ -361,26 +382,53 @@ mod tests {
     #[test]
     fn denials_that_were_not_received_are_counted_by_the_kernel() {
         let mut stream = Stream::new();
-        stream.born(1).denial(1).denial(2);
-        assert!(!stream.assembly.settled(0));
-        stream.ended(3, 7);
-        assert!(stream.assembly.settled(2));
+        stream.born(1).denial(2).denial(3);
+        assert!(!stream.assembly.settled());
+        stream.ended(4, 8);
+        assert!(stream.assembly.settled());
         assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Missing(5));
     }
 
+    /// A burst can lose every record but the kernel's count at the end.
     #[test]
-    fn what_was_counted_elsewhere_is_waited_for() {
+    fn all_that_were_lost_are_counted() {
         let mut stream = Stream::new();
-        assert!(stream.assembly.settled(0) && !stream.assembly.settled(1));
-        stream.born(1).denial(1).ended(2, 1);
-        assert!(stream.assembly.settled(1) && !stream.assembly.settled(2));
+        stream.born(1).ended(900, 1001);
+        assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Missing(1000));
+    }
+
+    /// A program that restricts itself makes a domain by the same process: what that denies is no line's.
+    #[test]
+    fn a_domain_of_the_commands_own_is_not_ours() {
+        let mut stream = Stream::new();
+        stream.born(1);
+        let own = |text: &str| text.replace("1ebe737a7", "1ebe737b1");
+        stream.record(record::LANDLOCK_ACCESS, 2, &own(ACCESS)).record(
+            record::LANDLOCK_DOMAIN,
+            2,
+            &own(BORN),
+        );
+        stream.record(END_OF_EVENT, 2, "").denial(3);
+        stream
+            .record(record::LANDLOCK_DOMAIN, 4, "domain=1ebe737b1 status=deallocated denials=9")
+            .ended(5, 2);
+        assert_eq!(stream.events.len(), 1);
+        assert_eq!(stream.assembly.account().verdict(), crate::event::Verdict::Complete);
+    }
+
+    /// Only the launcher's own denial is kept to itself.
+    #[test]
+    fn a_mount_that_the_command_tries_is_told() {
+        let mut stream = Stream::new();
+        stream.born(1).record(record::LANDLOCK_ACCESS, 2, OWN).record(END_OF_EVENT, 2, "");
+        assert_eq!(stream.events.len(), 1);
     }
 
     #[test]
     fn other_programs_are_not_ours() {
         let mut stream = Stream::new();
         stream.assembly.watch(9);
-        stream.born(1).denial(1).ended(2, 1);
+        stream.born(1).denial(2).ended(3, 2);
         assert_eq!(stream.events, []);
         assert_eq!(stream.assembly.account().seen, 0);
     }

@@ -140,6 +140,9 @@ fn setting(right: &str, object: &Object) -> Result<Setting, Known<Remedy>> {
                 "fs.resolve_unix" => list("net.unix", path),
                 "fs.make_char" | "fs.make_block" => none("no policy lets a program make device nodes"),
                 "fs.ioctl_dev" => none("devices are those of fs.dev"),
+                "fs.change_topology" => {
+                    none("where Landlock holds files, no program mounts or unmounts anything")
+                }
                 "fs.write_file" | "fs.truncate" | "fs.refer" | "fs.remove_dir" | "fs.remove_file"
                 | "fs.make_dir" | "fs.make_reg" | "fs.make_sock" | "fs.make_fifo" | "fs.make_sym" => {
                     list("fs.write", path)

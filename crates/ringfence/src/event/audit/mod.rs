@@ -80,17 +80,16 @@ impl Audit {
         self.assembly.watch(command);
     }
 
-    /// Takes the last records: waits for the end of each Landlock domain that was seen, and for as
-    /// many denials of Landlock as were `counted` by somebody else, but not longer than two seconds.
-    /// Where nobody counts, or the filter may have killed the command, waits for a tenth of a second
-    /// in any case.
-    pub fn finish(&mut self, counted: Option<u64>, give: &mut dyn FnMut(Event)) {
+    /// Takes the last records: waits for the end of the Landlock domain, whose count says whether all were
+    /// received, but not longer than two seconds. Where nobody counts, as where the filter may have killed
+    /// the command, waits for a tenth of a second in any case.
+    pub fn finish(&mut self, give: &mut dyn FnMut(Event)) {
         let (deadline, sent) = (Instant::now() + PATIENCE, Instant::now() + SENDING);
         loop {
             self.take(give);
             let left = deadline.saturating_duration_since(Instant::now());
-            let sending = self.assembly.uncounted(counted.is_some()) && Instant::now() < sent;
-            if (self.assembly.settled(counted.unwrap_or(0)) && !sending) || left.is_zero() {
+            let sending = self.assembly.uncounted() && Instant::now() < sent;
+            if (self.assembly.settled() && !sending) || left.is_zero() {
                 break;
             }
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];

@@ -86,6 +86,9 @@ fn base(args: &Args) -> Result<Tree> {
     Ok(tree)
 }
 
+/// What a test is told by its environment, here as there.
+const PASSED: [&str; 3] = ["RINGFENCE_SOURCE", "RINGFENCE_SHOW_UNKNOWN", "RINGFENCE_EVERY"];
+
 /// Runs one test binary: `BINARY ARG…`, as cargo starts a runner, in the package's directory.
 pub(super) fn run(words: Vec<String>) -> Result<()> {
     let given =
@@ -100,7 +103,11 @@ pub(super) fn run(words: Vec<String>) -> Result<()> {
     image.extend(tree.write());
     let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| "/tmp".into());
     let words = [inside].into_iter().chain(words.into_iter().skip(1)).collect();
-    let job = Job { root, limit: LIMIT, directory, words, environment: suite::environment(root) };
+    let mut environment = suite::environment(root);
+    for name in PASSED {
+        environment.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
+    }
+    let job = Job { root, limit: LIMIT, directory, words, environment };
     let place = PathBuf::from(given("RINGFENCE_MATRIX_PLACE")?).join(&name);
     let kernel = PathBuf::from(given("RINGFENCE_MATRIX_KERNEL")?);
     let seen = suite::one(&kernel, &image, &given("RINGFENCE_MATRIX_APPEND")?, &[job], place, None)?;

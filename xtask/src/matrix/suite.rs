@@ -151,6 +151,7 @@ pub(super) fn environment(root: bool) -> Vec<(String, String)> {
         ("RINGFENCE_BIN", RINGFENCE),
         ("RINGFENCE_ATTACK", "/guest/attack"),
         ("RINGFENCE_ATTACKS", "/guest/attacks"),
+        ("RINGFENCE_DENY", "/guest/deny"),
         ("RINGFENCE_GUEST", "1"),
         ("RUST_BACKTRACE", "0"),
     ];
@@ -326,18 +327,23 @@ fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// The attacks of the tests, compiled here, and where they go: a guest has no compiler.
+/// The C programs of the tests, compiled here, and where they go: a guest has no compiler.
 pub(super) fn attacks() -> Result<Vec<(PathBuf, &'static str)>> {
-    const OF: [(&str, &str); 2] = [("hold", "/guest/attack"), ("guard", "/guest/attacks/guard")];
+    const OF: [(&str, &str, &[&str]); 3] = [
+        ("hold/attack", "/guest/attack", &[]),
+        ("guard/attack", "/guest/attacks/guard", &[]),
+        // It runs where nothing but itself may be executed.
+        ("detect/corpus/deny", "/guest/deny", &["-static"]),
+    ];
     let mut compiled = Vec::new();
-    for (test, place) in OF {
+    for (name, place, flags) in OF {
         let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests");
-        let source = format!("{tests}/{test}/attack.c");
-        let target = dist::target_directory()?.join(format!("matrix/attack-{test}"));
+        let source = format!("{tests}/{name}.c");
+        let target = dist::target_directory()?.join(format!("matrix/{}", name.replace('/', "-")));
         let mut compiler = Command::new("gcc");
-        compiler.args(["-O1", "-w", "-o"]).arg(&target).arg(&source).arg("-lpthread");
+        compiler.args(["-O1", "-w"]).args(flags).arg("-o").arg(&target).arg(&source).arg("-lpthread");
         let Ok(status) = compiler.status() else {
-            eprintln!("gcc is not installed: attacks are skipped in the guests");
+            eprintln!("gcc is not installed: what needs the tests' C programs is skipped in the guests");
             return Ok(Vec::new());
         };
         ensure!(status.success(), "gcc could not compile {source}");

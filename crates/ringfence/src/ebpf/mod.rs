@@ -32,6 +32,12 @@ pub enum Absent {
         /// What was tried.
         doing: String,
     },
+    /// The kernel has no such tracepoint, function or hook: it is another release, or built without it.
+    #[error("{doing}: this kernel has none of that name")]
+    NoPlace {
+        /// What was tried.
+        doing: String,
+    },
     /// The kernel refuses, whoever asks.
     #[error("{doing}: {why}")]
     Refused {
@@ -100,7 +106,10 @@ impl Kernel {
         let doing = format!("attach eBPF to {place}");
         let wrong = |why: &str| Absent::Refused { doing: doing.clone(), why: why.to_owned() };
         let program = ebpf.program_mut(name).ok_or_else(|| wrong("the object has no such program"))?;
-        self.attach_program(program, place).map_err(|error| absent(&doing, &error))
+        self.attach_program(program, place).map_err(|error| match error {
+            ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }) => Absent::NoPlace { doing },
+            error => absent(&doing, &error),
+        })
     }
 
     fn attach_program(&self, program: &mut Program, place: Place<'_>) -> Result<(), ProgramError> {

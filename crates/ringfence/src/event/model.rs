@@ -1,6 +1,7 @@
 //! What a denial is: who tried what, who said no, why, and what would allow it.
 
 use ringfence_bpf::table::Abi;
+use std::borrow::Cow;
 
 use super::Control;
 use super::text::Text;
@@ -244,7 +245,7 @@ pub struct Account {
     /// Which one.
     pub source: SourceKind,
     /// What it can see at all, in words.
-    pub covers: &'static str,
+    pub covers: Cow<'static, str>,
     /// Events received.
     pub seen: u64,
     /// Events known not to have been received, by whatever counts them.
@@ -271,7 +272,7 @@ impl Account {
     /// An account of nothing yet.
     #[must_use]
     pub const fn new(source: SourceKind, covers: &'static str) -> Self {
-        Self { source, covers, seen: 0, lost: 0, counted: None, unsure: None }
+        Self { source, covers: Cow::Borrowed(covers), seen: 0, lost: 0, counted: None, unsure: None }
     }
 
     /// Whether everything that the source covers was received.

@@ -100,7 +100,7 @@ struct Ending<'s> {
 #[derive(Serialize)]
 struct Sourced {
     source: &'static str,
-    covers: &'static str,
+    covers: String,
     seen: u64,
     lost: u64,
     verdict: String,
@@ -154,7 +154,7 @@ pub fn json_line(event: &Event) -> String {
 pub fn json_summary(summary: &Summary) -> String {
     let sourced = |account: &Account| Sourced {
         source: source(account.source),
-        covers: account.covers,
+        covers: account.covers.to_string(),
         seen: account.seen,
         lost: account.lost,
         verdict: verdict_words(&account.verdict()),

@@ -10,11 +10,13 @@
 //! `CAP_PERFMON`, and makes every system call of the host dearer as long as it is attached
 //! (`bench/README.md`).
 
+mod ends;
 mod interest;
 mod judge;
 pub mod layout;
 mod pressure;
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf as Object;
@@ -46,32 +48,8 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// Since Linux 6.13; before it, the end of the function.
 const CAPABILITIES: (&str, &str) = ("capability_asked", "cap_capable");
 const CAPABILITIES_BEFORE: (&str, &str) = ("capability_ended", "cap_capable");
-/// Functions at whose ends it is seen who refused, where the kernel lets programs look there. The first
-/// is in every kernel; of the others some are missing in some.
-const ENDS: [&str; 16] = [
-    "generic_permission",
-    "__mnt_want_write",
-    "mnt_get_write_access",
-    "hook_file_open",
-    "hook_path_mkdir",
-    "hook_path_mknod",
-    "hook_path_symlink",
-    "hook_path_unlink",
-    "hook_path_rmdir",
-    "hook_path_link",
-    "hook_path_rename",
-    "hook_path_truncate",
-    "hook_socket_bind",
-    "hook_socket_connect",
-    "security_inode_permission",
-    "security_file_open",
-];
-/// What an account covers: with programs at those ends, and without.
-const COVERS: [&str; 2] = [
-    "calls that failed for what the kernel checks behind the filter; who refused is seen in the kernel",
-    "calls that failed for what the kernel checks behind the filter; who refused is predicted: this kernel \
-     lets no program look at the ends of its functions",
-];
+/// What an account covers.
+const COVERS: &str = "calls that failed for what the kernel checks behind the filter; who refused is";
 
 /// Whose calls are watched, and what else tells of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +120,8 @@ impl Ebpf {
         let (older, end) = CAPABILITIES_BEFORE;
         let observed = kernel.attach(&mut object, program, Place::Tracepoint(place)).is_ok()
             || kernel.attach(&mut object, older, Place::End(end)).is_ok();
-        let covers = if ends(&kernel, &mut object) { COVERS[0] } else { COVERS[1] };
+        let covers =
+            Cow::Owned(format!("{COVERS} {}", ends::attach(&kernel, &mut object, model.has_landlock())));
         Ok(Self {
             _object: object,
             ring,
@@ -153,7 +132,7 @@ impl Ebpf {
             scope,
             received: 0,
             unreadable: 0,
-            account: Account::new(SourceKind::Ebpf, covers),
+            account: Account { covers, ..Account::new(SourceKind::Ebpf, COVERS) },
         })
     }
 
@@ -224,20 +203,6 @@ impl std::fmt::Debug for Ebpf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ebpf").field("scope", &self.scope).field("account", &self.account()).finish()
     }
-}
-
-/// Attaches what looks at the ends of functions; `false` where the kernel refuses the first, and so all.
-fn ends(kernel: &Kernel, object: &mut Object) -> bool {
-    let mut attach = |function: &str| kernel.attach(object, &format!("end_{function}"), Place::End(function));
-    let (first, others) = (ENDS[0], &ENDS[1..]);
-    if attach(first).is_err() {
-        return false;
-    }
-    for function in others {
-        // What the kernel does not have (another release, or Landlock not built in) refuses nothing.
-        let _ = attach(function);
-    }
-    true
 }
 
 fn event(judge: &mut Judge, failed: &layout::Failed) -> Option<Event> {

@@ -16,6 +16,7 @@ use ringfence::policy::{Flag, Policy};
 use ringfence::verify::claims;
 use ringfence::verify::{Options, Part, Subject, Verdict};
 use ringfence::{plan, report};
+use ringfence_bpf::table::Abi;
 use ringfence_sys::thread::SingleThreaded;
 
 use crate::explain;
@@ -115,7 +116,9 @@ fn settings(job: &Job, event: &Event, tried: &str) -> Vec<Setting> {
     if let Some(remedy) = event.remedy.value() {
         add(remedy);
     }
-    for way in ways(job, tried).unwrap_or_default() {
+    // Other ABIs are other ways: nobody has tried them.
+    let taken = event.operation.abi.unwrap_or(Abi::X86_64);
+    for way in ways(job, tried).unwrap_or_default().iter().filter(|way| way.abi == taken) {
         for stop in way.stops.iter().filter(|stop| stop.answer.stops()) {
             if let Some(remedy) = stop.remedy.as_ref().and_then(Known::value) {
                 add(remedy);

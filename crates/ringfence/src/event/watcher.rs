@@ -50,6 +50,8 @@ pub trait Sink: Debug {
 pub struct Blind {
     /// Which one.
     pub control: Control,
+    /// What of it, where it is not all.
+    pub part: Option<&'static str>,
     /// Why nobody sees what it denies.
     pub because: String,
 }
@@ -343,13 +345,15 @@ fn guarded(plan: &Plan<'_>, policy: &Policy, twice: bool) -> Option<Guarded> {
 
 /// What nobody sees without programs in the kernel.
 fn behind_the_filter(why: &str) -> [Blind; 5] {
+    let because = format!("{why}; `--explain=ptrace` sees it, and takes no right");
     [
-        unwatched(Control::Mount, &format!("files that are hidden or read-only in the view: {why}")),
-        unwatched(Control::Credential, &format!("permission bits and capabilities: {why}")),
-        unwatched(Control::Namespace, &format!("processes that are not visible: {why}")),
-        unwatched(Control::Net, &format!("addresses to which an own network has no way: {why}")),
-        unwatched(Control::Limit, &format!("limits that are reached: {why}")),
+        (Control::Mount, "files that are hidden or read-only in the view"),
+        (Control::Credential, "permission bits and capabilities"),
+        (Control::Namespace, "processes that are not visible"),
+        (Control::Net, "addresses to which an own network has no way"),
+        (Control::Limit, "limits that are reached"),
     ]
+    .map(|(control, part)| Blind { part: Some(part), ..unwatched(control, &because) })
 }
 
 /// Programs in the kernel, where this caller may load them and their process ids mean something here.
@@ -361,7 +365,7 @@ fn attach(plan: &Plan<'_>, policy: &Policy, host: &Host, scope: Scope) -> Result
 }
 
 fn unwatched(control: Control, because: &str) -> Blind {
-    Blind { control, because: because.to_owned() }
+    Blind { control, part: None, because: because.to_owned() }
 }
 
 /// The kernel's records, where this caller gets them and their process ids mean something here.

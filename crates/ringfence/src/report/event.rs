@@ -109,6 +109,8 @@ struct Sourced {
 #[derive(Serialize)]
 struct Unwatched<'s> {
     control: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'static str>,
     because: &'s str,
 }
 
@@ -170,7 +172,11 @@ pub fn json_summary(summary: &Summary) -> String {
         unwatched: summary
             .blind
             .iter()
-            .map(|blind| Unwatched { control: blind.control.name(), because: &blind.because })
+            .map(|Blind { control, part, because }| Unwatched {
+                control: control.name(),
+                part: *part,
+                because,
+            })
             .collect(),
     };
     serde_json::to_string(&ending).unwrap_or_default() + "\n"
@@ -212,10 +218,24 @@ pub fn human(summary: &Summary) -> String {
     if summary.unwritten > 0 {
         let _ = writeln!(text, "  {} were not written to the file of events", summary.unwritten);
     }
-    for Blind { control, because } in &summary.blind {
-        let _ = writeln!(text, "  not watched: {}: {because}", control.name());
-    }
+    unwatched(&mut text, &summary.blind);
     text
+}
+
+/// What nobody watched: one line for each reason.
+fn unwatched(text: &mut String, blind: &[Blind]) {
+    for (at, Blind { because, .. }) in blind.iter().enumerate() {
+        let same = |other: &&Blind| other.because == *because;
+        if blind[..at].iter().any(|other| same(&other)) {
+            continue;
+        }
+        let names = blind.iter().filter(same).map(|Blind { control, part, .. }| match part {
+            Some(part) => format!("{} ({part})", control.name()),
+            None => control.name().to_owned(),
+        });
+        let names: Vec<String> = names.collect();
+        let _ = writeln!(text, "  not watched: {}: {because}", names.join(", "));
+    }
 }
 
 fn one(text: &mut String, kind: &Listed) {

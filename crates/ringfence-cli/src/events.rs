@@ -46,10 +46,11 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    fn line(self, event: &Event) -> String {
+    /// `number`: the how manieth event it is.
+    fn line(self, event: &Event, number: u64) -> String {
         match self {
             Self::Json => report::event::json_line(event),
-            Self::Ocsf => report::ocsf::line(event),
+            Self::Ocsf => report::ocsf::line(event, number),
             Self::Ecs => report::ecs::line(event),
         }
     }
@@ -70,6 +71,7 @@ impl Shape {
 pub(crate) struct Telling {
     lines: Option<Lines>,
     shape: Shape,
+    told: u64,
     teller: Teller,
 }
 
@@ -86,15 +88,16 @@ impl Telling {
         };
         let command = job.command.first().map_or(&b""[..], |command| command.as_encoded_bytes());
         let teller = Teller::new(report::watch::hello(&policies, command));
-        Ok(Self { lines, shape: wanted.shape, teller })
+        Ok(Self { lines, shape: wanted.shape, told: 0, teller })
     }
 }
 
 impl Sink for Telling {
     fn write(&mut self, event: &Event) -> io::Result<()> {
         self.teller.tell(&report::event::json_line(event));
+        self.told += 1;
         match &mut self.lines {
-            Some(lines) => lines.write(&self.shape.line(event)),
+            Some(lines) => lines.write(&self.shape.line(event, self.told)),
             None => Ok(()),
         }
     }

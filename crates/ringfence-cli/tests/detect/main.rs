@@ -9,6 +9,7 @@ mod bad;
 mod corpus;
 mod daemon;
 mod followed;
+mod format;
 mod kernel;
 mod landlock;
 mod lossless;

@@ -44,11 +44,16 @@ const DATA: [&str; 8] =
 /// What a call is, and what its arguments are.
 pub fn decode(data: &SeccompData, memory: &dyn Memory) -> Operation {
     let Some((abi, number)) = Abi::of(data) else {
-        return Operation { call: None, abi: None, number: data.nr, arguments: Vec::new() };
+        return Operation { call: None, abi: None, number: Some(data.nr), arguments: Vec::new() };
     };
     let prototype = table::by_number(abi, number);
     let arguments = prototype.map(|prototype| arguments(prototype, data, memory)).unwrap_or_default();
-    Operation { call: prototype.map(|prototype| prototype.name), abi: Some(abi), number: data.nr, arguments }
+    Operation {
+        call: prototype.map(|prototype| prototype.name),
+        abi: Some(abi),
+        number: Some(data.nr),
+        arguments,
+    }
 }
 
 /// A call by its registers, as a rule of `syscalls.deny` names it: `socket(family: 2, type: 1)`. What is
@@ -205,10 +210,11 @@ fn socket_address(at: u64, len: usize, memory: &dyn Memory) -> Value {
 
 impl std::fmt::Display for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.call, self.abi) {
-            (Some(call), _) => f.write_str(call)?,
-            (None, Some(abi)) => write!(f, "call {} of {}", self.number & !abi.bit(), abi.name())?,
-            (None, None) => write!(f, "call {} of another architecture", self.number)?,
+        match (self.call, self.number, self.abi) {
+            (Some(call), ..) => f.write_str(call)?,
+            (None, Some(number), Some(abi)) => write!(f, "call {} of {}", number & !abi.bit(), abi.name())?,
+            (None, Some(number), None) => write!(f, "call {number} of another architecture")?,
+            (None, None, _) => f.write_str("an unknown call")?,
         }
         f.write_str("(")?;
         for (at, argument) in self.arguments.iter().enumerate() {

@@ -87,7 +87,8 @@ impl Guarded {
     pub(super) fn told(&mut self, event: &Event) -> bool {
         let denied = event.errno.value() == Some(&EACCES) && event.control.value() != Some(&Control::Seccomp);
         let (true, Some(twice)) = (denied, &mut self.twice) else { return false };
-        let call = (event.process.thread, event.operation.number);
+        let Some(number) = event.operation.number else { return false };
+        let call = (event.process.thread, number);
         let Some(count) = twice.get_mut(&call) else { return false };
         *count -= 1;
         if *count == 0 {
@@ -126,7 +127,7 @@ impl Guarded {
             operation: Operation {
                 call: Some(denied.call),
                 abi: None,
-                number: 0,
+                number: record.call,
                 arguments: arguments(record, known, &denied),
             },
             control: Known::Observed(Control::BpfLsm),

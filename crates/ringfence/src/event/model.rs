@@ -4,7 +4,7 @@ use ringfence_bpf::table::Abi;
 use std::borrow::Cow;
 
 use super::Control;
-use super::text::Text;
+use super::text::{Text, shown_as_is};
 
 /// How a part of an event is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,10 +84,24 @@ pub enum SourceKind {
 pub struct Process {
     /// Process id; `None` where it could not be read any more.
     pub pid: Option<u32>,
-    /// Thread id.
+    /// Thread id; 0 where nobody said which.
     pub thread: u32,
     /// `comm` of the thread, which the program can set to anything.
     pub command: Known<Text>,
+}
+
+impl Process {
+    /// The process id, or that of the thread; `None` where nobody said which.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.pid.or(self.thread())
+    }
+
+    /// The thread id, where it is known.
+    #[must_use]
+    pub fn thread(&self) -> Option<u32> {
+        Some(self.thread).filter(|thread| *thread != 0)
+    }
 }
 
 /// What was tried.
@@ -97,8 +111,8 @@ pub struct Operation {
     pub call: Option<&'static str>,
     /// The way through the gate; `None` for an architecture that is none of the three.
     pub abi: Option<Abi>,
-    /// The number, as the filter saw it.
-    pub number: u32,
+    /// The number, as the filter saw it; `None` where nobody said which call it was.
+    pub number: Option<u32>,
     /// The arguments, in order; empty where the call takes none or their names are not known.
     pub arguments: Vec<Argument>,
 }
@@ -213,10 +227,16 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// As a policy says it: `syscalls.allow = ["mkdir"]`.
+    /// As a policy says it: `syscalls.allow = ["mkdir"]`. What [`Text`] does not show as it is, is escaped as
+    /// TOML does.
     #[must_use]
     pub fn line(&self) -> String {
-        let value = format!("{:?}", self.value);
+        let escaped = self.value.chars().map(|c| match c {
+            '"' | '\\' => format!("\\{c}"),
+            c if shown_as_is(c) => c.to_string(),
+            c => format!("\\U{:08x}", u32::from(c)),
+        });
+        let value = format!("\"{}\"", escaped.collect::<String>());
         if self.list { format!("{} = [{value}]", self.key) } else { format!("{} = {value}", self.key) }
     }
 
@@ -226,13 +246,21 @@ impl Setting {
         format!("--{}", self.key.replace(['.', '_'], "-"))
     }
 
-    /// As the command line says it, quoted for a shell: `--syscalls-allow=mkdir`.
+    /// As the command line says it, quoted for a shell: `--syscalls-allow=mkdir`. What [`Text`] does not show
+    /// as it is, is written in dollar-quotes, as POSIX.1-2024 has them.
     #[must_use]
     pub fn flag(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
         let name = self.name();
         if !self.value.is_empty() && self.value.chars().all(plain) {
             format!("{name}={}", self.value)
+        } else if !self.value.chars().all(shown_as_is) {
+            let escaped = self.value.chars().map(|c| match c {
+                '\'' | '\\' => format!("\\{c}"),
+                c if shown_as_is(c) => c.to_string(),
+                c => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+            });
+            format!("{name}=$'{}'", escaped.collect::<String>())
         } else {
             format!("{name}='{}'", self.value.replace('\'', r"'\''"))
         }
@@ -298,6 +326,9 @@ mod tests {
         assert_eq!(setting.flag(), "--net-connect='tcp:*'");
         let setting = Setting { key: "fs.read", value: "it's".into(), list: true };
         assert_eq!(setting.flag(), r"--fs-read='it'\''s'");
+        let setting = Setting { key: "fs.read", value: "/\u{202e}it's".into(), list: true };
+        assert_eq!(setting.flag(), r"--fs-read=$'/\342\200\256it\'s'");
+        assert_eq!(setting.line(), r#"fs.read = ["/\U0000202eit's"]"#);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn errno(number: u16) -> Option<&'static str> {
 
 /// ASCII that prints, and letters and digits of any script. Everything else (marks that combine,
 /// direction marks, separators, private use) could make a terminal or a reader see another name.
-fn shown_as_is(c: char) -> bool {
+pub(crate) fn shown_as_is(c: char) -> bool {
     c == ' ' || c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric())
 }
 

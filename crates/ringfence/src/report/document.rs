@@ -1,9 +1,28 @@
 //! What documents of foreign schemas have in common: fields that are added, and the words of an event.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value as Json};
 
 use super::event::{source, verdict_words};
+use crate::event::text::shown_as_is;
 use crate::event::{Event, Summary, Value};
+
+/// One line of JSON, in which every character that [`crate::event::text::Text`] would not show as it is stands as an escape: those
+/// that are not ASCII are in strings only.
+pub(super) fn plain_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match c {
+            c if shown_as_is(c) => line.push(c),
+            c => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                let _ = write!(line, "\\u{unit:04x}");
+            }),
+        }
+    }
+    line.push('\n');
+    line
+}
 
 /// Adds the fields of an object.
 pub(super) fn put(into: &mut Map<String, Json>, fields: Json) {
@@ -14,7 +33,11 @@ pub(super) fn put(into: &mut Map<String, Json>, fields: Json) {
 
 /// The name of the call, or its number.
 pub(super) fn call(event: &Event) -> String {
-    event.operation.call.map_or_else(|| format!("call {}", event.operation.number), str::to_owned)
+    match (event.operation.call, event.operation.number) {
+        (Some(call), _) => call.to_owned(),
+        (None, Some(number)) => format!("call {number}"),
+        (None, None) => "an unknown call".to_owned(),
+    }
 }
 
 /// The first path among the arguments.

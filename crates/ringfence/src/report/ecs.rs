@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::document::{call, path, put, sources};
+use super::document::{call, path, plain_line, put, sources};
 use super::event::{cause_name, in_short, line_words, remedy_words, source};
 use crate::event::{Control, Event, Known, Outcome, Summary};
 
@@ -25,7 +25,7 @@ pub fn line(event: &Event) -> String {
         &mut told,
         json!({
             "kind": "event",
-            "category": [category],
+            "category": ["api", category],
             "type": [if denied { "denied" } else { "allowed" }],
             "outcome": if denied { "failure" } else { "success" },
             "action": call(event),
@@ -41,17 +41,19 @@ pub fn line(event: &Event) -> String {
         put(&mut document, json!({ "error": { "code": name } }));
     }
     let mut process = Map::new();
-    put(
-        &mut process,
-        json!({
-            "pid": event.process.pid.unwrap_or(event.process.thread),
-            "thread": { "id": event.process.thread },
-        }),
-    );
+    if let Some(pid) = event.process.id() {
+        put(&mut process, json!({ "pid": pid }));
+    }
+    if let Some(thread) = event.process.thread() {
+        put(&mut process, json!({ "thread": { "id": thread } }));
+    }
     if let Some(name) = event.process.command.value() {
         put(&mut process, json!({ "name": name.to_string() }));
     }
-    put(&mut document, json!({ "event": told, "process": process }));
+    put(&mut document, json!({ "event": told }));
+    if !process.is_empty() {
+        put(&mut document, json!({ "process": process }));
+    }
     if let Some(path) = path(event) {
         put(&mut document, json!({ "file": { "path": path } }));
     }
@@ -70,7 +72,7 @@ pub fn line(event: &Event) -> String {
         "remedy": event.remedy.value().map(remedy_words),
     });
     put(&mut document, json!({ "ringfence": own }));
-    Json::Object(document).to_string() + "\n"
+    plain_line(&Json::Object(document).to_string())
 }
 
 /// The end of a run: what was seen, and what may be missing.
@@ -92,7 +94,7 @@ pub fn end(summary: &Summary, time_ms: u64) -> String {
             "ringfence": { "denials": summary.denials(), "complete": summary.complete(), "sources": sources(summary) },
         }),
     );
-    Json::Object(document).to_string() + "\n"
+    plain_line(&Json::Object(document).to_string())
 }
 
 fn common(time_ms: u64, message: &str) -> Map<String, Json> {

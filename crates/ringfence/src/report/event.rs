@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::document::plain_line;
 use crate::event::{
     Account, Argument, Blind, Cause, Event, Known, Line, Listed, Outcome, Remedy, Setting, SourceKind,
     Summary, Value, Verdict,
@@ -35,7 +36,7 @@ struct Record<'e> {
 #[derive(Serialize)]
 struct Process {
     pid: Option<u32>,
-    thread: u32,
+    thread: Option<u32>,
     command: Part<String>,
 }
 
@@ -44,7 +45,7 @@ struct Operation<'e> {
     text: String,
     call: Option<&'static str>,
     abi: Option<&'static str>,
-    number: u32,
+    number: Option<u32>,
     arguments: Vec<Named<'e>>,
 }
 
@@ -130,7 +131,7 @@ pub fn json_line(event: &Event) -> String {
         },
         process: Process {
             pid: event.process.pid,
-            thread: event.process.thread,
+            thread: event.process.thread(),
             command: part(&event.process.command, ToString::to_string),
         },
         operation: Operation {
@@ -148,7 +149,7 @@ pub fn json_line(event: &Event) -> String {
         remedy: part(&event.remedy, remedies),
     };
     // Nothing in the record can fail to serialise: strings, numbers and lists of them.
-    serde_json::to_string(&record).unwrap_or_default() + "\n"
+    plain_line(&serde_json::to_string(&record).unwrap_or_default())
 }
 
 /// The last line of a run's events: what was seen, and what may be missing.
@@ -179,7 +180,7 @@ pub fn json_summary(summary: &Summary) -> String {
             })
             .collect(),
     };
-    serde_json::to_string(&ending).unwrap_or_default() + "\n"
+    plain_line(&serde_json::to_string(&ending).unwrap_or_default())
 }
 
 /// A run's denials for people, each kind once, and what may be missing.
@@ -247,7 +248,7 @@ fn one(text: &mut String, kind: &Listed) {
     };
     let times = if kind.count == 1 { String::new() } else { format!(", {} times", kind.count) };
     let command = event.process.command.value().map_or_else(String::new, |name| format!("{name} "));
-    let pid = event.process.pid.unwrap_or(event.process.thread);
+    let pid = event.process.id().map_or_else(|| "unknown process".to_owned(), |pid| pid.to_string());
     let _ = writeln!(text, "  {}{errno}  [{command}{pid}{times}]", event.operation);
     let control = event.control.value().map_or("an unknown control", |control| control.name());
     let cause = match &event.cause {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::document::{call, path, put, sources};
+use super::document::{call, path, plain_line, put, sources};
 use super::event::{cause_name, in_short, line_words, remedy_words, source};
 use crate::event::{Event, Known, Outcome, Summary};
 
@@ -12,13 +12,13 @@ pub const VERSION: &str = "1.8.0";
 
 const CLASS: u32 = 2004;
 
-/// One event as one line, with its newline.
+/// One event as one line, with its newline. `number`: the how manieth of the run, so that no two findings have
+/// the same id.
 #[must_use]
-pub fn line(event: &Event) -> String {
+pub fn line(event: &Event, number: u64) -> String {
     let denied = event.outcome == Outcome::Denied;
     let title = in_short(event);
     let mut finding = common(event.time_ms, 1, "Create", &title);
-    let pid = event.process.pid.unwrap_or(event.process.thread);
     let sure = match &event.control {
         Known::Observed(_) => (3, "High"),
         Known::Predicted(_) => (2, "Medium"),
@@ -39,7 +39,7 @@ pub fn line(event: &Event) -> String {
             "confidence": sure.1,
             "evidences": [evidence(event)],
             "finding_info": {
-                "uid": format!("{}-{pid}-{}", event.time_ms, event.process.thread),
+                "uid": format!("{}-{}-{number}", event.time_ms, event.process.id().unwrap_or(0)),
                 "title": title,
                 "types": [event.cause.value().map_or("unknown", cause_name)],
                 "created_time": event.time_ms,
@@ -56,16 +56,18 @@ pub fn line(event: &Event) -> String {
     if let Some(remedy) = event.remedy.value() {
         put(&mut finding, json!({ "remediation": { "desc": remedy_words(remedy) } }));
     }
-    Json::Object(finding).to_string() + "\n"
+    plain_line(&Json::Object(finding).to_string())
 }
 
 fn evidence(event: &Event) -> Json {
     let name = event.process.command.value().map(ToString::to_string);
     let mut process = Map::new();
-    put(
-        &mut process,
-        json!({ "pid": event.process.pid.unwrap_or(event.process.thread), "tid": event.process.thread }),
-    );
+    if let Some(pid) = event.process.id() {
+        put(&mut process, json!({ "pid": pid }));
+    }
+    if let Some(thread) = event.process.thread() {
+        put(&mut process, json!({ "tid": thread }));
+    }
     if let Some(name) = name {
         put(&mut process, json!({ "name": name }));
     }
@@ -74,10 +76,11 @@ fn evidence(event: &Event) -> Json {
         put(&mut response, json!({ "code": errno, "error": super::event::errno_name(*errno) }));
     }
     let mut evidence = Map::new();
-    put(
-        &mut evidence,
-        json!({ "process": process, "api": { "operation": call(event), "response": response } }),
-    );
+    put(&mut evidence, json!({ "api": { "operation": call(event), "response": response } }));
+    // The schema has no process without an id.
+    if event.process.id().is_some() {
+        put(&mut evidence, json!({ "process": process }));
+    }
     if let Some(path) = path(event) {
         put(&mut evidence, json!({ "file": { "name": path, "path": path, "type_id": 0 } }));
     }
@@ -98,7 +101,7 @@ pub fn end(summary: &Summary, time_ms: u64) -> String {
             "finding_info": { "uid": format!("{time_ms}-end"), "title": title, "desc": sources(summary).join("; ") },
         }),
     );
-    Json::Object(finding).to_string() + "\n"
+    plain_line(&Json::Object(finding).to_string())
 }
 
 fn common(time_ms: u64, activity: u32, name: &str, message: &str) -> Map<String, Json> {

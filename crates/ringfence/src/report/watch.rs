@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::document::plain_line;
 use crate::event::rendezvous::Peer;
 use crate::event::text::Text;
 
@@ -20,7 +21,7 @@ pub fn hello(policies: &[String], command: &[u8]) -> String {
         "policies": policies,
         "command": Text::new(command).to_string(),
     });
-    hello.to_string() + "\n"
+    plain_line(&hello.to_string())
 }
 
 /// A line of JSON about connections that were not heard.
@@ -133,7 +134,8 @@ impl Message {
                 let errno =
                     self.text(&["errno", "value"]).map_or_else(String::new, |e| format!(" = {}", safe(e)));
                 let name = safe(self.text(&["process", "command", "value"]).unwrap_or("?"));
-                let pid = self.at(&["process", "pid"]).and_then(Json::as_u64).unwrap_or(0);
+                let pid = self.at(&["process", "pid"]).and_then(Json::as_u64);
+                let pid = pid.map_or_else(|| "unknown process".to_owned(), |pid| pid.to_string());
                 let cause = safe(self.text(&["cause", "value"]).unwrap_or("unknown"));
                 write!(line, "{name} {pid}: {text}{errno} by {}: {cause}", self.control())
             }
@@ -146,7 +148,7 @@ impl Message {
     pub fn json(&self) -> String {
         let mut fields = self.fields.clone();
         fields.insert("run".to_owned(), json!({ "pid": self.peer.pid, "uid": self.peer.uid }));
-        Json::Object(fields).to_string() + "\n"
+        plain_line(&Json::Object(fields).to_string())
     }
 
     fn at(&self, path: &[&str]) -> Option<&Json> {
@@ -194,8 +196,10 @@ mod tests {
     #[test]
     fn nothing_is_shown_raw() {
         let forged = "{\"kind\":\"ringfence.event\",\"operation\":{\"text\":\"\\u001b[2J\\n\\u202e\"},\"errno\":{\"value\":\"\\u0007\"}}";
-        let line = Message::read(PEER, forged.as_bytes()).unwrap().line();
-        assert!(line.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{line}");
+        let message = Message::read(PEER, forged.as_bytes()).unwrap();
+        for line in [message.line(), message.json().trim_end().to_owned()] {
+            assert!(line.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{line}");
+        }
     }
 
     #[test]

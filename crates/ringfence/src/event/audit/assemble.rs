@@ -51,7 +51,11 @@ struct Open {
 #[derive(Debug, Clone, Copy)]
 struct Domain {
     id: u64,
+    /// Whether a denial was seen; the first is the launcher's.
+    begun: bool,
+    /// Those of the command.
     seen: u64,
+    /// What the kernel counted, the launcher's among it.
     denials: Option<u64>,
 }
 
@@ -141,7 +145,7 @@ impl Assembly {
         match *seen {
             record::Domain::Allocated { domain: id, pid, .. } => {
                 if Some(pid) == self.command && self.domain.is_none() {
-                    self.domain = Some(Domain { id, seen: 0, denials: None });
+                    self.domain = Some(Domain { id, begun: false, seen: 0, denials: None });
                 }
             }
             record::Domain::Deallocated { domain: id, denials } => {
@@ -191,10 +195,10 @@ impl Assembly {
             let Some(domain) = self.domain.as_mut().filter(|domain| domain.id == access.domain) else {
                 continue;
             };
-            domain.seen += 1;
-            if domain.seen == 1 && access.blockers == [FIRST] {
+            if !std::mem::replace(&mut domain.begun, true) && access.blockers == [FIRST] {
                 continue;
             }
+            domain.seen += 1;
             self.account.seen += 1;
             give(landlock::event(open.time_ms, &access, open.syscall.as_ref(), self.rules.as_ref()));
         }
@@ -256,7 +260,7 @@ impl Assembly {
 
     pub(super) fn account(&self) -> Account {
         let denials =
-            |domain: Domain| domain.denials.map_or(0, |denials| denials.saturating_sub(domain.seen));
+            |domain: Domain| domain.denials.map_or(0, |denials| denials.saturating_sub(1 + domain.seen));
         let lost = self.domain.map_or(0, denials);
         // With the domain known, its own count is exact.
         let unsure = if !self.settled() {
@@ -295,7 +299,7 @@ pub(super) fn operation(arch: u32, number: u32) -> Operation {
     let data = SeccompData { nr: number, arch, ..SeccompData::default() };
     let abi = Abi::of(&data);
     let call = abi.and_then(|(abi, number)| table::by_number(abi, number)).map(|prototype| prototype.name);
-    Operation { call, abi: abi.map(|(abi, _)| abi), number, arguments: Vec::new() }
+    Operation { call, abi: abi.map(|(abi, _)| abi), number: Some(number), arguments: Vec::new() }
 }
 
 pub(super) fn process(pid: u32, command: Option<Text>) -> Process {
@@ -441,7 +445,8 @@ mod tests {
         assembly.flush(&mut |event| events.push(event));
         assert_eq!(events.len(), 1);
         assert!(matches!(events[0].errno, Known::Predicted(13)));
-        assert_eq!(events[0].operation.call, None);
+        assert_eq!(events[0].operation.to_string(), "an unknown call(directory: \"/root\")");
+        assert_eq!(events[0].process.id(), None);
     }
 
     #[test]

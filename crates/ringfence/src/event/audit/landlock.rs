@@ -27,7 +27,7 @@ pub struct Rules {
 pub(super) fn event(time_ms: u64, access: &Access, call: Option<&Syscall>, rules: Option<&Rules>) -> Event {
     let mut operation = match call {
         Some(call) => operation(call.arch, call.number),
-        None => Operation { call: None, abi: None, number: 0, arguments: Vec::new() },
+        None => Operation { call: None, abi: None, number: None, arguments: Vec::new() },
     };
     operation.arguments = arguments(access);
     let errno = call.and_then(|call| call.exit).and_then(|exit| u16::try_from(exit.checked_neg()?).ok());

@@ -96,7 +96,7 @@ impl Labels {
         process.pid = pid;
         let mut operation = match call {
             Some(call) => operation(call.arch, call.number),
-            None => Operation { call: None, abi: None, number: 0, arguments: Vec::new() },
+            None => Operation { call: None, abi: None, number: None, arguments: Vec::new() },
         };
         operation.arguments = arguments(denial);
         let errno = call.and_then(|call| call.exit).and_then(|exit| u16::try_from(exit.checked_neg()?).ok());

@@ -221,15 +221,37 @@ fn nothing_stays_loaded_after_any_death() {
 
 #[test]
 fn two_capabilities_are_enough_and_without_them_it_is_said() {
-    stand(
-        Who::User,
-        concat!(module_path!(), "::two_capabilities_are_enough_and_without_them_it_is_said"),
-        |ground| {
-            let run = ground.ringfence("--explain", &["mkdir", "/usr/refused"]).go();
-            assert!(run.err.contains("CAP_BPF and CAP_PERFMON"), "{run}");
-            assert!(!run.err.contains("ebpf: "), "{run}");
-        },
-    );
+    let name = concat!(module_path!(), "::two_capabilities_are_enough_and_without_them_it_is_said");
+    stand(Who::User, name, |ground| {
+        let run = ground.ringfence("--explain", &["mkdir", "/usr/refused"]).go();
+        assert!(run.err.contains("CAP_BPF and CAP_PERFMON"), "{run}");
+        assert!(!run.err.contains("ebpf: "), "{run}");
+    });
+    // Only root can give somebody capabilities; setpriv(1), capabilities(7).
+    stand(Who::Root, name, |ground| {
+        if !loads(ground) {
+            return;
+        }
+        let (user, binary) = (Ground::new(Who::User, &ground.test).unwrap(), ground.binary());
+        let (uid, gid) = user.ids();
+        let as_user = |capabilities: &str| {
+            let ids = [format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".to_owned()];
+            let given = [format!("--inh-caps={capabilities}"), format!("--ambient-caps={capabilities}")];
+            let run = [binary.to_str().unwrap(), "run", "--explain", "--", "mkdir", "/usr/refused"];
+            let words: Vec<&str> = ids.iter().chain(&given).map(String::as_str).chain(run).collect();
+            ground.command(std::path::Path::new("/usr/bin/setpriv"), &words).within(user.work()).go()
+        };
+        let run = as_user("+bpf,+perfmon");
+        assert!(run.err.contains("mkdir(pathname: \"/usr/refused\"") && run.err.contains("ebpf: "), "{run}");
+        assert!(!run.err.contains("CAP_BPF and CAP_PERFMON"), "{run}");
+        for one in ["+bpf", "+perfmon"] {
+            let run = as_user(one);
+            assert!(
+                run.err.contains("CAP_BPF and CAP_PERFMON") && !run.err.contains("ebpf: "),
+                "{one}: {run}"
+            );
+        }
+    });
 }
 
 /// Bits, a mount and Landlock, each by one call of coreutils: named rightly whatever the kernel takes, and as

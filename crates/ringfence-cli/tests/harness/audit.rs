@@ -15,6 +15,9 @@ const ENABLED: u32 = 1;
 const ERROR: u16 = 2;
 const ACKNOWLEDGED: u16 = 1 | 4;
 
+/// What `enabled` is then.
+const LOCKED: u32 = 2;
+
 /// Auditing is as it was asked for; the drop puts back what was.
 pub(crate) struct Auditing {
     before: u32,
@@ -32,6 +35,21 @@ impl Auditing {
     /// Turns it off; needs the same.
     pub(crate) fn off() -> io::Result<Self> {
         Self::set(|_| 0)
+    }
+
+    /// Turns it on so that nobody can change it until the machine is booted again: only in a guest.
+    pub(crate) fn lock() -> io::Result<Self> {
+        if std::env::var_os("RINGFENCE_GUEST").is_none() {
+            return Err(io::Error::other("not a guest"));
+        }
+        let mut locked = Self::set(|_| LOCKED)?;
+        locked.before = LOCKED;
+        Ok(locked)
+    }
+
+    /// Whether the kernel refuses to turn it off.
+    pub(crate) fn refuses_to_be_off(&self) -> bool {
+        enable(0).is_err()
     }
 
     fn set(wanted: impl Fn(u32) -> u32) -> io::Result<Self> {

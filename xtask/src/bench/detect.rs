@@ -22,6 +22,51 @@ const STILL: Duration = Duration::from_secs(2);
 /// What is opened: every view has it.
 const FILE: &str = "/usr/bin/env";
 
+/// A plan without a view, so that Landlock alone denies to make a directory.
+const BARE: &[&str] = &[
+    "--explain",
+    "--namespaces-unshare=pid",
+    "--namespaces-unshare=user",
+    "--fs-proc=none",
+    "--fs-dev=none",
+    "--fs-tmp=",
+    "--net-mode=host",
+    "--net-connect=tcp:1",
+];
+
+/// A burst: what the program does, who denies it, the source that tells, and how it is run.
+struct Burst {
+    what: &'static str,
+    by: &'static str,
+    source: &'static str,
+    flags: &'static [&'static str],
+    /// Capabilities that the caller goes without, in setpriv(1)'s words.
+    without: Option<&'static str>,
+}
+
+const GATE: Burst =
+    Burst { what: "gate", by: "the filter", source: "seccomp-notify", flags: &["--explain"], without: None };
+const VIEW: Burst =
+    Burst { what: "refused", by: "a read-only view", source: "ebpf", flags: &["--explain"], without: None };
+/// Audit's records, with eBPF's back-pressure, without it, and with a small buffer as well.
+const LANDLOCK: [Burst; 3] = [
+    Burst { what: "refused", by: "Landlock", source: "audit", flags: BARE, without: None },
+    Burst {
+        what: "refused",
+        by: "Landlock, without CAP_BPF",
+        source: "audit",
+        flags: BARE,
+        without: Some("-bpf,-perfmon,-sys_admin"),
+    },
+    Burst {
+        what: "refused",
+        by: "Landlock, without CAP_BPF and CAP_NET_ADMIN",
+        source: "audit",
+        flags: BARE,
+        without: Some("-bpf,-perfmon,-sys_admin,-net_admin"),
+    },
+];
+
 struct Bench {
     place: PathBuf,
     runs: usize,
@@ -152,31 +197,44 @@ impl Bench {
             "\nA burst of {BURST} denials; the reader is stopped for {} s in the middle.\n",
             STILL.as_secs()
         );
+        let auditing = auditing();
         println!(
             "| who | denied by | seconds | what the source says | denials told |\n|---|---|--:|---|--:|"
         );
         for user in users {
-            let mut kinds = vec![("gate", "the filter", "seccomp-notify")];
+            let mut kinds = vec![&GATE];
             if user.root {
-                kinds.push(("refused", "a read-only view", "ebpf"));
+                kinds.push(&VIEW);
+                kinds.extend(LANDLOCK.iter().filter(|_| auditing));
             }
-            for (what, by, source) in kinds {
-                let (seconds, said) = self.burst(user, what)?;
+            for kind in kinds {
+                let Burst { by, source, .. } = kind;
+                let (seconds, said) = self.burst(user, kind)?;
                 let line = said.lines().find(|line| line.trim_start().starts_with(&format!("{source}: ")));
                 let line = line.with_context(|| format!("{source} says nothing: {said}"))?;
-                let told = said.lines().find_map(|line| line.rsplit_once(", ")?.1.strip_suffix(" times]"));
+                let told: u64 = said.lines().filter_map(times).sum();
                 let verdict = line.split(" (").next().unwrap_or(line).trim();
-                println!("| {} | {by} | {seconds:.1} | {verdict} | {} |", user.name, told.unwrap_or("?"));
+                println!("| {} | {by} | {seconds:.1} | {verdict} | {told} |", user.name);
             }
+        }
+        if !auditing {
+            println!("\nLandlock denials were left out: auditing is off here (`auditctl -e 1`).");
         }
         Ok(())
     }
 
-    fn burst(&self, user: &User, what: &str) -> Result<(f64, String)> {
+    fn burst(&self, user: &User, kind: &Burst) -> Result<(f64, String)> {
         let begun = Instant::now();
         let times = BURST.to_string();
-        let child =
-            self.command(user, Some(&["--explain"]), &[what, &times]).stdout(Stdio::null()).spawn()?;
+        let mut command = self.command(user, Some(kind.flags), &[kind.what, &times]);
+        if let Some(without) = kind.without {
+            let plain = command;
+            command = Command::new("setpriv");
+            command.arg(format!("--bounding-set={without}")).arg("--").arg(plain.get_program());
+            command.args(plain.get_args()).stdin(Stdio::null()).stderr(Stdio::piped());
+        }
+        // Where nothing is that the policy denies by name.
+        let child = command.current_dir(&self.place).stdout(Stdio::null()).spawn()?;
         std::thread::sleep(Duration::from_secs(1));
         signal("STOP", child.id())?;
         std::thread::sleep(STILL);
@@ -186,6 +244,17 @@ impl Bench {
         ensure!(output.status.success(), "{said}");
         Ok((begun.elapsed().as_secs_f64(), said))
     }
+}
+
+/// How often a denial was told, of a line of the summary about the burst.
+fn times(line: &str) -> Option<u64> {
+    line.rsplit_once(", ")?.1.strip_suffix(" times]")?.parse().ok()
+}
+
+/// Whether the kernel records what Landlock denies; auditctl(8).
+fn auditing() -> bool {
+    let said = Command::new("auditctl").arg("-s").output();
+    said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).lines().any(|line| line == "enabled 1"))
 }
 
 fn signal(name: &str, pid: u32) -> Result<()> {

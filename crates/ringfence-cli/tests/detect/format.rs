@@ -209,7 +209,7 @@ fn every_kind() -> Vec<Event> {
         let operation = Operation {
             call: (known != 2).then_some("openat"),
             abi: None,
-            number: (number % 2 == 0).then_some(257),
+            number: number.is_multiple_of(2).then_some(257),
             arguments: values().into_iter().map(|value| Argument { name: "path", value }).collect(),
         };
         all.push(Event {
@@ -225,7 +225,7 @@ fn every_kind() -> Vec<Event> {
             cause: as_known(known, cause.clone()),
             line: as_known(known, Line { file: word(), number: Some(3), text: word() }),
             tried: None,
-            outcome: if number % 5 == 0 { Outcome::Passed } else { Outcome::Denied },
+            outcome: if number.is_multiple_of(5) { Outcome::Passed } else { Outcome::Denied },
             errno: as_known(known, 13),
             remedy: as_known(known, remedy.clone()),
         });

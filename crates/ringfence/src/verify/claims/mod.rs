@@ -71,8 +71,27 @@ pub fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagno
     all.extend(limit::claims(subject));
     all.extend(known::claims(subject, scene));
     all.sort_by(|a, b| (a.part, &a.id).cmp(&(b.part, &b.id)));
-    all.dedup_by(|a, b| a.id == b.id);
-    Ok(all)
+    Ok(distinct(all))
+}
+
+/// Two rules may say the same of one file, by two names: that is one claim. What is tried in another way
+/// is another claim, and gets an id of its own: none goes untried for its name.
+fn distinct(sorted: Vec<Claim>) -> Vec<Claim> {
+    let mut all: Vec<Claim> = Vec::with_capacity(sorted.len());
+    let mut group = 0;
+    for mut claim in sorted {
+        if all.get(group).is_none_or(|first| (first.part, &first.id) != (claim.part, &claim.id)) {
+            group = all.len();
+            all.push(claim);
+            continue;
+        }
+        let same = |other: &Claim| other.intent == claim.intent && other.test == claim.test;
+        if !all[group..].iter().any(same) {
+            claim.id = format!("{}#{}", claim.id, all.len() - group + 1);
+            all.push(claim);
+        }
+    }
+    all
 }
 
 impl Claim {
@@ -185,4 +204,20 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
         }
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(id: &str, test: &str) -> Claim {
+        Claim::new(Part::File, Intent::Deny, id, "", Test::Not(test.to_owned()))
+    }
+
+    #[test]
+    fn what_is_tried_in_another_way_is_another_claim() {
+        let all = vec![claim("a", "1"), claim("a", "1"), claim("a", "2"), claim("a", "1"), claim("b", "1")];
+        let ids: Vec<String> = distinct(all).into_iter().map(|claim| claim.id).collect();
+        assert_eq!(ids, ["file/a", "file/a#2", "file/b"]);
+    }
 }

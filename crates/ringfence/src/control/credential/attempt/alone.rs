@@ -8,8 +8,6 @@ use super::{Need, file};
 use crate::control::trial::{Deed, Passes, Peer, Place, Reading, Trial, Word};
 
 const AT_FDCWD: i64 = -100;
-/// Nobody's, on every system.
-const OTHER: u64 = 65_534;
 
 fn v(value: u64) -> Word {
     Word::Value(value)
@@ -28,9 +26,12 @@ pub fn own() -> Vec<Need> {
     ]
 }
 
-/// Operations on what belongs to another user, in a directory that the caller may write.
+/// Operations on what belongs to another user, in a directory that the caller may write. `own`: ids that
+/// are not another's.
 #[must_use]
-pub fn others(directory: &Path, unique: u32) -> Vec<Need> {
+pub fn others(directory: &Path, unique: u32, own: &[u32]) -> Vec<Need> {
+    // nobody's, or its neighbours': ids that the maps of most containers have.
+    let other = (0..=65_534u32).rev().find(|id| !own.contains(id)).map_or(u64::MAX, u64::from);
     let need = |capability, operation, trial| Need { capability, operation, trial };
     let path = |kind: &str| {
         let path = directory.join(format!(".ringfence-attempt-{kind}-{unique}"));
@@ -40,18 +41,23 @@ pub fn others(directory: &Path, unique: u32) -> Vec<Need> {
     let chmod = Deed::of("fchmodat", vec![Word::number(AT_FDCWD), path("mode"), v(0o600)]);
     let open = Deed::of("openat", vec![Word::number(AT_FDCWD), path("lease"), v(0), v(0)]);
     let lease = Deed::of("fcntl", vec![Word::Answer(0), v(f_setlease), v(read_lock)]);
-    let other = Deed::of("setresuid", vec![v(OTHER), v(OTHER), v(OTHER)]);
-    let other = Peer { place: Place::Outside, deeds: vec![other], after: Vec::new(), evidence: None };
+    let become_other = Deed::of("setresuid", vec![v(other), v(other), v(other)]);
+    let process =
+        Peer { place: Place::Outside, deeds: vec![become_other], after: Vec::new(), evidence: None };
     let kill = Deed::of("kill", vec![Word::PeerProcess, v(0)]);
     vec![
-        need(3, "chmod a file of another user", Trial::of(vec![chmod]).with(file(&path("mode")))),
-        need(28, "lease a file of another user", Trial::of(vec![open, lease]).with(file(&path("lease")))),
-        need(5, "signal a process of another user", Trial::of(vec![kill]).with(other)),
+        need(3, "chmod a file of another user", Trial::of(vec![chmod]).with(file(&path("mode"), other))),
+        need(
+            28,
+            "lease a file of another user",
+            Trial::of(vec![open, lease]).with(file(&path("lease"), other)),
+        ),
+        need(5, "signal a process of another user", Trial::of(vec![kill]).with(process)),
     ]
 }
 
 /// Makes a file, gives it to another user, and removes it afterwards.
-fn file(path: &Word) -> Peer {
+fn file(path: &Word, other: u64) -> Peer {
     let write_only_creat_excl = 0o301;
     let at = |rest: &[u64]| {
         let mut args = vec![Word::number(AT_FDCWD), path.clone()];
@@ -60,7 +66,7 @@ fn file(path: &Word) -> Peer {
     };
     let deeds = vec![
         Deed::of("openat", at(&[write_only_creat_excl, 0o644])),
-        Deed::of("fchown", vec![Word::Answer(0), v(OTHER), v(OTHER)]),
+        Deed::of("fchown", vec![Word::Answer(0), v(other), v(other)]),
         // A file that is open for writing has no lease for reading.
         Deed::of("close", vec![Word::Answer(0)]),
     ];
@@ -119,4 +125,17 @@ fn mapped_file() -> Trial {
     let path = Word::text(format!("/proc/self/map_files/{at:x}-{:x}", at + len).as_bytes());
     let open = Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)]);
     Trial::of(vec![memory_file(), Deed::of("mmap", map), open])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_user_is_nobody_of_ours() {
+        let text = |own: &[u32]| format!("{:?}", others(Path::new("/tmp"), 1, own));
+        assert!(text(&[0]).contains("Value(65534)"));
+        let avoiding = text(&[65_534, 65_533]);
+        assert!(avoiding.contains("Value(65532)") && !avoiding.contains("65534"));
+    }
 }

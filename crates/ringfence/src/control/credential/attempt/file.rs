@@ -16,6 +16,10 @@ fn v(value: u64) -> Word {
     Word::Value(value)
 }
 
+/// Two ids, so that one of them is not the attempting process' own, whoever that is: to change to both
+/// needs the capability.
+const OTHERS: [u64; 2] = [65_534, 65_533];
+
 /// Operations that need a capability, on a new file in `directory`.
 #[must_use]
 pub fn needs(directory: &Path, unique: u32) -> Vec<Need> {
@@ -31,17 +35,23 @@ pub fn needs(directory: &Path, unique: u32) -> Vec<Need> {
         Trial::of(deeds).then(Some(undo))
     };
     let open: fn(Word) -> Deed = |path| Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(O_RDWR)]);
-    let nobody: fn(Word) -> Deed = |_| Deed::of("fchown", vec![Word::Answer(0), v(65_534), v(65_534)]);
+    let one: fn(Word) -> Deed = |_| chown(OTHERS[0]);
+    let other: fn(Word) -> Deed = |_| chown(OTHERS[1]);
     let list: fn(Word) -> Deed = |path| acl(path);
     let privileged: fn(Word) -> Deed = |path| capability(path);
     let need = |capability, operation, trial| Need { capability, operation, trial };
     vec![
-        need(0, "chown of an own file to another user", file(0o600, vec![nobody])),
+        need(0, "chown of an own file to another user", file(0o600, vec![one, other])),
         need(1, "open of an own file without permission bits", file(0, vec![open])),
         need(1, "open of an own file that an ACL denies", file(0o600, vec![list, open])),
         need(31, "set file capabilities", file(0o600, vec![privileged])),
         need(27, "make the device node of memory", device(directory, unique)),
     ]
+}
+
+/// The group stays.
+fn chown(user: u64) -> Deed {
+    Deed::of("fchown", vec![Word::Answer(0), v(user), Word::number(-1)])
 }
 
 /// setxattr(2) of an ACL that gives its owner nothing and everybody else everything: version 2,
@@ -77,7 +87,8 @@ fn device(directory: &Path, unique: u32) -> Trial {
 #[must_use]
 pub fn others() -> Vec<Need> {
     let need = |capability, operation, trial| Need { capability, operation, trial };
-    let ids = [v(65_534), v(65_534), v(65_534)];
+    // Not the effective one, with which the capability would go.
+    let ids = vec![v(OTHERS[0]), Word::number(-1), v(OTHERS[1])];
     // FILEID_INO32_GEN of an inode that does not exist: its check comes last.
     let handle = Word::Bytes([8u32, 1, u32::MAX, u32::MAX].map(u32::to_le_bytes).concat());
     let root = Deed::of("openat", vec![Word::number(AT_FDCWD), Word::text(b"/"), v(0)]);
@@ -88,7 +99,7 @@ pub fn others() -> Vec<Need> {
     let no_locks = Deed::of("prlimit64", vec![v(0), v(8), Word::Words(vec![v(0), v(0)]), v(0)]);
     let lock = Deed::of("mlock", vec![Word::Scratch(0), v(4096)]);
     vec![
-        need(7, "setresuid to another user", Trial::of(vec![Deed::of("setresuid", ids.to_vec())])),
+        need(7, "setresuid to another user", Trial::of(vec![Deed::of("setresuid", ids)])),
         need(
             8,
             "drop a capability of the bounding set",

@@ -4,7 +4,7 @@ use ringfence_sys::attempt::{Page, Record, Tried};
 use ringfence_sys::spawn::Ended;
 
 use super::script::Script;
-use crate::control::trial::{Identity, Outcome, Peer, Place, Reading, Trial, errno};
+use crate::control::trial::{Identity, Outcome, Peer, Place, Reading, Trial, errno, errno_name};
 
 /// What was left in the page of whoever tried, and how it ended.
 pub(super) struct Seen {
@@ -74,14 +74,17 @@ impl Seen {
     fn unmade(&self, trial: &Trial, script: &Script<'_>) -> Option<Outcome> {
         let unmade = |why: String| Some(Outcome::Unmade(why));
         if let Some(failure) = self.record.failed {
-            return unmade(format!("step {}: errno {}", failure.step, failure.errno.0));
+            return unmade(format!("step {}: {}", failure.step, errno_name(failure.errno.0)));
         }
         let before = self.answers.iter().take(trial.before.len()).flatten();
         if let Some(failed) = before.clone().find_map(|answer| errno(*answer)) {
-            return unmade(format!("what is to be there beforehand cannot be made: errno {}", failed.0));
+            return unmade(format!(
+                "what is to be there beforehand cannot be made: {}",
+                errno_name(failed.0)
+            ));
         }
         if let Some(errno) = self.record.refused {
-            return unmade(format!("execve of the attempt's program: errno {}", errno.0));
+            return unmade(format!("execve of the attempt's program: {}", errno_name(errno.0)));
         }
         if let (Some(peer), Some(numbers)) = (&trial.peer, script.peer) {
             let answers: Vec<i64> =
@@ -93,7 +96,7 @@ impl Seen {
             if let Some(Some(branch)) = self.answers.get(script.own - 1)
                 && let Some(errno) = errno(*branch)
             {
-                return unmade(format!("there is no second process: errno {}", errno.0));
+                return unmade(format!("there is no second process: {}", errno_name(errno.0)));
             }
             if whole && self.answers[script.own - 1].is_none() {
                 return unmade("there is no second process".into());
@@ -174,7 +177,11 @@ fn denied(answers: &[i64]) -> Option<Outcome> {
 pub(super) fn of_peer(peer: &Peer, answers: &[i64], waits: bool, page: &Page) -> Option<Outcome> {
     let record = page.record();
     if let Some(failure) = record.failed {
-        return Some(Outcome::Unmade(format!("the peer: step {}: errno {}", failure.step, failure.errno.0)));
+        return Some(Outcome::Unmade(format!(
+            "the peer: step {}: {}",
+            failure.step,
+            errno_name(failure.errno.0)
+        )));
     }
     match (denied(answers), peer.place) {
         (Some(Outcome::Answered { answer, .. }), Place::Outside) => {

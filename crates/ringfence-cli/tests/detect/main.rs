@@ -15,4 +15,5 @@ mod landlock;
 mod lossless;
 mod predicted;
 mod proved;
+mod right;
 mod told;

@@ -165,6 +165,7 @@ pub(crate) fn scene(host: &Host, witnesses: &Witnesses) -> Result<Scene, ringfen
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        user: host.caller().value.euid,
         permitted: host.caller().value.permitted,
         landlock: host.landlock().value.abi,
     })

@@ -33,6 +33,7 @@ fn weakened(flags: &[(&str, &str)], ids: &[&str], weaken: impl FnOnce(&mut Plan<
         descriptor: witnesses.descriptor(),
         port: witnesses.port(),
         abstract_name: witnesses.name().map(str::to_owned),
+        user: host.caller().value.euid,
         permitted: host.caller().value.permitted,
         landlock: host.landlock().value.abi,
     };

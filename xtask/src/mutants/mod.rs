@@ -122,6 +122,7 @@ impl Base {
             descriptor: witnesses.descriptor(),
             port: witnesses.port(),
             abstract_name: witnesses.name().map(str::to_owned),
+            user: host.caller().value.euid,
             permitted: host.caller().value.permitted,
             landlock: host.landlock().value.abi,
         };

@@ -66,6 +66,7 @@ pub(super) fn here(policy: &Policy, host: &Host, open: &[(i32, String)]) -> Resu
         // Nobody listens there; the claims are to be listed as what they are.
         port: Some(1),
         abstract_name: Some("ringfence-nobody".to_owned()),
+        user: host.caller().value.euid,
         permitted: host.caller().value.permitted,
         landlock: host.landlock().value.abi,
     };

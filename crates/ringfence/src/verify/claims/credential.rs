@@ -59,7 +59,7 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     if scene.permitted & MAKES_ANOTHERS == MAKES_ANOTHERS
         && let Some(directory) = ROOMS.map(Path::new).into_iter().find(|path| may_change(path))
     {
-        let others = attempt::alone::others(directory, scene.process, &own_ids(subject));
+        let others = attempt::alone::others(directory, scene.process, &own_ids(subject, scene));
         let others = others.into_iter().filter(has);
         needs.extend(others.map(|need| (need, ALL_OTHERS)));
     }
@@ -113,8 +113,8 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
 }
 
 /// The ids of the caller, and those that the program gets.
-fn own_ids(subject: &Subject<'_>) -> Vec<u32> {
-    let mut ids = vec![rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw()];
+fn own_ids(subject: &Subject<'_>, scene: &Scene) -> Vec<u32> {
+    let mut ids = vec![scene.user];
     ids.extend(subject.plan.steps.iter().filter_map(|planned| match planned.step {
         Step::Setuid(id) => Some(id),
         _ => None,

@@ -46,6 +46,8 @@ pub struct Scene {
     pub port: Option<u16>,
     /// The name of an abstract Unix socket on which somebody listens outside, without its null byte.
     pub abstract_name: Option<String>,
+    /// The caller's user id.
+    pub user: u32,
     /// Capabilities that the caller has, and could hand on.
     pub permitted: u64,
     /// The Landlock ABI of this kernel; 0: none.

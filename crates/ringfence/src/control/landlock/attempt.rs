@@ -90,6 +90,52 @@ pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
     all
 }
 
+/// A command of a device that the rules let be opened for reading: a node of mem(4)'s null device, which
+/// knows no terminal's command (ENOTTY). Needs `CAP_MKNOD`, and a mount without `nodev`.
+#[must_use]
+pub fn command(root: &Path, unique: u32) -> Use {
+    let (null, tcgets, no_terminal) = (0x103, 0x5401, 25);
+    let on = Ground { root, name: format!(".ringfence-landlock-{unique}-command") };
+    let mut peer = peer(&on);
+    peer.deeds.push(on.at("mknodat", "made", vec![v(0o020_600), v(null)]));
+    let open = on.at("openat", "made", vec![v(0), v(0)]);
+    let command = Deed::of("ioctl", vec![Word::Answer(0), v(tcgets), Word::Scratch(0)]);
+    let passes = Passes::SuccessOrAt(1, no_terminal);
+    Use {
+        right: "ioctl_dev",
+        since: Right::IoctlDev,
+        trial: Trial::of(vec![open, command]).passing(passes).with(peer),
+    }
+}
+
+/// connect(2) to the pathname Unix socket of a process outside; `None` where the path is too long for a
+/// `struct sockaddr_un`.
+#[must_use]
+pub fn resolve(root: &Path, unique: u32) -> Option<Use> {
+    let (unix, stream) = (1u64, 1);
+    let on = Ground { root, name: format!(".ringfence-landlock-{unique}-resolve") };
+    let name = on.bytes("made");
+    let mut address = (unix as u16).to_le_bytes().to_vec();
+    address.extend(&name);
+    address.push(0);
+    let mut peer = peer(&on);
+    let socket = peer.deeds.len() as u8;
+    let bind = vec![Word::Answer(socket), Word::Bytes(address.clone()), v(address.len() as u64)];
+    peer.deeds.extend([
+        Deed::of("socket", vec![v(unix), v(stream), v(0)]),
+        Deed::of("bind", bind),
+        Deed::of("listen", vec![Word::Answer(socket), v(1)]),
+    ]);
+    let trial = connected(&address).with(peer);
+    (address.len() <= 110).then_some(Use { right: "resolve_unix", since: Right::ResolveUnix, trial })
+}
+
+fn connected(address: &[u8]) -> Trial {
+    let socket = Deed::of("socket", vec![v(1), v(1), v(0)]);
+    let to = vec![Word::Answer(0), Word::Bytes(address.to_vec()), v(address.len() as u64)];
+    Trial::of(vec![socket, Deed::of("connect", to)])
+}
+
 /// Signal 0 to a process outside.
 #[must_use]
 pub fn signal(process: u32) -> Trial {

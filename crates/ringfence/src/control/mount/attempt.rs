@@ -60,6 +60,13 @@ pub fn may_change(path: &Path) -> bool {
     })
 }
 
+/// Whether device nodes below a directory are more than names: its mount has no `nodev`, mount(8).
+#[must_use]
+pub fn has_devices(path: &Path) -> bool {
+    use rustix::fs::StatVfsMountFlags;
+    rustix::fs::statvfs(path).is_ok_and(|found| !found.f_flag.contains(StatVfsMountFlags::NODEV))
+}
+
 /// A regular file with these permission bits, in a directory or in those below it, the nearest first,
 /// but not in those that `elsewhere` has.
 #[must_use]

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::{Claim, PROTECTION, Scene, Test};
-use crate::control::landlock::{Model, PathRule, Ports, Right, Scope, attempt};
+use crate::control::landlock::{Kind, Model, PathRule, Ports, Right, Scope, attempt};
 use crate::control::trial::Trial;
 use crate::control::{Control, net};
 use crate::host::path::{Absent, Resolver};
@@ -46,26 +46,9 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
                 .see(&["landlock(7)", PROTECTION]),
         );
     };
-    let near = |path: &Path| {
-        let near = |rule: &PathRule| {
-            path.starts_with(&rule.path) && (rule.access.write || rule.access.read || rule.access.exec)
-        };
-        model.paths.iter().any(near)
-    };
-    if let Some(room) = room(subject, &near) {
-        let device = scene.permitted >> CAP_MKNOD & 1 == 1;
-        let uses = attempt::files(&room, scene.process, device).into_iter();
-        // Directories of the view may be listed by a rule about its root.
-        let listed = model.paths.iter().any(|rule| rule.access.list && room.starts_with(&rule.path));
-        let kept = |right: &str| match right {
-            "truncate" => model.handle_truncate,
-            "read_dir" => !listed,
-            _ => true,
-        };
-        for each in uses.filter(|each| has(each.since) && kept(each.right)) {
-            let operation = format!("{} below {}", each.right, room.display());
-            add(format!("fs/{}", each.right), operation, "Landlock alone", each.trial);
-        }
+    for (each, directory) in files(subject, scene, model) {
+        let operation = format!("{} below {}", each.right, directory.display());
+        add(format!("fs/{}", each.right), operation, "Landlock alone", each.trial);
     }
     for (id, right, ports, trial) in network(scene, model) {
         if has(right) && ports {
@@ -87,6 +70,63 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
             "Landlock alone",
             trial,
         );
+    }
+    all
+}
+
+/// Each right of files where no rule grants any.
+fn files(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attempt::Use, PathBuf)> {
+    let mut all = elsewhere(subject, scene, model);
+    let near = |path: &Path| {
+        let near = |rule: &PathRule| {
+            path.starts_with(&rule.path) && (rule.access.write || rule.access.read || rule.access.exec)
+        };
+        model.paths.iter().any(near)
+    };
+    if let Some(room) = room(subject, &near) {
+        let device = scene.permitted >> CAP_MKNOD & 1 == 1;
+        let uses = attempt::files(&room, scene.process, device).into_iter();
+        // Directories of the view may be listed by a rule about its root.
+        let listed = model.paths.iter().any(|rule| rule.access.list && room.starts_with(&rule.path));
+        let kept = |right: &str| match right {
+            "truncate" => model.handle_truncate,
+            "read_dir" => !listed,
+            _ => true,
+        };
+        let has = |right: Right| scene.landlock >= right.since().0;
+        let tried = uses.filter(|each| has(each.since) && kept(each.right));
+        all.extend(tried.map(|each| (each, room.clone())));
+    }
+    all
+}
+
+/// What is tried where another right must be granted, or is handled only where the policy says so.
+fn elsewhere(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attempt::Use, PathBuf)> {
+    let has = |right: Right| scene.landlock >= right.since().0;
+    let mut all = Vec::new();
+    let granted = |path: &Path, of: fn(&PathRule) -> bool| {
+        model.paths.iter().any(|rule| of(rule) && path.starts_with(&rule.path))
+    };
+    // Devices are opened where files are read, and have their commands where the policy gives devices.
+    let opens = |rule: &&PathRule| {
+        let path = &rule.path;
+        rule.kind == Kind::Directory
+            && rule.access.read
+            && !granted(path, |rule| rule.access.device)
+            && crate::control::mount::attempt::may_change(path)
+            && crate::control::mount::attempt::has_devices(path)
+    };
+    if has(Right::IoctlDev) && scene.permitted >> CAP_MKNOD & 1 == 1 {
+        // Where the program may write itself, before where it may only read.
+        let rule = model.paths.iter().filter(opens).max_by_key(|rule| rule.access.write);
+        all.extend(rule.map(|rule| (attempt::command(&rule.path, scene.process), rule.path.clone())));
+    }
+    let connects = |path: &Path| granted(path, |rule| rule.access.unix);
+    if has(Right::ResolveUnix)
+        && model.restrict_unix
+        && let Some(room) = room(subject, &connects)
+    {
+        all.extend(attempt::resolve(&room, scene.process).map(|each| (each, room)));
     }
     all
 }

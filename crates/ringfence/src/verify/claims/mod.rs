@@ -193,7 +193,8 @@ pub fn notes(subject: &Subject<'_>, scene: &Scene) -> Vec<String> {
     if !scene.umip {
         notes.push("UMIP: this processor has none".into());
     }
-    let names = credential::WITHOUT_OPERATION.map(|number| Capability(number).name());
+    let names =
+        credential::WITHOUT_OPERATION.map(|(number, why)| format!("{} ({why})", Capability(number).name()));
     notes.push(format!("{}: only that they cannot be had, no operation that needs them", names.join(", ")));
     let limits = &subject.policy.limits;
     for (name, is) in [

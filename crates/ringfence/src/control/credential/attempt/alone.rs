@@ -21,6 +21,7 @@ pub fn own() -> Vec<Need> {
         need(4, "keep the set-user-ID bit of a file that is changed", set_user_id()),
         need(9, "make a file immutable", immutable()),
         need(19, "trace a process that is not dumpable", undumpable()),
+        need(26, "hang a terminal up in a session without one", hang_up()),
         need(29, "write to the audit log", audit_message()),
         need(40, "open a file by its mapping", mapped_file()),
     ]
@@ -104,6 +105,20 @@ fn undumpable() -> Trial {
     let deeds = vec![Deed::of("prctl", vec![v(set_dumpable), v(0), v(0), v(0), v(0)])];
     let peer = Peer { place: Place::Together, deeds, after: Vec::new(), evidence: None };
     Trial::of(vec![Deed::of("ptrace", vec![v(seize), Word::PeerProcess, v(0), v(0)])]).with(peer)
+}
+
+/// vhangup(2) of another process of the same containment, which leads a session that has no terminal:
+/// the check comes first, and nothing is hung up then (`ksys_vhangup`). A new child leads no session, so
+/// that setsid(2) does not fail, wherever this is tried.
+fn hang_up() -> Trial {
+    let after = vec![Deed::of("vhangup", Vec::new())];
+    let peer = Peer {
+        place: Place::Together,
+        deeds: vec![Deed::of("setsid", Vec::new())],
+        after,
+        evidence: Some(0),
+    };
+    Trial::of(vec![Deed::of("getppid", Vec::new())]).with(peer)
 }
 
 /// `AUDIT_USER` without a word in it: EINVAL after the check, or nothing where auditing is off

@@ -188,7 +188,10 @@ fn parse(text: &str) -> Option<State> {
         Some((word, "none")) => (word, Some(Vec::new())),
         Some((word, list)) => (word, Some(list.split(", ").map(str::to_owned).collect())),
     };
-    let is_name = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_name = |name: &String| {
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
     if !controls.iter().flatten().all(is_name) {
         return None;
     }
@@ -205,6 +208,13 @@ fn checksum(host: &BTreeMap<String, String>, claims: &BTreeMap<String, String>) 
 mod tests {
     use super::*;
 
+    fn every_control() -> Vec<String> {
+        use crate::control::Control::*;
+        [Seccomp, Namespace, Mount, Net, Credential, Landlock, Lsm, BpfLsm, Limit, Launch]
+            .map(|control| control.name().to_owned())
+            .to_vec()
+    }
+
     fn baseline() -> Baseline {
         let state = |verdict, controls: Option<&[&str]>| State {
             verdict,
@@ -217,6 +227,8 @@ mod tests {
                 ("file/b".into(), state(Word::Held, Some(&[]))),
                 ("file/c".into(), state(Word::Broken, None)),
                 ("file/d".into(), state(Word::Unverifiable, None)),
+                // Every control, however its name is written.
+                ("file/f".into(), State { verdict: Word::Held, controls: Some(every_control()) }),
                 ("file/e".into(), state(Word::Reachable, None)),
             ]),
         }
@@ -241,7 +253,8 @@ mod tests {
         assert_eq!(edited("\"file/a\"", "\"file/b\""), Err(Error::Twice("file/b".into())));
         assert_eq!(edited("\"file/a\"", "\"flie/a\""), Err(Error::Id("flie/a".into())));
         assert_eq!(edited("\"file/a\"", "\"file/\""), Err(Error::Id("file/".into())));
-        for wrong in ["hold", "Held", "held by ", "held by mount,landlock", "held by Mount", ""] {
+        for wrong in ["hold", "Held", "held by ", "held by mount,landlock", "held by Mount", "held by -", ""]
+        {
             let found = edited("\"held by none\"", &format!("\"{wrong}\""));
             assert_eq!(found, Err(Error::Verdict("file/b".into(), wrong.into())));
         }

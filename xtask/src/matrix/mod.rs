@@ -5,6 +5,7 @@ mod args;
 mod boot;
 mod claims;
 mod cpio;
+mod denials;
 mod guest;
 mod image;
 mod kernel;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::claims::{self, Claims, LADDER, Sum, Word};
+use super::denials::{self, ASKED};
 use super::rights::Rights;
 use super::rows::Row;
 use super::suite::{Purpose, RowSeen, USERS};
@@ -62,6 +63,7 @@ fn page(results: &Results, missing: &[String]) -> String {
     boots(&mut text, results, missing);
     held(&mut text, results);
     not_held(&mut text, results);
+    denied(&mut text, results);
     rights(&mut text, results);
     let mut origins: Vec<&str> = results.iter().map(|(row, _)| row.kernel.origin.as_str()).collect();
     origins.sort_unstable();
@@ -210,6 +212,49 @@ fn not_held(text: &mut String, results: &Results) {
         }
         text.push_str("\n</details>\n");
     }
+}
+
+fn denied(text: &mut String, results: &Results) {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut told = String::new();
+    let mut seen_on = [const { Vec::new() }; ASKED.len()];
+    for (at, (_, seen)) in results.iter().enumerate() {
+        for (column, asked) in ASKED.iter().enumerate() {
+            match seen.denial(asked.name) {
+                Some(denials::Seen::Told(lines)) => {
+                    if seen_on[column].is_empty() {
+                        let _ = writeln!(told, "- {}, row {}:", asked.name, at + 1);
+                        lines.iter().for_each(|line| {
+                            let _ = writeln!(told, "  - `{}`", line.replace('`', "'"));
+                        });
+                    }
+                    seen_on[column].push((at + 1).to_string());
+                }
+                Some(denials::Seen::Skipped(why)) => {
+                    rows.push(vec![(at + 1).to_string(), asked.name.to_owned(), format!("not tried: {why}")]);
+                }
+                Some(denials::Seen::Wrong(why)) => {
+                    rows.push(vec![(at + 1).to_string(), asked.name.to_owned(), format!("not seen: {why}")]);
+                }
+                None => {}
+            }
+        }
+    }
+    text.push_str(
+        "\n## Denials of each LSM\n\nOn every row, as root, a test has a real operation denied by AppArmor, by SELinux and by \
+         ringfence's BPF LSM program, each beside the same operation without it, and the event must name the policy \
+         line. Seen:\n\n",
+    );
+    for (asked, rows) in ASKED.iter().zip(&seen_on) {
+        let on = if rows.is_empty() { "on no row".to_owned() } else { format!("row {}", rows.join(" ")) };
+        let _ = writeln!(text, "- {}: {on} (`{}` of `{}`)", asked.name, asked.test, asked.binary);
+    }
+    if !told.is_empty() {
+        let _ = write!(text, "\nAs the first of these rows told them:\n\n{told}");
+    }
+    let _ = writeln!(text, "\n<details><summary>{} not seen or not tried</summary>\n", rows.len());
+    markdown(text, &["row", "LSM", "why"].map(str::to_owned), &rows);
+    text.push_str("\n</details>\n");
 }
 
 fn rights(text: &mut String, results: &Results) {

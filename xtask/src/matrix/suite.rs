@@ -11,6 +11,7 @@ use ringfence_matrix::job::{Job, USER};
 use super::args::{Args, User};
 use super::boot::{self, Boot, Stop};
 use super::claims::{self, Claims};
+use super::denials;
 use super::guest;
 use super::rights::{self, Rights};
 use super::rows::Row;
@@ -35,6 +36,8 @@ pub(super) enum Purpose {
     Claims,
     /// `ringfence check` of a policy that asks for every right.
     Rights,
+    /// A test that has something denied by an LSM, of [`denials::ASKED`].
+    Denial(&'static str),
     /// A test binary.
     Test(String),
 }
@@ -82,8 +85,9 @@ pub(super) fn image(args: &Args) -> Result<Vec<u8>> {
     let binary = args.binary.clone().map_or_else(dist::build, Ok)?;
     guest::place(&mut tree, &binary, RINGFENCE)?;
     guest::policies(&mut tree)?;
-    if !args.smoke && !args.no_tests {
-        for (name, path) in test_binaries()? {
+    if !args.smoke {
+        let denials = |name: &str| denials::ASKED.iter().any(|asked| asked.binary == name);
+        for (name, path) in test_binaries()?.into_iter().filter(|(name, _)| !args.no_tests || denials(name)) {
             guest::place(&mut tree, &stripped(&path)?, &format!("/guest/test/{name}"))?;
         }
         for (attack, place) in attacks()? {
@@ -108,6 +112,15 @@ pub(super) fn jobs(args: &Args) -> Vec<Task> {
         if !args.smoke && !args.no_claims {
             tasks.push(shell(root, Purpose::Rights, rights::script(RINGFENCE)));
             tasks.push(shell(root, Purpose::Claims, claims::script(RINGFENCE)));
+        }
+        // Before other tests, which may change what is loaded.
+        if !args.smoke && root {
+            let words = |test| ["--exact", "--show-output", test];
+            let denial = |asked: &denials::Asked| Task {
+                purpose: Purpose::Denial(asked.name),
+                ..test(root, asked.binary, &words(asked.test))
+            };
+            tasks.extend(denials::ASKED.iter().map(denial));
         }
         // Root's run has each test twice: as root, and as the ordinary user that root becomes.
         if !args.smoke && !args.no_tests && (root || args.all || args.user == User::Ordinary) {
@@ -258,6 +271,11 @@ impl RowSeen {
         self.job(root, &Purpose::Rights).map(Rights::read)
     }
 
+    /// What an LSM denied; `None`: it was not asked.
+    pub(super) fn denial(&self, name: &'static str) -> Option<denials::Seen> {
+        self.job(true, &Purpose::Denial(name)).map(denials::Seen::read)
+    }
+
     /// The sum of all test binaries of one user; an error where one of them cannot be believed.
     /// `None`: none was asked for.
     pub(super) fn count(&self, root: bool) -> Option<Result<Count, String>> {
@@ -295,7 +313,12 @@ pub(super) fn well(seen: &RowSeen) -> bool {
         seen.claims(root).is_none_or(|claims| claims.is_ok())
             && seen.rights(root).is_none_or(|rights| rights.is_ok())
     });
-    complete && believed && tests.into_iter().all(|count| count.is_ok_and(|count| count.failed == 0))
+    let denied = denials::ASKED.iter().filter_map(|asked| seen.denial(asked.name));
+    let denied = denied.into_iter().all(|denial| !matches!(denial, denials::Seen::Wrong(_)));
+    complete
+        && believed
+        && denied
+        && tests.into_iter().all(|count| count.is_ok_and(|count| count.failed == 0))
 }
 
 /// Test binaries by name, built now.

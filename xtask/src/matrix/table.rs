@@ -1,5 +1,6 @@
 //! The results of a run: a line while it goes on, and a table at its end.
 
+use super::denials;
 use super::rows::Row;
 use super::suite::{BUILTINS, Purpose, RowSeen, USERS, well};
 use super::verdict::{Count, Verdict};
@@ -24,6 +25,11 @@ pub(super) fn progress(row: &Row, seen: &RowSeen) -> String {
         }
         if let Some(Ok(claims)) = seen.claims(root) {
             text += &format!("\n  as {who}, policy {}: {:?}", claims.policy, claims.all());
+        }
+    }
+    for asked in denials::ASKED {
+        if let Some(denials::Seen::Wrong(why)) = seen.denial(asked.name) {
+            text += &format!("\n  {}: {why}", asked.name);
         }
     }
     text

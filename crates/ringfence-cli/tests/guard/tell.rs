@@ -12,6 +12,7 @@ fn told(field: &Field, net: &str, words: &[&str]) -> String {
     assert!(run.err.contains("bpf-lsm: complete"), "{run}");
     // Whoever else sees the call fail leaves it to the program, which knows why.
     assert!(run.err.starts_with("ringfence: 1 denial\n"), "{run}");
+    run.tells();
     run.err
 }
 

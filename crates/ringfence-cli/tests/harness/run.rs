@@ -135,6 +135,20 @@ impl Outcome {
         assert!(self.out.contains(text), "`{text}` is not in:\n{self}");
         self
     }
+
+    /// Shows each denial that it told, for who reads the test's own output.
+    pub(crate) fn tells(&self) -> &Self {
+        let mut lines = self.err.lines().peekable();
+        while let Some(line) = lines.next() {
+            let denial = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '));
+            let cause = lines.peek().and_then(|next| next.strip_prefix("    denied by "));
+            if let (Some(denial), Some(cause)) = (denial, cause) {
+                let operation = denial.rsplit_once("  [").map_or(denial, |(operation, _)| operation);
+                println!("told: {operation}, denied by {cause}");
+            }
+        }
+        self
+    }
 }
 
 impl std::fmt::Display for Outcome {

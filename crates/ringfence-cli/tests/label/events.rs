@@ -55,6 +55,7 @@ fn a_denial_of_a_named_profile_has_the_line_that_names_it() {
     told.run.exits(1).complains("Permission denied");
     told.has(&[&line, "policy.toml", &profile.name, secret.to_str().unwrap(), "EACCES"]);
     told.run.complains("the AppArmor profile");
+    told.run.tells();
     // What is not denied is not told, and nor is what another process does under the profile.
     assert!(Told::of(&ground, &flags, &["true"]).labels().is_empty());
 }
@@ -91,6 +92,7 @@ fn a_denial_of_a_generated_profile_has_the_line_it_was_made_from() {
     told.run.exits(1);
     told.run.complains("does not allow create inet stream");
     told.has(&["inet stream", "mode = \\\"none\\\"", "builtin:compute", "--net-connect='tcp:*'"]);
+    told.run.tells();
     let inherited = flags.replace("generate", "inherit");
     assert!(Told::of(&ground, &inherited, &socket).labels().is_empty());
 }
@@ -111,4 +113,5 @@ fn a_denial_of_a_context_has_the_line_that_names_it() {
     told.run.complains("does not allow u:r:box_t { write }");
     told.has(&["\"line\":4", "policy.toml", "u:r:box_t", "EACCES"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "text\n");
+    told.run.tells();
 }

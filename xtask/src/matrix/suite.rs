@@ -352,9 +352,10 @@ fn test_binaries() -> Result<Vec<(String, PathBuf)>> {
 
 /// The C programs of the tests, compiled here, and where they go: a guest has no compiler.
 pub(super) fn attacks() -> Result<Vec<(PathBuf, &'static str)>> {
-    const OF: [(&str, &str, &[&str]); 3] = [
+    const OF: [(&str, &str, &[&str]); 4] = [
         ("hold/attack", "/guest/attack", &[]),
         ("guard/attack", "/guest/attacks/guard", &[]),
+        ("label/attack", "/guest/attacks/label", &[]),
         // It runs where nothing but itself may be executed.
         ("detect/corpus/deny", "/guest/deny", &["-static"]),
     ];

@@ -4,29 +4,13 @@ use std::fs;
 use std::sync::atomic::Ordering;
 
 use crate::field::{Field, programs, wait};
+use crate::harness::children;
 use crate::harness::run::Running;
 
 /// Kills the launcher and waits for it.
 pub(crate) fn end(mut running: Running) {
     let _ = running.child.kill();
     let _ = running.child.wait();
-}
-
-/// Process ids of this name whose parent is this process.
-fn children(parent: u32, name: &str) -> Vec<i32> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        let of = tail.split_whitespace().nth(1).and_then(|of| of.parse::<u32>().ok());
-        if of == Some(parent) && head.ends_with(name) {
-            found.push(pid);
-        }
-    }
-    found
 }
 
 fn kill(pid: i32) {

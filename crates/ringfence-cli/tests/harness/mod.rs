@@ -44,3 +44,20 @@ macro_rules! both {
 }
 #[allow(unused_imports, reason = "each test binary uses its part")]
 pub(crate) use both;
+
+/// Process ids of this name whose parent is this process.
+pub(crate) fn children(parent: u32, name: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
+        let of = tail.split_whitespace().nth(1).and_then(|of| of.parse::<u32>().ok());
+        if of == Some(parent) && head.ends_with(name) {
+            found.push(pid);
+        }
+    }
+    found
+}

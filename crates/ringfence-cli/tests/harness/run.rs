@@ -137,6 +137,7 @@ impl Outcome {
     }
 
     /// Shows each denial that it told, for who reads the test's own output.
+    #[allow(clippy::print_stdout, reason = "what libtest captures is shown by --show-output")]
     pub(crate) fn tells(&self) -> &Self {
         let mut lines = self.err.lines().peekable();
         while let Some(line) = lines.next() {

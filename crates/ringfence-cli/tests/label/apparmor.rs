@@ -193,6 +193,26 @@ fn a_generated_profile_is_gone_after_a_kill() {
     assert_eq!(ground.processes(), [""; 0]);
 }
 
+/// Whichever of its other processes is killed: nothing that the profile confines lives on, and no
+/// profile stays.
+#[test]
+fn a_generated_profile_is_gone_after_any_death() {
+    let Some(ground) = root("a_generated_profile_is_gone_after_any_death") else { return };
+    for victim in ["ringfence-tidy", "ringfence"] {
+        let mut running = ground.ringfence("--lsm-apparmor generate", &["sleep", "600"]).start();
+        wait(|| generated().len() == 1 && !ground.processes().is_empty());
+        let found = crate::harness::children(running.child.id(), victim);
+        assert!(!found.is_empty(), "{victim}");
+        for pid in found {
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        wait(|| running.child.try_wait().unwrap().is_some());
+        wait(|| ground.processes().is_empty());
+        wait(|| generated().is_empty());
+    }
+}
+
 #[test]
 fn the_profile_is_shown_before_it_is_loaded() {
     let Some(ground) = root("the_profile_is_shown_before_it_is_loaded") else { return };
@@ -250,7 +270,7 @@ pub(crate) fn root(test: &str) -> Option<Alone> {
 }
 
 #[track_caller]
-fn wait(until: impl Fn() -> bool) {
+fn wait(mut until: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !until() {
         assert!(Instant::now() < deadline, "generated: {:?}", generated());

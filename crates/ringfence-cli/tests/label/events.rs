@@ -8,13 +8,13 @@ use crate::harness::run::Outcome;
 use crate::{apparmor, selinux};
 
 /// Events as JSON lines, and the whole output.
-struct Told {
+pub(crate) struct Told {
     lines: Vec<String>,
-    run: Outcome,
+    pub(crate) run: Outcome,
 }
 
 impl Told {
-    fn of(ground: &Ground, flags: &str, command: &[&str]) -> Self {
+    pub(crate) fn of(ground: &Ground, flags: &str, command: &[&str]) -> Self {
         let file = ground.root().join("events");
         let run = ground.ringfence(&format!("{flags} --events {}", file.display()), command).go();
         let text = fs::read_to_string(&file).unwrap();
@@ -23,7 +23,7 @@ impl Told {
     }
 
     /// The events of labels.
-    fn labels(&self) -> Vec<&String> {
+    pub(crate) fn labels(&self) -> Vec<&String> {
         let of_label =
             |line: &&String| line.contains("\"control\":{\"known\":\"observed\",\"value\":\"lsm\"}");
         self.lines.iter().filter(of_label).collect()
@@ -31,7 +31,7 @@ impl Told {
 
     /// One of them has all of these words.
     #[track_caller]
-    fn has(&self, words: &[&str]) {
+    pub(crate) fn has(&self, words: &[&str]) {
         let labels = self.labels();
         let found = labels.iter().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "{words:?} in {labels:#?}\n{}", self.run);

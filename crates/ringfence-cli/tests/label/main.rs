@@ -9,4 +9,5 @@ mod apparmor;
 mod events;
 mod export;
 mod selinux;
+mod stack;
 mod tomoyo;

@@ -118,6 +118,28 @@ both! {
     }
 }
 
+/// Keys that it makes have its own label, and so has the session keyring that it is given: the caller's
+/// stays outside.
+#[test]
+fn the_session_keyring_has_the_context() {
+    const NAME: &str = "label::selinux::the_session_keyring_has_the_context";
+    let Some(ground) = Ground::new(crate::harness::ground::Who::Root, NAME) else { return };
+    let Some(attacks) = std::env::var_os("RINGFENCE_ATTACKS") else {
+        skip(&ground.test, "needs a guest with lsm=selinux, root and secilc");
+        return;
+    };
+    if !enforced(&ground) {
+        return;
+    }
+    let show = ground.root().join("keyring");
+    fs::copy(Path::new(&attacks).join("label"), &show).unwrap();
+    let policy = ground.file("home/policy.toml", crate::apparmor::ONLY_A_PROFILE);
+    let flags = format!("--policy {}", policy.display());
+    let label = |flags: &str| ground.ringfence(flags, &[show.to_str().unwrap()]).go().passes().out.clone();
+    assert_eq!(label(&flags).trim(), "u:r:all_t");
+    assert_eq!(label(&format!("{flags} --lsm-selinux u:r:box_t")).trim(), "u:r:box_t");
+}
+
 /// What `check` found allowed is asked again by `run`, of the policy that is loaded then.
 #[test]
 fn a_policy_that_is_loaded_between_check_and_run_decides() {

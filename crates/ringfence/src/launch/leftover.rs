@@ -140,7 +140,11 @@ impl Leftovers {
     /// # Errors
     /// `EMFILE`.
     pub(super) fn keeper(&self) -> Result<Option<Word>, Error> {
-        if self.guard.is_some() { self.word() } else { Ok(None) }
+        if self.guard.is_some() {
+            return self.word();
+        }
+        let keeper = self.profile.as_ref().map_or(Ok(None), Loaded::keeper);
+        keeper.map_err(|source| Error { doing: "tell the janitor".to_owned(), source, at: None })
     }
 
     fn tell(&self, say: impl FnOnce(&Janitor) -> io::Result<()>) -> Result<(), Error> {

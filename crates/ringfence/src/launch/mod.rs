@@ -130,7 +130,12 @@ fn supervised<'o>(
         leftovers.load(profile)?;
     }
     let blocked = Blocked::all().map_err(|errno| around("block signals", errno))?;
-    let signals = attend::Signals::new(plan, options, observer.is_none() && plan.guard.is_none(), blocked)?;
+    let signals = attend::Signals::new(
+        plan,
+        options,
+        observer.is_none() && plan.guard.is_none() && plan.profile.is_none(),
+        blocked,
+    )?;
     let request = spawn::Request {
         namespaces: plan.clone_flags,
         cgroup: leftovers.cgroup(),

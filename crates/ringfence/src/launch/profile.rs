@@ -7,6 +7,8 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ringfence_sys::janitor::Word;
+
 use super::janitor::{Janitor, Leftover};
 use super::leftover::Error;
 use crate::control::lsm::Profile;
@@ -16,7 +18,8 @@ use crate::host::apparmor::DIRECTORY;
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Loaded {
-    janitor: Janitor,
+    janitor: Option<Janitor>,
+    name: String,
 }
 
 impl Loaded {
@@ -34,7 +37,7 @@ impl Loaded {
         let file = |name: &str| Path::new(DIRECTORY).join(name);
         let leftover = Leftover::Profile(file(".remove"), profile.name.clone());
         let janitor = Janitor::start(&[leftover]).map_err(failed("start the janitor".to_owned()))?;
-        let loaded = Self { janitor };
+        let loaded = Self { janitor: Some(janitor), name: profile.name.clone() };
         let load = file(".load");
         put(&load, &blob).map_err(failed(format!("load an AppArmor profile by {}", load.display())))?;
         Ok(loaded)
@@ -45,19 +48,44 @@ impl Loaded {
     /// # Errors
     /// The janitor is gone: nothing would unload the profile once this process is killed.
     pub(super) fn name_init(&self, pidfd: BorrowedFd<'_>) -> io::Result<()> {
-        self.janitor.name_init(pidfd)
+        self.janitor.as_ref().map_or(Ok(()), |janitor| janitor.name_init(pidfd))
+    }
+
+    /// A line that ends with the janitor: without it a killed ringfence would leave the profile.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub(super) fn keeper(&self) -> io::Result<Option<Word>> {
+        self.janitor.as_ref().map_or(Ok(None), Janitor::word)
     }
 
     /// Unloads it: 1 where that could not be done.
-    pub(super) fn unload(self) -> u8 {
-        self.janitor.finish()
+    pub(super) fn unload(mut self) -> u8 {
+        self.remove()
+    }
+
+    /// A janitor that was killed has removed nothing, so it is done here.
+    fn remove(&mut self) -> u8 {
+        if self.janitor.take().map_or(0, Janitor::finish) == 0 {
+            return 0;
+        }
+        match put(&Path::new(DIRECTORY).join(".remove"), self.name.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => 1,
+            _ => 0,
+        }
     }
 }
 
-/// The kernel takes a profile in one write(2).
-fn put(load: &Path, blob: &[u8]) -> io::Result<()> {
-    let count = OpenOptions::new().write(true).open(load)?.write(blob)?;
-    if count == blob.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// The kernel takes a profile, or its name, in one write(2).
+fn put(file: &Path, data: &[u8]) -> io::Result<()> {
+    let count = OpenOptions::new().write(true).open(file)?.write(data)?;
+    if count == data.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
 /// Text to what the kernel loads: nothing is loaded, no cache read or written.
@@ -127,6 +155,12 @@ mod tests {
         assert!(list().contains(&profile.name));
         assert!(Loaded::load(&profile).is_err(), "a profile that is there is not replaced");
         drop(loaded);
+        assert!(!list().contains(&profile.name));
+        // The janitor may be killed: then who started it does its work.
+        let loaded = Loaded::load(&profile).unwrap();
+        let janitor = rustix::process::Pid::from_raw(loaded.janitor.as_ref().unwrap().pid()).unwrap();
+        rustix::process::kill_process(janitor, rustix::process::Signal::KILL).unwrap();
+        assert_eq!(loaded.unload(), 0);
         assert!(!list().contains(&profile.name));
     }
 }

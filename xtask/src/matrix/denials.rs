@@ -82,7 +82,7 @@ mod tests {
         JobSeen { lines, end: Some(End::Exited(status.into())) }
     }
 
-    const OK: [&str; 2] = ["test a ... ok", "test result: ok. 1 passed; 0 failed; 0 ignored"];
+    const OK: [&str; 2] = ["test a ... ok", "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured"];
 
     #[test]
     fn only_a_denial_that_was_told_counts() {
@@ -94,7 +94,11 @@ mod tests {
             job(&OK, 0),
             job(&["told: open", OK[0], OK[1]], 101),
             job(
-                &["told: open", "test a ... FAILED", "test result: FAILED. 0 passed; 1 failed; 0 ignored"],
+                &[
+                    "told: open",
+                    "test a ... FAILED",
+                    "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured",
+                ],
                 101,
             ),
             job(&["told: open"], 0),

@@ -246,7 +246,7 @@ fn denied(text: &mut String, results: &Results) {
          line. Seen:\n\n",
     );
     for (asked, rows) in ASKED.iter().zip(&seen_on) {
-        let on = if rows.is_empty() { "on no row".to_owned() } else { format!("row {}", rows.join(" ")) };
+        let on = if rows.is_empty() { "on no row".to_owned() } else { format!("rows {}", rows.join(" ")) };
         let _ = writeln!(text, "- {}: {on} (`{}` of `{}`)", asked.name, asked.test, asked.binary);
     }
     if !told.is_empty() {

@@ -200,8 +200,10 @@ fn a_generated_profile_is_gone_after_any_death() {
     let Some(ground) = root("a_generated_profile_is_gone_after_any_death") else { return };
     for victim in ["ringfence-tidy", "ringfence"] {
         let mut running = ground.ringfence("--lsm-apparmor generate", &["sleep", "600"]).start();
-        wait(|| generated().len() == 1 && !ground.processes().is_empty());
-        let found = crate::harness::children(running.child.id(), victim);
+        let children = |name: &str| crate::harness::children(running.child.id(), name);
+        let sleeps = |init: &i32| !crate::harness::children(init.unsigned_abs(), "sleep").is_empty();
+        wait(|| generated().len() == 1 && children("ringfence").iter().any(sleeps));
+        let found = children(victim);
         assert!(!found.is_empty(), "{victim}");
         for pid in found {
             let pid = rustix::process::Pid::from_raw(pid).unwrap();

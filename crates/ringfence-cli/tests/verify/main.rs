@@ -134,6 +134,22 @@ fn a_depth_that_is_not_reached_is_broken() {
     assert_eq!(two.status.code(), Some(1));
 }
 
+/// The second was dropped once, and with it the depth that it asks for.
+#[test]
+fn two_expectations_of_one_operation_are_two_claims() {
+    let place = Place::new("twice");
+    let expect = |depth| format!("[[expect]]\ndeny = \"ptrace(PTRACE_TRACEME)\"\ndepth = {depth}\n");
+    let policy = format!("version = 1\nextends = [\"builtin:compute\"]\n{}{}", expect(1), expect(9));
+    std::fs::write(place.0.join("twice.toml"), policy).unwrap();
+    let output = place.verify(&["twice.toml", "--format", "json"]);
+    let json = String::from_utf8_lossy(&output.stdout);
+    let found = finding(&json, "expect/deny/ptrace(PTRACE_TRACEME)");
+    assert!(found.contains("\"verdict\": \"held\""), "{found}");
+    let second = finding(&json, "expect/deny/ptrace(PTRACE_TRACEME)#2");
+    assert!(second.contains("\"verdict\": \"broken\"") && second.contains("fewer controls"), "{second}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// To its own name nothing is renamed, and the kernel says so before it sees the mount; a directory that
 /// holds a denied path is one, and cannot be renamed.
 #[test]

@@ -18,10 +18,13 @@ use crate::verify::{Intent, Part, Subject, Test};
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Result<Vec<Claim>, Diagnostics> {
     let mut wrong = Diagnostics::new(subject.policy.sources.clone());
     let mut all = Vec::new();
-    // A later word about the same operation, as of a higher layer, takes the place of an earlier one.
+    // The word of a higher layer about the same operation takes the place of a lower one's; of two in one
+    // text neither does.
     let superseded = |number: usize| {
-        let text = &subject.policy.expect[number].operation.value;
-        subject.policy.expect[number + 1..].iter().any(|later| later.operation.value == *text)
+        let own = &subject.policy.expect[number].operation;
+        let above =
+            |later: &Expect| later.operation.at.source != own.at.source && later.operation.value == own.value;
+        subject.policy.expect[number + 1..].iter().any(above)
     };
     let all_of = subject.policy.expect.iter().enumerate();
     for (_, expect) in all_of.filter(|(number, _)| !superseded(*number)) {

@@ -87,7 +87,9 @@ fn distinct(sorted: Vec<Claim>) -> Vec<Claim> {
             all.push(claim);
             continue;
         }
-        let same = |other: &Claim| other.intent == claim.intent && other.test == claim.test;
+        let same = |other: &Claim| {
+            (other.intent, other.depth, &other.test) == (claim.intent, claim.depth, &claim.test)
+        };
         if !all[group..].iter().any(same) {
             claim.id = format!("{}#{}", claim.id, all.len() - group + 1);
             all.push(claim);
@@ -222,5 +224,9 @@ mod tests {
         let all = vec![claim("a", "1"), claim("a", "1"), claim("a", "2"), claim("a", "1"), claim("b", "1")];
         let ids: Vec<String> = distinct(all).into_iter().map(|claim| claim.id).collect();
         assert_eq!(ids, ["file/a", "file/a#2", "file/b"]);
+        let deeper = Claim { depth: Some(2), ..claim("a", "1") };
+        let ids: Vec<String> =
+            distinct(vec![claim("a", "1"), deeper]).into_iter().map(|claim| claim.id).collect();
+        assert_eq!(ids, ["file/a", "file/a#2"]);
     }
 }

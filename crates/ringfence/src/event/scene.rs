@@ -10,7 +10,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstat, fstatvfs, open, openat2};
+use rustix::fs::{
+    CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, open,
+    openat2,
+};
 use rustix::io::Errno;
 
 use super::way::{Bits, Found, Node, Who};
@@ -128,9 +131,7 @@ pub(super) fn place(subject: &Subject, from: i32, path: &[u8], follow: bool) -> 
     };
     let mount = match &looked {
         Ok(fd) => mount(fd.as_fd()),
-        Err(_) => real
-            .parent()
-            .and_then(|parent| look(root.as_fd(), parent, true).ok())
+        Err(_) => above(root.as_fd(), &real)
             .and_then(|fd| mount(fd.as_fd()).map(|mount| Mount { top: false, ..mount })),
     };
     let bits = subject.who().and_then(|who| bits(who, root.as_fd(), &real, looked.ok().as_ref()));
@@ -171,6 +172,15 @@ fn real_parent(root: BorrowedFd<'_>, path: &Path) -> Option<PathBuf> {
         }
     }
     None
+}
+
+/// The directory that something is in. Of what is in a proc file system, whose `self` is another process
+/// for whoever looks and whose processes end, the deepest that there is: nothing is mounted on those.
+fn above(root: BorrowedFd<'_>, real: &Path) -> Option<OwnedFd> {
+    let deepest = real.ancestors().skip(1).find_map(|path| Some((path, look(root, path, true).ok()?)));
+    let (path, fd) = deepest?;
+    let proc = || fstatfs(&fd).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC);
+    (Some(path) == real.parent() || proc()).then_some(fd)
 }
 
 /// Where a link at the end of a path leads to outside, which has no name inside.

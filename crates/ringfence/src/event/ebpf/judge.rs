@@ -24,6 +24,13 @@ use crate::policy::model::Capability;
 const FRESH: Duration = Duration::from_millis(100);
 const DAC_OVERRIDE: u8 = 1;
 const SYS_ADMIN: u8 = 21;
+/// The capabilities for want of which a call fails with EACCES; for want of every other it is EPERM, or
+/// something is smaller than it might be (CAP_SYS_RESOURCE of mq_open(2)). CAP_DAC_OVERRIDE,
+/// CAP_DAC_READ_SEARCH; CAP_NET_BIND_SERVICE of bind(2); CAP_IPC_OWNER of System V IPC; CAP_SYS_PTRACE of
+/// files in proc(5); CAP_SYS_ADMIN and CAP_PERFMON of perf_event_open(2); CAP_SYS_NICE of setpriority(2);
+/// CAP_LEASE of fcntl(2).
+const MAKE_EACCES: u64 =
+    1 << DAC_OVERRIDE | 1 << 2 | 1 << 10 | 1 << 15 | 1 << 19 | 1 << 21 | 1 << 23 | 1 << 28 | 1 << 38;
 const SYS_RESOURCE: u8 = 24;
 
 /// What events are judged by.
@@ -169,6 +176,9 @@ impl Judge {
         // limits that do not hold for it.
         if matches!(tried, Tried::Amount(_)) {
             asked &= !(1 << SYS_ADMIN | 1 << SYS_RESOURCE);
+        }
+        if failed.errno == EACCES {
+            asked &= MAKE_EACCES;
         }
         // To search and to read, either of two capabilities would do, and the first one that is asked
         // for is not the last word.

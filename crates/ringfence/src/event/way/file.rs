@@ -213,15 +213,24 @@ fn needs(deed: Deed, found: &Found) -> Needs {
     Needs { deed, rights, on, key }
 }
 
+/// What is known of `/proc` and `/dev`; `None` elsewhere.
+fn in_special(model: &Model, view: &mount::Model, found: &Found, needs: &Needs) -> Option<Stop> {
+    let proc = found.path.starts_with("/proc");
+    if proc && needs.deed.changes() && matches!(view.proc, mount::Proc::Own { .. }) {
+        let mut stop = Stop::new(Control::Mount, Answer::Denies(EROFS), "shown read-only");
+        stop.line = model.line(view.proc_at);
+        stop.remedy = Some(Known::Predicted(Remedy::None("a /proc of its own is never writable")));
+        stop.cause = Some(Cause::ReadOnly);
+        return Some(stop);
+    }
+    let unknown = "what /proc and /dev hold is the program's own, and not modelled";
+    (proc || found.path.starts_with("/dev")).then(|| Stop::new(Control::Mount, Answer::Unknown, unknown))
+}
+
 fn in_view(model: &Model, view: &mount::Model, found: &Found, needs: &Needs) -> Stop {
     let exec = needs.deed == Deed::Exec;
-    let special = ["/proc", "/dev"].iter().any(|special| found.path.starts_with(special));
-    if special {
-        return Stop::new(
-            Control::Mount,
-            Answer::Unknown,
-            "what /proc and /dev hold is the program's own, and not modelled",
-        );
+    if let Some(stop) = in_special(model, view, found, needs) {
+        return stop;
     }
     let stop = |answer, about: &str, at: Option<Origin>| {
         let mut stop = Stop::new(Control::Mount, answer, about);

@@ -77,6 +77,23 @@ const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
 /// Writing, and all that changes a directory.
 const WRITES: u64 = WRITE_FILE | 0x1ff0 | 1 << 14;
+/// Each but REFER, which Landlock denies also where it does not handle it, and READ_DIR: the root is listed.
+const RIGHTS: [(&str, u64); 14] = [
+    ("execute", EXECUTE),
+    ("write_file", WRITE_FILE),
+    ("read_file", READ_FILE),
+    ("remove_dir", 1 << 4),
+    ("remove_file", 1 << 5),
+    ("make_char", 1 << 6),
+    ("make_dir", 1 << 7),
+    ("make_reg", 1 << 8),
+    ("make_sock", 1 << 9),
+    ("make_fifo", 1 << 10),
+    ("make_block", 1 << 11),
+    ("make_sym", 1 << 12),
+    ("truncate", 1 << 14),
+    ("ioctl_dev", 1 << 15),
+];
 /// Of those what a rule about a file may have: writing and truncating.
 const WRITES_FILE: u64 = WRITE_FILE | 1 << 14;
 
@@ -124,6 +141,8 @@ pub(super) enum Change {
     DropStep(usize),
     /// This rule of Landlock with these rights as well, `LANDLOCK_ACCESS_FS_*`.
     Widen(usize, u64),
+    /// No rule of Landlock about this right, and the right not handled, `LANDLOCK_ACCESS_FS_*`.
+    Unhandle(u64),
     /// The plan without this `CLONE_NEW*`.
     DropNamespace(u64),
     /// A descriptor stays open.
@@ -168,6 +187,14 @@ pub(super) fn all(policy: &Policy, steps: &[Dropped], ground: &Ground) -> Vec<Mu
         });
     }
     all.extend(steps.iter().enumerate().filter_map(widened));
+    all.extend(RIGHTS.iter().map(|&(name, bit)| Mutant {
+        name: format!("let Landlock not handle {name}"),
+        change: Change::Unhandle(bit),
+        caught_by: vec![format!("lsm/landlock/fs/{name}")],
+        at: None,
+        equal: None,
+        path: None,
+    }));
     namespaces(&mut all);
     calls(policy, &mut all);
     lists(ground, &mut all);

@@ -193,6 +193,18 @@ impl Base {
                     *access |= rights;
                 }
             }
+            Change::Unhandle(right) => {
+                for planned in &mut plan.steps {
+                    match &mut planned.step {
+                        Step::LandlockCreate { attr, .. } => attr.fs &= !right,
+                        Step::LandlockPath { access, .. } => *access &= !right,
+                        _ => {}
+                    }
+                }
+                // A rule without any right is an error, landlock_add_rule(2).
+                let empty = |step: &Step<'_>| matches!(step, Step::LandlockPath { access: 0, .. });
+                plan.steps.retain(|planned| !empty(&planned.step));
+            }
             Change::DropNamespace(flag) => plan.clone_flags &= !flag,
             Change::LeakDescriptor => {
                 let kept = self.witnesses.descriptor() as u32;

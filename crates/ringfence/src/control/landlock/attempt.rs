@@ -64,7 +64,6 @@ pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
         all.push(Use { right, since, trial });
     };
     let files = Right::Files;
-    add("execute", files, &|on| on.at("execveat", "file", vec![v(0), v(0), v(AT_EXECVE_CHECK)]));
     add("write_file", files, &|on| on.at("openat", "file", vec![v(O_WRONLY), v(0)]));
     add("read_file", files, &|on| on.at("openat", "file", vec![v(0), v(0)]));
     add("read_dir", files, &|on| on.at("openat", "directory", vec![v(O_DIRECTORY), v(0)]));
@@ -73,7 +72,8 @@ pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
     // A whiteout is a character device that needs no capability (`vfs_mknod`).
     add("make_char", files, &|on| on.at("mknodat", "made", vec![v(0o020_600), v(0)]));
     add("make_dir", files, &|on| on.at("mkdirat", "made", vec![v(0o700)]));
-    add("make_reg", files, &|on| on.at("openat", "made", vec![v(O_WRONLY | O_CREAT_EXCL), v(0o600)]));
+    // open(2) would need write_file as well.
+    add("make_reg", files, &|on| on.at("mknodat", "made", vec![v(0o100_600), v(0)]));
     add("make_sock", files, &|on| on.at("mknodat", "made", vec![v(0o140_600), v(0)]));
     add("make_fifo", files, &|on| on.at("mknodat", "made", vec![v(0o010_600), v(0)]));
     add("make_sym", files, &|on| {
@@ -88,6 +88,14 @@ pub fn files(root: &Path, unique: u32, device: bool) -> Vec<Use> {
         add("make_block", files, &|on| on.at("mknodat", "made", vec![v(0o060_600), v(7 << 8)]));
     }
     all
+}
+
+/// A program where the rules let files be read, which execve(2) needs as well.
+#[must_use]
+pub fn execute(root: &Path, unique: u32) -> Use {
+    let on = Ground { root, name: format!(".ringfence-landlock-{unique}-execute") };
+    let check = on.at("execveat", "file", vec![v(0), v(0), v(AT_EXECVE_CHECK)]);
+    Use { right: "execute", since: Right::Files, trial: Trial::of(vec![check]).with(peer(&on)) }
 }
 
 /// A command of a device that the rules let be opened for reading: a node of mem(4)'s null device, which

@@ -107,18 +107,26 @@ fn elsewhere(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attemp
     let granted = |path: &Path, of: fn(&PathRule) -> bool| {
         model.paths.iter().any(|rule| of(rule) && path.starts_with(&rule.path))
     };
-    // Devices are opened where files are read, and have their commands where the policy gives devices.
-    let opens = |rule: &&PathRule| {
-        let path = &rule.path;
-        rule.kind == Kind::Directory
-            && rule.access.read
-            && !granted(path, |rule| rule.access.device)
-            && crate::control::mount::attempt::may_change(path)
-            && crate::control::mount::attempt::has_devices(path)
+    // Where files are read, and where the caller can make one: where the program may write itself, before
+    // where it may only read.
+    let read = |not: fn(&PathRule) -> bool, also: fn(&Path) -> bool| {
+        let fits = |rule: &&PathRule| {
+            let path = &rule.path;
+            rule.kind == Kind::Directory
+                && rule.access.read
+                && !granted(path, not)
+                && crate::control::mount::attempt::may_change(path)
+                && also(path)
+        };
+        model.paths.iter().filter(fits).max_by_key(|rule| rule.access.write)
     };
+    if has(Right::Files) {
+        let rule = read(|rule| rule.access.exec, |_| true);
+        all.extend(rule.map(|rule| (attempt::execute(&rule.path, scene.process), rule.path.clone())));
+    }
+    // Devices have their commands where the policy gives devices.
     if has(Right::IoctlDev) && scene.permitted >> CAP_MKNOD & 1 == 1 {
-        // Where the program may write itself, before where it may only read.
-        let rule = model.paths.iter().filter(opens).max_by_key(|rule| rule.access.write);
+        let rule = read(|rule| rule.access.device, crate::control::mount::attempt::has_devices);
         all.extend(rule.map(|rule| (attempt::command(&rule.path, scene.process), rule.path.clone())));
     }
     let connects = |path: &Path| granted(path, |rule| rule.access.unix);

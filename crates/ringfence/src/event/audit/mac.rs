@@ -98,7 +98,11 @@ impl Labels {
             Some(call) => operation(call.arch, call.number),
             None => Operation { call: None, abi: None, number: None, arguments: Vec::new() },
         };
-        operation.arguments = arguments(denial);
+        // Without a record of the call, what AppArmor calls it is all that is known of it.
+        if let (None, Denial::AppArmor(AppArmor { operation: Some(word), .. })) = (call, denial) {
+            operation.arguments.push(Argument { name: "operation", value: Value::Word(word.clone()) });
+        }
+        operation.arguments.extend(arguments(denial));
         let errno = call.and_then(|call| call.exit).and_then(|exit| u16::try_from(exit.checked_neg()?).ok());
         let (cause, line, remedy) = match denial {
             Denial::AppArmor(seen) => self.of_profile(seen),

@@ -134,3 +134,20 @@ fn rights_that_no_key_grants_are_unknown() {
         assert_eq!(key(mask), None, "{mask}");
     }
 }
+
+/// Linux 5.10 writes AppArmor's record alone: number 0 would be read(2), or another architecture's.
+#[test]
+fn a_record_without_its_call_names_none() {
+    let labels = generated();
+    let seen = apparmor(
+        r#"operation="open" profile="ringfence-1" name="/etc/x" requested_mask="r" denied_mask="r""#,
+    );
+    let event = labels.event(1, &seen, None);
+    assert_eq!((event.operation.call, event.operation.abi, event.operation.number), (None, None, None));
+    let told = event.operation.to_string();
+    assert_eq!(told, "an unknown call(operation: open, path: \"/etc/x\")");
+    let call = "audit(1.000:1): arch=c000003e syscall=257 success=no exit=-13 a0=0 a1=0 a2=0 a3=0 items=0 ppid=1 pid=7 comm=\"x\" exe=\"/x\" key=(null)";
+    let Body::Syscall(call) = record::parse(record::SYSCALL, call.as_bytes()).unwrap().body else { panic!() };
+    let event = labels.event(1, &seen, Some(&call));
+    assert_eq!(event.operation.to_string(), "openat(path: \"/etc/x\")");
+}

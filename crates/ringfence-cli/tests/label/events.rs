@@ -35,6 +35,13 @@ impl Told {
         let labels = self.labels();
         let found = labels.iter().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "{words:?} in {labels:#?}\n{}", self.run);
+        // Nor is the same call told a second time by a source that does not know who refused it.
+        let nobody = |line: &&String| {
+            line.contains("\"source\":\"ebpf\"")
+                && (line.contains("\"control\":{\"known\":\"unknown\"")
+                    || line.contains("\"control\":{\"known\":\"observed\",\"value\":\"lsm\"}"))
+        };
+        assert_eq!(self.lines.iter().find(nobody), None, "{}", self.run);
     }
 }
 

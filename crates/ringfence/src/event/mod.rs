@@ -23,6 +23,7 @@ pub mod rendezvous;
 pub mod scene;
 pub mod text;
 pub mod trace;
+mod twice;
 mod watcher;
 pub mod way;
 

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use super::audit::{Audit, Labels, Rules};
 use super::ebpf::{Ebpf, Scope};
@@ -10,6 +11,7 @@ use super::gate::Gate;
 use super::guard::Guarded;
 use super::notify::Notify;
 use super::trace::Trace;
+use super::twice::Twice;
 use super::way::Model;
 use super::{Account, Control, Event, Journal, Outcome, SourceKind, Verdict};
 use crate::ebpf::guard::Ring;
@@ -77,6 +79,8 @@ pub struct Watcher<'s> {
     guarded: Option<Guarded>,
     trace: Option<Trace>,
     ebpf: Option<Ebpf>,
+    /// Where audit tells what a label denied, and eBPF sees the same calls fail.
+    twice: Option<Twice>,
     blind: Vec<Blind>,
     init: Option<i32>,
     told: Told<'s>,
@@ -110,7 +114,7 @@ impl<'s> Watcher<'s> {
         // What the kernel keeps quiet about is nothing that audit covers.
         let quiet = silent(plan, host);
         let told = rules.filter(|rules| rules.model.recorded);
-        let audit = match join(host, gate.clone(), told, labels) {
+        let mut audit = match join(host, gate.clone(), told, labels) {
             Ok(audit) => {
                 if let (true, Some(why)) = (landlock, &quiet) {
                     blind.push(unwatched(Control::Landlock, why));
@@ -153,7 +157,11 @@ impl<'s> Watcher<'s> {
         let notify = gate.filter(|_| plan.listens()).map(Notify::new);
         let guarded = guarded(plan, policy, ebpf.is_some());
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
-        Self { notify, audit, trace: None, ebpf, guarded, blind, init: None, told }
+        let twice = audit.as_mut().filter(|_| labelled && ebpf.is_some()).map(|audit| {
+            audit.beside_another();
+            Twice::new()
+        });
+        Self { notify, audit, trace: None, ebpf, twice, guarded, blind, init: None, told }
     }
 
     /// A tracer sees what every control denies; the filter's listener says what only the filter knows.
@@ -167,7 +175,7 @@ impl<'s> Watcher<'s> {
         let told = Told { journal: Journal::default(), sink, unwritten: 0 };
         let guarded = guarded(plan, policy, true);
         let (trace, blind) = (Some(trace), Vec::new());
-        Self { notify, audit: None, trace, ebpf: None, guarded, blind, init: None, told }
+        Self { notify, audit: None, trace, ebpf: None, twice: None, guarded, blind, init: None, told }
     }
 
     /// Arguments and environment of programs, which may hold secrets, are told as well.
@@ -196,6 +204,9 @@ impl<'s> Watcher<'s> {
         if let Some(guarded) = &mut self.guarded {
             guarded.take(&mut |event| self.told.take(event));
             failed.retain(|event| !guarded.told(event));
+        }
+        if let (Some(twice), Some(audit)) = (&mut self.twice, &mut self.audit) {
+            failed = twice.finish(audit.refused(), failed, Instant::now());
         }
         failed.into_iter().for_each(|event| self.told.take(event));
         let accounts = self.accounts();
@@ -304,12 +315,14 @@ impl launch::Observer for Watcher<'_> {
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.sources().filter_map(Source::descriptor).collect()
+        let timer = self.twice.iter().filter_map(Twice::descriptor);
+        self.sources().filter_map(Source::descriptor).chain(timer).collect()
     }
 
     fn look(&mut self) {
-        let Self { notify, audit, trace, ebpf, guarded, told, .. } = self;
-        // These two see calls fail, whoever denied them; what the BPF LSM programs deny, those tell.
+        let Self { notify, audit, trace, ebpf, twice, guarded, told, .. } = self;
+        // These two see calls fail, whoever denied them; what the BPF LSM programs deny, those tell, and
+        // what a label denies, audit.
         let mut failed = Vec::new();
         let mut keep = |event: Event| failed.push(event);
         if let Some(trace) = trace {
@@ -322,12 +335,15 @@ impl launch::Observer for Watcher<'_> {
         if let Some(notify) = notify {
             notify.take(&mut give);
         }
-        if let Some(audit) = audit {
+        if let Some(audit) = audit.as_mut() {
             audit.take(&mut give);
         }
         if let Some(guarded) = guarded {
             guarded.take(&mut give);
             failed.retain(|event| !guarded.told(event));
+        }
+        if let (Some(twice), Some(audit)) = (twice, audit) {
+            failed = twice.sift(audit.refused(), failed, Instant::now());
         }
         failed.into_iter().for_each(give);
     }

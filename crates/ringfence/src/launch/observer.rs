@@ -5,8 +5,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::ebpf::guard::Ring;
 
-/// How many descriptors an observer may have looked after: one for each of its sources.
-pub const DESCRIPTORS: usize = 4;
+/// How many descriptors an observer may have looked after: one for each of its sources, and a timer.
+pub const DESCRIPTORS: usize = 5;
 
 /// Attends to denials beside the launcher, in the launcher's one thread: nothing here may wait long,
 /// since signals, terminal and wall time wait meanwhile.

@@ -8,10 +8,11 @@ use ringfence_bpf::program::SeccompData;
 use ringfence_bpf::table::{self, Abi};
 
 use super::landlock::{self, Rules};
-use super::mac::{About, Denial, Labels};
+use super::mac::{self, About, Denial, Labels};
 use crate::event::gate::Gate;
 use crate::event::record::{self, Access, Body, Record, Seccomp, Syscall, serial::Serials};
 use crate::event::text::Text;
+use crate::event::twice::Refused;
 use crate::event::{Account, Cause, Control, Event, Known, Operation, Outcome, Process, SourceKind};
 
 /// `AUDIT_EOE`: the last record of an event.
@@ -38,6 +39,8 @@ pub(super) struct Assembly {
     /// Denials of a label of ours by processes that could not be told from others'.
     strangers: u64,
     account: Account,
+    /// Calls that a label refused, which another source sees fail. `None`: there is no other.
+    refused: Option<Vec<Refused>>,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +82,17 @@ impl Assembly {
             unreadable: 0,
             strangers: 0,
             account: Account::new(SourceKind::Audit, covers),
+            refused: None,
         }
+    }
+
+    pub(super) fn beside_another(&mut self) {
+        self.refused = Some(Vec::new());
+    }
+
+    /// Those since it was last asked.
+    pub(super) fn refused(&mut self) -> Vec<Refused> {
+        self.refused.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(super) fn watch(&mut self, command: u32) {
@@ -185,6 +198,9 @@ impl Assembly {
 
     fn close(&mut self, serial: u64, give: &mut dyn FnMut(Event)) {
         let Some(open) = self.open.remove(&serial) else { return };
+        if let Some(refused) = &mut self.refused {
+            refused.extend(mac::refused(&open.denials, open.syscall.as_ref()));
+        }
         for denial in &open.denials {
             let Some(labels) = &self.labels else { continue };
             self.account.seen += 1;

@@ -11,6 +11,7 @@ use crate::event::errno::{EACCES, EPERM};
 use crate::event::gate::line;
 use crate::event::record::{AppArmor, Avc, Syscall};
 use crate::event::text::Text;
+use crate::event::twice::Refused;
 use crate::event::{
     Argument, Cause, Control, Event, Known, Line, Operation, Outcome, Remedy, Setting, SourceKind, Value,
 };
@@ -103,7 +104,7 @@ impl Labels {
             operation.arguments.push(Argument { name: "operation", value: Value::Word(word.clone()) });
         }
         operation.arguments.extend(arguments(denial));
-        let errno = call.and_then(|call| call.exit).and_then(|exit| u16::try_from(exit.checked_neg()?).ok());
+        let errno = call.and_then(errno);
         let (cause, line, remedy) = match denial {
             Denial::AppArmor(seen) => self.of_profile(seen),
             Denial::SeLinux(seen) => self.of_context(seen),
@@ -198,6 +199,27 @@ impl Denial {
             Self::SeLinux(seen) => seen.pid,
         }
     }
+}
+
+/// The call of these denials, which all have one serial number; `None` where it did not fail.
+pub(super) fn refused(denials: &[Denial], call: Option<&Syscall>) -> Option<Refused> {
+    if call.is_some_and(|call| call.exit.is_some_and(|exit| exit >= 0)) {
+        return None;
+    }
+    let name = |denial: &Denial| match denial {
+        Denial::AppArmor(seen) => seen.name.as_ref().map(|name| name.bytes().to_vec()),
+        Denial::SeLinux(seen) => seen.path.as_ref().or(seen.name.as_ref()).map(|name| name.bytes().to_vec()),
+    };
+    Some(Refused {
+        process: denials.first()?.pid()?,
+        call: call.map(|call| (operation(call.arch, call.number).abi, call.number)),
+        errno: call.and_then(errno),
+        names: denials.iter().filter_map(name).collect(),
+    })
+}
+
+fn errno(call: &Syscall) -> Option<u16> {
+    u16::try_from(call.exit?.checked_neg()?).ok()
 }
 
 fn is(label: Option<&Text>, name: &str) -> bool {

@@ -21,6 +21,7 @@ use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with, sockopt};
 
 use super::gate::Gate;
+use super::twice::Refused;
 use super::{Account, Event, Source};
 use assemble::Assembly;
 
@@ -68,6 +69,16 @@ impl Audit {
             room: vec![0; HEADER + super::record::MAX + 1],
             root: None,
         })
+    }
+
+    /// Another source sees calls fail that a label refused: it is told which ([`Audit::refused`]).
+    pub(super) fn beside_another(&mut self) {
+        self.assembly.beside_another();
+    }
+
+    /// The calls that a label refused, since it was last asked.
+    pub(super) fn refused(&mut self) -> Vec<Refused> {
+        self.assembly.refused()
     }
 
     /// The process that the command and all of its children descend from.

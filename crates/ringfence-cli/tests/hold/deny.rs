@@ -126,6 +126,30 @@ both! {
         unharmed(ground);
     }
 
+    /// In whatever order, and whether or not they exist.
+    fn a_deny_inside_a_deny_is_one(ground: &Ground) {
+        ground.directory("home/work/outer");
+        ground.directory("home/work/outer/inner");
+        ground.file("home/work/outer/inner/key", "secret\n");
+        let before = ground.picture();
+        for [first, second] in [
+            ["outer", "outer/inner"],
+            ["outer/inner", "outer"],
+            ["outer/inner/key", "outer"],
+            ["outer/later", "outer"],
+            ["absent", "absent/x"],
+        ] {
+            let flags = format!("--policy builtin:build --fs-deny={first} --fs-deny={second}");
+            let run = script(ground, &flags, "cat outer/inner/key; ls outer/inner; mkdir absent && echo made; echo end");
+            assert!(run.out.contains("end"), "{run}");
+            let outer = first.starts_with("outer");
+            assert_eq!(run.out.contains("secret"), !outer, "{first} {second}: {run}");
+            assert_eq!(run.out.contains("made"), outer, "{first} {second}: {run}");
+            let _ = fs::remove_dir(ground.work().join("absent"));
+            ground.nothing_left(&before);
+        }
+    }
+
     fn a_deny_wins_over_every_list(ground: &Ground) {
         let Some(attacker) = kept(ground) else { return };
         for list in ["--fs-read", "--fs-write", "--fs-exec"] {

@@ -1,5 +1,6 @@
 //! Launchers that do not do what they should, by accident or on purpose.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::harness::both;
@@ -10,6 +11,18 @@ both! {
         let before = ground.picture();
         let (outcome, found) = via(ground, &script(ground, "trap '' TERM INT; sleep 1000 & wait; wait"));
         nothing_known(&outcome, &found, "said nothing for 3 s");
+        ground.nothing_left(&before);
+    }
+
+    /// Whoever waits for it can be told to end, and what it started ends as well.
+    fn one_that_hangs_keeps_no_signal_from_the_verifier(ground: &Ground) {
+        let before = ground.picture();
+        let (binary, launcher) = (ground.binary(), script(ground, "sleep 1000"));
+        let words = ["1", binary.to_str().unwrap(), "verify", "--patience", "300", "--via", &launcher];
+        let start = Instant::now();
+        let outcome = ground.command(Path::new("timeout"), &words).go();
+        outcome.exits(124);
+        assert!(start.elapsed() < Duration::from_secs(60), "it was waited for");
         ground.nothing_left(&before);
     }
 

@@ -207,6 +207,9 @@ fn denied(
         let kind = if found.exists() { kinds(&found).0 } else { mount::Kind::Directory };
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
+    // What is denied as a whole needs nothing to be made in it.
+    let covered = |part: &Path| view.deny.iter().any(|deny| part != deny.path && lies_in(part, &deny.path));
+    files.placeholders.retain(|part| !covered(part));
 }
 
 /// A link on the way to a denied path that the program could remove: nothing can be mounted on it.

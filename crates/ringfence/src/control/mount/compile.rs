@@ -31,7 +31,8 @@ const SLOT_WORDS: usize = Slot::COUNT.div_ceil(64);
 /// # Errors
 /// What no mount can express: a path both allowed and denied, more places than there are slots.
 pub fn compile<'a>(model: &Model, arena: &'a Bump) -> Result<Compiled<'a>, Refusal> {
-    let layout = Layout::new(&model.places, &model.tmp, &model.deny);
+    let deny = cover::outermost(&model.deny);
+    let layout = Layout::new(&model.places, &model.tmp, &deny);
     let nosuid = if model.nosuid { NOSUID } else { 0 };
     let mut build = Build::new(arena);
     let in_place = layout.root();
@@ -45,7 +46,7 @@ pub fn compile<'a>(model: &Model, arena: &'a Bump) -> Result<Compiled<'a>, Refus
         _ => None,
     };
     let masks = open_masks(&mut build, model)?;
-    let covers = cover::open(&mut build, &model.deny, &layout)?;
+    let covers = cover::open(&mut build, &deny, &layout)?;
     match in_place {
         Some(access) => whole(&mut build, access, nosuid),
         None => fresh_root(&mut build),

@@ -15,6 +15,13 @@ use super::place::{Entry, Layout};
 /// The denied paths that a place makes reachable, each with the cover that `ViewOpen` made for a file.
 pub(super) struct Covers<'m>(Vec<(&'m Deny, Option<Slot>)>);
 
+/// Without those that lie in another: nothing is left to be covered below a cover.
+pub(super) fn outermost(deny: &[Deny]) -> Vec<Deny> {
+    let covered =
+        |inner: &Deny| deny.iter().any(|outer| outer.path != inner.path && lies_in(&inner.path, &outer.path));
+    deny.iter().filter(|deny| !covered(deny)).cloned().collect()
+}
+
 /// `ViewOpen`: the cover of a file is the null device on a mount that does not open devices (`EACCES`).
 pub(super) fn open<'a, 'm>(
     build: &mut Build<'a>,

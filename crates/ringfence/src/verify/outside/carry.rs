@@ -13,13 +13,15 @@ const FRUITLESS: usize = 2;
 pub(super) struct Carrier<'l> {
     launcher: &'l mut dyn Launcher,
     stance: Option<Stance>,
+    /// Why no launch ever says anything.
+    mute: Option<String>,
     /// Why nothing that it said can be believed.
     pub(super) torn: Option<String>,
 }
 
 impl<'l> Carrier<'l> {
     pub(super) fn new(launcher: &'l mut dyn Launcher) -> Self {
-        Self { launcher, stance: None, torn: None }
+        Self { launcher, stance: None, mute: None, torn: None }
     }
 
     /// The answer to each task, or why there is none.
@@ -28,6 +30,9 @@ impl<'l> Carrier<'l> {
         let mut alone: Vec<usize> = (0..tasks.len()).filter(|n| disturbs(&tasks[*n])).collect();
         let mut fruitless = 0;
         while self.torn.is_none() {
+            if let Some(why) = &self.mute {
+                done.iter_mut().filter(|one| one.is_none()).for_each(|one| *one = Some(Err(why.clone())));
+            }
             let batch = next(tasks, &done, &mut alone);
             if batch.is_empty() {
                 break;
@@ -47,6 +52,8 @@ impl<'l> Carrier<'l> {
                 for one in done.iter_mut().filter(|one| one.is_none()) {
                     *one = Some(Err(reply.why.clone()));
                 }
+                // No prober has ever spoken: nor will one when there is something else to do.
+                self.mute = self.stance.is_none().then_some(reply.why);
             }
             progress(done.iter().flatten().count());
         }
@@ -211,9 +218,12 @@ mod tests {
     #[test]
     fn a_launcher_that_says_nothing_is_given_up() {
         let mut fake = Fake { silent: true, ..fake() };
-        let done = Carrier::new(&mut fake).carry(&tasks(), &|_| {});
-        assert!(done.iter().all(|one| one.as_ref().is_err_and(|why| why == "exit status 7")));
-        assert_eq!(fake.launches, FRUITLESS);
+        let mut carrier = Carrier::new(&mut fake);
+        for _ in 0..2 {
+            let done = carrier.carry(&tasks(), &|_| {});
+            assert!(done.iter().all(|one| one.as_ref().is_err_and(|why| why == "exit status 7")));
+        }
+        assert_eq!(fake.launches, FRUITLESS, "what never spoke is not asked again");
     }
 
     #[test]

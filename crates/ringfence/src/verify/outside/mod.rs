@@ -134,17 +134,20 @@ pub fn verify(
         namespaces: containment::own_namespaces(&arena, subject.ids),
         nowhere: Site::prepare(None)?,
     };
-    let mut bench = Bench::new()?;
     let mut sheet = ask::Sheet::of(claims);
     // In place nothing can be asked without the filters that stand already; each entry is one that
     // has answered.
     sheet.control = match has_outside {
-        true => {
-            ground.nowhere.sweep(&mut bench, &questioned(&containment::unfiltered(), &arena), sheet.probes())
-        }
+        true => ground.nowhere.sweep(
+            &mut Bench::new()?,
+            &questioned(&containment::unfiltered(), &arena),
+            sheet.probes(),
+        ),
         false => vec![Said::Answer(-i64::from(MAGIC)); sheet.probes().len()],
     };
+    // No bench meanwhile, which blocks signals: whoever waits for a launcher can be told to end.
     let torn = carried(&mut sheet, claims, launcher, progress);
+    let mut bench = Bench::new()?;
     let findings = claims.iter().enumerate().map(|(number, claim)| {
         progress(claims.len() / 2 + number / 2, claims.len());
         let (verdict, attempts) = match &torn {

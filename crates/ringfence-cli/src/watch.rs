@@ -75,6 +75,7 @@ struct Watch<'w> {
     format: Format,
     /// A terminal that is drawn over; otherwise lines follow each other.
     screen: bool,
+    /// Runs that have begun and have not told their end.
     policies: BTreeMap<Peer, String>,
     lines: VecDeque<String>,
     controls: BTreeMap<String, u64>,
@@ -134,8 +135,10 @@ impl<'w> Watch<'w> {
         }
         match heard {
             Heard::Gone(peer) => {
-                self.policies.remove(&peer);
                 self.dirty = true;
+                if self.policies.contains_key(&peer) {
+                    self.take(&Message::gone(peer));
+                }
             }
             Heard::Message(peer, bytes) => {
                 let Some(message) = Message::read(peer, &bytes) else { return };
@@ -163,6 +166,9 @@ impl<'w> Watch<'w> {
             self.policies.insert(message.peer, message.policies());
         }
         let policies = self.policies.get(&message.peer).cloned().unwrap_or_default();
+        if matches!(message.kind, Kind::Summary | Kind::Gone) {
+            self.policies.remove(&message.peer);
+        }
         if message.kind == Kind::Lost {
             self.lost += 1;
         }

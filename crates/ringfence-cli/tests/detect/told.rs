@@ -1,12 +1,30 @@
 //! What is made of events: files that are bounded, secrets, watchers, and changes that are tried.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::harness::both;
-use crate::harness::ground::Who;
+use crate::harness::ground::{Ground, Who};
+use crate::harness::run::Running;
+
+/// The socket of a watcher.
+fn watch_of(ground: &Ground, run: &Running) -> PathBuf {
+    let name = format!("watch-{}", run.child.id());
+    let user = ground.ids().0;
+    let own = if user == 0 { "/run/ringfence".to_owned() } else { format!("/tmp/ringfence-{user}") };
+    Path::new(&own).join(name)
+}
+
+fn wait_for(path: &Path, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 both! {
     fn a_file_begins_again_at_its_limit(ground: &Ground) {
@@ -93,22 +111,48 @@ both! {
         assert!(told.contains("net.connect = [\"tcp:*\"]\n    net.mode = \"host\"\n    certain"), "{run}");
     }
 
+    fn watchers_hear_of_a_run_that_was_killed(ground: &Ground) {
+        let number = |run: &Running| rustix::process::Pid::from_child(&run.child);
+        let end = |run: &Running| rustix::process::kill_process(number(run), rustix::process::Signal::TERM).unwrap();
+        let mut watching = [&["--format", "json"][..], &[]].map(|words| {
+            let run = ground.command(&ground.binary(), &[&["watch", "--policy", "offline"], words].concat()).start();
+            wait_for(&watch_of(ground, &run), "no watcher");
+            run
+        }).into_iter();
+        let (json, lines) = (watching.next().unwrap(), watching.next().unwrap());
+        let stands = ground.root().join("home/stands");
+        let script = format!("echo > {}; sleep 60", stands.display());
+        let flags = format!("--policy builtin:offline --explain=ptrace --fs-write={}", ground.root().join("home").display());
+        let run = ground.shell(&flags, &script).start();
+        let whole = ground.shell("--policy builtin:offline --explain=ptrace", "true").go();
+        whole.passes();
+        wait_for(&stands, "no command");
+        let gone = number(&run);
+        rustix::process::kill_process(gone, rustix::process::Signal::KILL).unwrap();
+        run.finish().exits(-9);
+        std::thread::sleep(Duration::from_millis(300));
+        end(&json);
+        end(&lines);
+        // Root hears the other test's runs as well.
+        let (pid, user) = (gone.as_raw_nonzero().get(), ground.ids().0);
+        let heard = json.finish();
+        let said: Vec<Value> = heard.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let said: Vec<_> = said.iter().filter(|line| line["kind"] == "ringfence.gone" && line["run"]["uid"] == user).collect();
+        let [only] = &said[..] else { panic!("{heard}") };
+        assert_eq!(only["run"]["pid"], pid, "{heard}");
+        let heard = lines.finish();
+        let own = format!("of user {user}] is gone without");
+        let said: Vec<_> = heard.out.lines().filter(|line| line.contains(&own)).collect();
+        assert!(said.len() == 1 && said[0].starts_with(&format!("[run {pid} of user ")), "{heard}");
+    }
+
     fn watchers_hear_every_run_and_slow_none_down(ground: &Ground) {
         if !ground.has(&["perl"]) {
             return;
         }
         let listen = |words: &[&str]| {
             let run = ground.command(&ground.binary(), &[&["watch"], words].concat()).start();
-            let ready = |pid: u32| {
-                let name = format!("watch-{pid}");
-                let own = if ground.ids().0 == 0 { "/run/ringfence".to_owned() } else { format!("/tmp/ringfence-{}", ground.ids().0) };
-                std::path::Path::new(&own).join(name).exists()
-            };
-            let deadline = Instant::now() + Duration::from_secs(20);
-            while !ready(run.child.id()) {
-                assert!(Instant::now() < deadline, "no watcher");
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            wait_for(&watch_of(ground, &run), "no watcher");
             run
         };
         // Root hears the other test's runs as well.

@@ -48,6 +48,7 @@ pub enum Kind {
     Event,
     Lost,
     Summary,
+    Gone,
 }
 
 /// Which messages are wanted; what is empty matches all.
@@ -76,6 +77,14 @@ impl Message {
             _ => return None,
         };
         Some(Self { peer, kind, fields })
+    }
+
+    /// Of a run whose end was not heard; nobody sends it.
+    #[must_use]
+    pub fn gone(peer: Peer) -> Self {
+        let fields = [("version", json!(1)), ("kind", json!("ringfence.gone"))];
+        let fields = fields.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        Self { peer, kind: Kind::Gone, fields }
     }
 
     /// Whether it is wanted, of a run with these policies. Only events have a control and a call.
@@ -128,6 +137,12 @@ impl Message {
                 let complete = self.fields.get("complete").and_then(Json::as_bool).unwrap_or(false);
                 let word = if complete { "complete" } else { "incomplete" };
                 write!(line, "ends with {denials} denials, {word}")
+            }
+            Kind::Gone => {
+                write!(
+                    line,
+                    "is gone without a word of its end: killed, or this watcher was too slow to hear it"
+                )
             }
             Kind::Event => {
                 let text = safe(self.text(&["operation", "text"]).unwrap_or("?"));
@@ -191,6 +206,23 @@ mod tests {
         for bad in [&b"{"[..], b"[]", b"{}", b"{\"kind\":\"other\"}", b"\xff"] {
             assert_eq!(Message::read(PEER, bad), None);
         }
+    }
+
+    /// A run that says that it is gone is not believed.
+    #[test]
+    fn only_the_watcher_says_that_a_run_is_gone() {
+        let gone = Message::gone(PEER);
+        assert!(gone.line().starts_with("[run 7 of user 8] is gone"), "{}", gone.line());
+        let json = gone.json();
+        assert_eq!(
+            serde_json::from_str::<Json>(&json).unwrap(),
+            json!({ "version": 1, "kind": "ringfence.gone", "run": { "pid": 7, "uid": 8 } })
+        );
+        assert_eq!(Message::read(PEER, json.as_bytes()), None);
+        let filter = Filter { policy: Some("build".into()), ..Filter::default() };
+        assert!(gone.passes(&filter, "builtin:build") && !gone.passes(&filter, "x"));
+        let filter = Filter { pid: Some(8), ..Filter::default() };
+        assert!(!gone.passes(&filter, ""));
     }
 
     #[test]

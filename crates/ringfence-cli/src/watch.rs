@@ -215,16 +215,18 @@ impl<'w> Watch<'w> {
             text.push_str("\x1b[K\r\n");
         };
         line(&format!(
-            "ringfence watch: {} runs, {} denials{}{}",
+            "ringfence watch: running: {}, denials: {}{}{}",
             desk.runs(),
             self.seen,
             if self.lost > 0 { ", some not heard" } else { "" },
             if desk.refused() > 0 { ", connections refused" } else { "" },
         ));
         line(&counts.join("  "));
-        let room = rows.saturating_sub(4);
-        for words in self.lines.iter().skip(self.lines.len().saturating_sub(room)) {
-            line(words);
+        if self.lines.is_empty() {
+            line("Runs with events (--explain, --audit, --events) are heard; Ctrl-C ends this.");
+        }
+        for words in last_rows(&self.lines, rows.saturating_sub(4), columns) {
+            line(&words);
         }
         text.push_str("\x1b[J");
         say(&text);
@@ -233,8 +235,33 @@ impl<'w> Watch<'w> {
     }
 }
 
+/// The end of these lines, in as many rows: who denied it and why comes last in a long line, and must not be
+/// cut off.
+fn last_rows(lines: &VecDeque<String>, rows: usize, columns: usize) -> Vec<String> {
+    let wrap = |line: &String| -> Vec<String> {
+        let chars: Vec<char> = line.chars().collect();
+        chars.chunks(columns.max(1)).map(|row| row.iter().collect()).collect()
+    };
+    let newest = lines.iter().skip(lines.len().saturating_sub(rows));
+    let mut all: Vec<String> = newest.flat_map(wrap).collect();
+    all.split_off(all.len().saturating_sub(rows))
+}
+
 fn say(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_wrapped_and_the_newest_stay() {
+        let lines = VecDeque::from(["old".to_owned(), "openat by mount".to_owned(), "end".to_owned()]);
+        assert_eq!(last_rows(&lines, 3, 8), ["openat b", "y mount", "end"]);
+        assert_eq!(last_rows(&lines, 9, 80), ["old", "openat by mount", "end"]);
+        assert_eq!(last_rows(&lines, 0, 0), [""; 0]);
+    }
 }

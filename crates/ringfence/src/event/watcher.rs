@@ -361,7 +361,7 @@ fn guarded(plan: &Plan<'_>, policy: &Policy, twice: bool) -> Option<Guarded> {
 
 /// What nobody sees without programs in the kernel.
 fn behind_the_filter(why: &str) -> [Blind; 5] {
-    let because = format!("{why}; `--explain=ptrace` sees it, and takes no right");
+    let because = format!("{why}; `--explain=ptrace` sees it, and needs no privilege");
     [
         (Control::Mount, "files that are hidden or read-only in the view"),
         (Control::Credential, "permission bits and capabilities"),

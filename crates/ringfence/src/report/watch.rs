@@ -136,7 +136,8 @@ impl Message {
                 let denials = self.fields.get("denials").and_then(Json::as_u64).unwrap_or(0);
                 let complete = self.fields.get("complete").and_then(Json::as_bool).unwrap_or(false);
                 let word = if complete { "complete" } else { "incomplete" };
-                write!(line, "ends with {denials} denials, {word}")
+                let plural = if denials == 1 { "" } else { "s" };
+                write!(line, "ends with {denials} denial{plural}, {word}")
             }
             Kind::Gone => {
                 write!(

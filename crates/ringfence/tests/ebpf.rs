@@ -44,7 +44,7 @@ fn what_the_kernel_does_not_have_is_an_error_in_words() {
     let kernel = Kernel::open().unwrap();
     let mut ebpf = kernel.load(DENIAL, |_| {}).unwrap();
     let error = kernel.attach(&mut ebpf, "gate_left", Place::Tracepoint("no_such_event")).unwrap_err();
-    assert!(matches!(error, Absent::Refused { .. }), "{error}");
+    assert!(matches!(error, Absent::NoPlace { .. }), "{error}");
     assert!(error.to_string().contains("the tracepoint no_such_event"), "{error}");
     assert!(!error.to_string().contains('\n'), "{error}");
 }

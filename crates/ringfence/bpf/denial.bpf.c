@@ -262,12 +262,13 @@ static __always_inline u32 number_of(struct pid_namespace *space)
 /* Whether the task is in the pid namespace, or in one below it. */
 static __always_inline bool within(struct task_struct *task, u32 space)
 {
-	u64 pid = pid_of(task);
-	u32 level;
+	u32 level = task->thread_pid->level;
+	u64 pid;
 
-	if (!pid)
+	/* Most tasks of the host are in the first one: no helper is called for them. */
+	if (level == 0)
 		return false;
-	level = level_of(pid);
+	pid = pid_of(task);
 	for (int depth = 0; depth < LEVELS; depth++) {
 		/* The first one of all is nobody's containment. */
 		if (level == 0)

@@ -313,8 +313,8 @@ pub(super) fn well(seen: &RowSeen) -> bool {
         seen.claims(root).is_none_or(|claims| claims.is_ok())
             && seen.rights(root).is_none_or(|rights| rights.is_ok())
     });
-    let denied = denials::ASKED.iter().filter_map(|asked| seen.denial(asked.name));
-    let denied = denied.into_iter().all(|denial| !matches!(denial, denials::Seen::Wrong(_)));
+    let mut told = denials::ASKED.iter().filter_map(|asked| seen.denial(asked.name));
+    let denied = told.all(|denial| !matches!(denial, denials::Seen::Wrong(_)));
     complete
         && believed
         && denied

@@ -299,8 +299,8 @@ pub enum Verdict {
 impl Account {
     /// An account of nothing yet.
     #[must_use]
-    pub const fn new(source: SourceKind, covers: &'static str) -> Self {
-        Self { source, covers: Cow::Borrowed(covers), seen: 0, lost: 0, counted: None, unsure: None }
+    pub fn new(source: SourceKind, covers: impl Into<Cow<'static, str>>) -> Self {
+        Self { source, covers: covers.into(), seen: 0, lost: 0, counted: None, unsure: None }
     }
 
     /// Whether everything that the source covers was received.

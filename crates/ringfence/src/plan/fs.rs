@@ -208,8 +208,7 @@ fn denied(
         view.deny.push(mount::Deny { path: found.real, kind, at: Some(spec.at) });
     }
     // What is denied as a whole needs nothing to be made in it.
-    let covered = |part: &Path| view.deny.iter().any(|deny| part != deny.path && lies_in(part, &deny.path));
-    files.placeholders.retain(|part| !covered(part));
+    files.placeholders.retain(|part| !mount::is_below_a_deny(part, &view.deny));
 }
 
 /// A link on the way to a denied path that the program could remove: nothing can be mounted on it.

@@ -9,7 +9,7 @@ use crate::control::Refusal;
 use crate::control::tree::lies_in;
 
 use super::compile::{Build, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::model::{Deny, Kind};
+use super::model::{Deny, Kind, is_below_a_deny};
 use super::place::{Entry, Layout};
 
 /// The denied paths that a place makes reachable, each with the cover that `ViewOpen` made for a file.
@@ -17,9 +17,7 @@ pub(super) struct Covers<'m>(Vec<(&'m Deny, Option<Slot>)>);
 
 /// Without those that lie in another: nothing is left to be covered below a cover.
 pub(super) fn outermost(deny: &[Deny]) -> Vec<Deny> {
-    let covered =
-        |inner: &Deny| deny.iter().any(|outer| outer.path != inner.path && lies_in(&inner.path, &outer.path));
-    deny.iter().filter(|deny| !covered(deny)).cloned().collect()
+    deny.iter().filter(|inner| !is_below_a_deny(&inner.path, deny)).cloned().collect()
 }
 
 /// `ViewOpen`: the cover of a file is the null device on a mount that does not open devices (`EACCES`).

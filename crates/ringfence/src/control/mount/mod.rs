@@ -24,4 +24,4 @@ mod place;
 
 pub use compile::compile;
 pub use dev::mounted as mounted_on_dev;
-pub use model::{Access, Deny, Dev, Kind, Link, Mask, Model, Place, Proc, Tmp};
+pub use model::{Access, Deny, Dev, Kind, Link, Mask, Model, Place, Proc, Tmp, is_below_a_deny};

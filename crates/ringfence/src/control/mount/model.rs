@@ -80,6 +80,12 @@ pub struct Deny {
     pub at: Option<Origin>,
 }
 
+/// Whether a path lies in what is denied, and is not denied by its own name.
+#[must_use]
+pub fn is_below_a_deny(path: &Path, deny: &[Deny]) -> bool {
+    deny.iter().any(|outer| outer.path != path && lies_in(path, &outer.path))
+}
+
 /// A private directory.
 #[derive(Debug, Clone)]
 pub struct Tmp {

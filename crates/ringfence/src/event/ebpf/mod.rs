@@ -16,7 +16,6 @@ mod judge;
 pub mod layout;
 mod pressure;
 
-use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::Ebpf as Object;
@@ -120,8 +119,7 @@ impl Ebpf {
         let (older, end) = CAPABILITIES_BEFORE;
         let observed = kernel.attach(&mut object, program, Place::Tracepoint(place)).is_ok()
             || kernel.attach(&mut object, older, Place::End(end)).is_ok();
-        let covers =
-            Cow::Owned(format!("{COVERS} {}", ends::attach(&kernel, &mut object, model.has_landlock())));
+        let covers = format!("{COVERS} {}", ends::attach(&kernel, &mut object, model.has_landlock()));
         Ok(Self {
             _object: object,
             ring,
@@ -132,7 +130,7 @@ impl Ebpf {
             scope,
             received: 0,
             unreadable: 0,
-            account: Account { covers, ..Account::new(SourceKind::Ebpf, COVERS) },
+            account: Account::new(SourceKind::Ebpf, covers),
         })
     }
 

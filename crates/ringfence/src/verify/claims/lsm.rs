@@ -21,7 +21,6 @@ const ROOMS: [&str; 4] = ["/var/tmp", "/srv", "/var/lib", "/mnt"];
 
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
     let Some(model) = &subject.plan.landlock else { return Vec::new() };
-    let has = |right: Right| scene.landlock >= right.since().0;
     let mut all = Vec::new();
     let mut add = |id: String, operation: String, route: &str, trial: Trial| {
         let test = Test::Trial {
@@ -51,15 +50,15 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         add(format!("fs/{}", each.right), operation, "Landlock alone", each.trial);
     }
     for (id, right, ports, trial) in network(scene, model) {
-        if has(right) && ports {
+        if has(scene, right) && ports {
             add(format!("net/{id}"), id.replace('_', " of "), "Landlock alone, 127.0.0.1", trial);
         }
     }
-    if has(Right::ScopeSignal) && model.scopes.contains(&Scope::Signal) {
+    if has(scene, Right::ScopeSignal) && model.scopes.contains(&Scope::Signal) {
         let trial = attempt::signal(scene.process);
         add("scope/signal".into(), "signal host".into(), "Landlock alone", trial);
     }
-    if has(Right::ScopeAbstractUnixSocket)
+    if has(scene, Right::ScopeAbstractUnixSocket)
         && model.scopes.contains(&Scope::AbstractUnixSocket)
         && let Some(name) = &scene.abstract_name
         && let Some(trial) = net::attempt::connect_unix(format!("\0{name}").as_bytes())
@@ -72,6 +71,11 @@ pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {
         );
     }
     all
+}
+
+/// Whether this kernel's Landlock knows a right.
+fn has(scene: &Scene, right: Right) -> bool {
+    scene.landlock >= right.since().0
 }
 
 /// Each right of files where no rule grants any.
@@ -93,8 +97,7 @@ fn files(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attempt::U
             "read_dir" => !listed,
             _ => true,
         };
-        let has = |right: Right| scene.landlock >= right.since().0;
-        let tried = uses.filter(|each| has(each.since) && kept(each.right));
+        let tried = uses.filter(|each| has(scene, each.since) && kept(each.right));
         all.extend(tried.map(|each| (each, room.clone())));
     }
     all
@@ -102,7 +105,6 @@ fn files(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attempt::U
 
 /// What is tried where another right must be granted, or is handled only where the policy says so.
 fn elsewhere(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attempt::Use, PathBuf)> {
-    let has = |right: Right| scene.landlock >= right.since().0;
     let mut all = Vec::new();
     let granted = |path: &Path, of: fn(&PathRule) -> bool| {
         model.paths.iter().any(|rule| of(rule) && path.starts_with(&rule.path))
@@ -120,17 +122,17 @@ fn elsewhere(subject: &Subject<'_>, scene: &Scene, model: &Model) -> Vec<(attemp
         };
         model.paths.iter().filter(fits).max_by_key(|rule| rule.access.write)
     };
-    if has(Right::Files) {
+    if has(scene, Right::Files) {
         let rule = read(|rule| rule.access.exec, |_| true);
         all.extend(rule.map(|rule| (attempt::execute(&rule.path, scene.process), rule.path.clone())));
     }
     // Devices have their commands where the policy gives devices.
-    if has(Right::IoctlDev) && scene.permitted >> CAP_MKNOD & 1 == 1 {
+    if has(scene, Right::IoctlDev) && scene.permitted >> CAP_MKNOD & 1 == 1 {
         let rule = read(|rule| rule.access.device, crate::control::mount::attempt::has_devices);
         all.extend(rule.map(|rule| (attempt::command(&rule.path, scene.process), rule.path.clone())));
     }
     let connects = |path: &Path| granted(path, |rule| rule.access.unix);
-    if has(Right::ResolveUnix)
+    if has(scene, Right::ResolveUnix)
         && model.restrict_unix
         && let Some(room) = room(subject, &connects)
     {

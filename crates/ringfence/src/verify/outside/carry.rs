@@ -29,10 +29,10 @@ impl<'l> Carrier<'l> {
         let mut done: Vec<Option<Result<Answer, String>>> = tasks.iter().map(|_| None).collect();
         let mut alone: Vec<usize> = (0..tasks.len()).filter(|n| disturbs(&tasks[*n])).collect();
         let mut fruitless = 0;
+        if let (None, Some(why)) = (&self.torn, &self.mute) {
+            return tasks.iter().map(|_| Err(why.clone())).collect();
+        }
         while self.torn.is_none() {
-            if let Some(why) = &self.mute {
-                done.iter_mut().filter(|one| one.is_none()).for_each(|one| *one = Some(Err(why.clone())));
-            }
             let batch = next(tasks, &done, &mut alone);
             if batch.is_empty() {
                 break;

@@ -29,8 +29,6 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define ABIS 3
 #define NUMBERS 1024
 #define ERRORS 256
-/* MAX_PID_NS_LEVEL of include/linux/pid_namespace.h. */
-#define LEVELS 32
 /* io_uring_setup, the same in every ABI. */
 #define URING_SETUP 425
 #define SIGCONT 18
@@ -179,13 +177,13 @@ struct {
 	__uint(max_entries, ERRORS);
 } errors SEC(".maps");
 
-/* By the task's address, which stays the same where a thread other than the first calls execve. */
+/* Of each task that is watched; it goes with the task. A task is never moved to another pid namespace, so
+ * whoever has an entry need not be looked at again. A new task has none, whoever its parent is. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u64);
+	__type(key, int);
 	__type(value, struct call);
-	__uint(max_entries, 32768);
 } tasks SEC(".maps");
 
 /* By process. */
@@ -201,14 +199,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } ring SEC(".maps");
-
-/* What a new entry of `tasks` begins as: it does not fit on the stack. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, u32);
-	__type(value, struct call);
-	__uint(max_entries, 1);
-} blank SEC(".maps");
 
 static __always_inline void add(u32 which)
 {
@@ -259,43 +249,40 @@ static __always_inline u32 number_of(struct pid_namespace *space)
 	return inum;
 }
 
-/* Whether the task is in the pid namespace, or in one below it. */
+/* Since Linux 6.5 the numbers are an array without a length: a typed pointer leads to the second one, too. */
+#define TYPED (bpf_core_field_size(struct pid, numbers) == 0)
+
+/* Whether the task is in the pid namespace, or in one below it. The launcher is in the first one of all, so
+ * the command's is the second on each way down. */
 static __always_inline bool within(struct task_struct *task, u32 space)
 {
-	u32 level = task->thread_pid->level;
+	struct pid *typed = task->thread_pid;
 	u64 pid;
 
-	/* Most tasks of the host are in the first one: no helper is called for them. */
-	if (level == 0)
+	/* Most tasks of the host are in the first one. */
+	if (typed->level == 0)
 		return false;
-	pid = pid_of(task);
-	for (int depth = 0; depth < LEVELS; depth++) {
-		/* The first one of all is nobody's containment. */
-		if (level == 0)
-			return false;
-		if (number_of(space_of(pid, level)) == space)
-			return true;
-		level -= 1;
+	if (TYPED) {
+		struct pid_namespace **second = (void *)typed + bpf_core_field_offset(struct pid, numbers) +
+			bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns);
+		return (*second)->ns.inum == space;
 	}
-	return false;
+	pid = pid_of(task);
+	return pid && number_of(space_of(pid, 1)) == space;
 }
 
 static __always_inline struct call *kept(struct task_struct *task)
 {
-	u64 key = (u64)task;
-	return bpf_map_lookup_elem(&tasks, &key);
+	return bpf_task_storage_get(&tasks, task, 0, 0);
 }
 
 static __always_inline struct call *keep(struct task_struct *task)
 {
-	u64 key = (u64)task;
-	u32 zero = 0;
-	struct call *call = bpf_map_lookup_elem(&blank, &zero);
+	struct call *call = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!call)
-		return 0;
-	bpf_map_update_elem(&tasks, &key, call, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tasks, &key);
+		add(UNKEPT);
+	return call;
 }
 
 /* The present call of a task that is watched; 0 for others. */
@@ -305,15 +292,13 @@ static __always_inline struct call *watched(struct task_struct *task, struct set
 
 	if (!want->space)
 		return want->follow ? kept(task) : 0;
-	if (!within(task, want->space) || (u32)task->tgid == want->init)
+	/* Cheap for whoever is outside. Where it takes helpers, what is kept is looked for first. */
+	if (TYPED ? !within(task, want->space) : task->thread_pid->level == 0)
 		return 0;
 	call = kept(task);
-	if (!call) {
-		call = keep(task);
-		if (!call)
-			add(UNKEPT);
-	}
-	return call;
+	if (call || (!TYPED && !within(task, want->space)) || (u32)task->tgid == want->init)
+		return call;
+	return keep(task);
 }
 
 static __always_inline u32 abi_of(struct task_struct *task, u32 number)
@@ -715,11 +700,10 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	if (want->launcher && (u32)parent->tgid == want->launcher) {
 		u64 of_parent = pid_of(parent), of_child = pid_of(child);
-		u32 level = level_of(of_child);
 
-		if (of_parent && of_child && level > level_of(of_parent)) {
+		if (of_parent && of_child && level_of(of_parent) == 0 && level_of(of_child) == 1) {
 			want->init = child->tgid;
-			want->space = number_of(space_of(of_child, level));
+			want->space = number_of(space_of(of_child, 1));
 		}
 		return 0;
 	}
@@ -730,17 +714,6 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	call = keep(child);
 	if (call)
 		call->inside = 1;
-	else
-		add(UNKEPT);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(ended, struct task_struct *task)
-{
-	u64 key = (u64)task;
-
-	bpf_map_delete_elem(&tasks, &key);
 	return 0;
 }
 

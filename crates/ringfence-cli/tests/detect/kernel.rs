@@ -1,7 +1,7 @@
 //! Denials behind the filter, told by programs in the kernel: nothing is lost unsaid, whoever is
 //! stopped goes on, and nothing stays loaded after any death.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,6 +56,75 @@ fn this_kernel_takes_the_programs() {
             let begun = Instant::now();
             ground.ringfence(flags, &["true"]).go().passes();
             eprintln!("run {flags} -- true: {:.2?}", begun.elapsed());
+        }
+    });
+}
+
+/// A process that is not contained and is refused again and again; ended with all that it started.
+struct Stranger(Child);
+
+impl Stranger {
+    fn new(words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Children, programs that they become, and a pid namespace below the command's; and nobody beside it,
+/// wherever that one is.
+#[test]
+fn whoever_descends_from_the_command_is_told_of_and_nobody_else() {
+    stand(
+        Who::Root,
+        concat!(module_path!(), "::whoever_descends_from_the_command_is_told_of_and_nobody_else"),
+        |ground| {
+            if !ground.has(&["unshare"]) || !loads(ground) {
+                return;
+            }
+            let refused = ["sh", "-c", "while :; do mkdir /sys/stranger; done"];
+            let elsewhere = [&["unshare", "--pid", "--fork", "--kill-child"], &refused[..]].concat();
+            let _strangers = [Stranger::new(&refused), Stranger::new(&elsewhere)];
+            let script = "for n in 1 2 3 4; do (mkdir /usr/child-$n; exec mkdir /usr/last-$n) & done; wait
+                          unshare --user --pid --fork sh -c 'mkdir /usr/below; mkdir /usr/below-again'
+                          mkdir /usr/after; true";
+            // Its own filter would not let it make namespaces.
+            let run = ground.shell("--explain --syscalls-mode=off --lsm-landlock=off", script).go();
+            let children = (1..=4).flat_map(|n| [format!("child-{n}"), format!("last-{n}")]);
+            for name in children.chain(["below", "below-again", "after"].map(str::to_owned)) {
+                let lines = run.err.matches(&format!("mkdir(pathname: \"/usr/{name}\"")).count();
+                assert_eq!(lines, 1, "{name}: {run}");
+            }
+            assert!(!run.err.contains("stranger"), "{run}");
+            assert!(run.passes().err.contains("ebpf: complete"), "{run}");
+        },
+    );
+}
+
+/// It takes over the process and its number from the thread that was the first.
+#[test]
+fn a_thread_that_calls_execve_is_still_known() {
+    stand(Who::Root, concat!(module_path!(), "::a_thread_that_calls_execve_is_still_known"), |ground| {
+        if !ground.has(&["python3"]) || !loads(ground) {
+            return;
+        }
+        let script = "import os, threading
+threading.Thread(target=lambda: os.execv('/bin/mkdir', ['mkdir', '/usr/refused'])).start()
+threading.Event().wait()";
+        for flags in [
+            "--explain",
+            "--explain --namespaces-unshare=user --namespaces-unshare=mnt --fs-proc=none --net-mode=host",
+        ] {
+            let run = ground.ringfence(flags, &["python3", "-c", script]).go();
+            assert!(run.err.contains("mkdir(pathname: \"/usr/refused\""), "{run}");
+            assert!(run.err.contains("ebpf: complete"), "{run}");
         }
     });
 }

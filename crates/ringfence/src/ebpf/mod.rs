@@ -93,7 +93,8 @@ impl Kernel {
         prepare: impl FnOnce(&mut EbpfLoader<'b>),
     ) -> Result<Ebpf, Absent> {
         let mut loader = EbpfLoader::new();
-        loader.btf(Some(&self.types));
+        // Storage of tasks is read by programs alone: aya only creates it.
+        loader.btf(Some(&self.types)).allow_unsupported_maps();
         prepare(&mut loader);
         loader.load(object).map_err(|error| absent("create the maps of eBPF programs", &error))
     }

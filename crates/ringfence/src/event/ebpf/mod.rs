@@ -36,11 +36,10 @@ const AT_ONCE: usize = 4096;
 /// still running, and other processes, have room.
 const THRESHOLD: u32 = 512 << 10;
 /// Where each program of the object is attached.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("gate_entered", "sys_enter"),
     ("gate_left", "sys_exit"),
     ("forked", "sched_process_fork"),
-    ("ended", "sched_process_exit"),
     ("executed", "sched_process_exec"),
     ("signalled", "signal_generate"),
 ];
@@ -241,7 +240,7 @@ impl Source for Ebpf {
         let unkept = self.sum(count::UNKEPT);
         let lost = dropped + sent.saturating_sub(self.received) + self.unreadable;
         let unsure = if unkept > 0 {
-            Some(format!("{unkept} calls of more threads at once than are followed were not looked at"))
+            Some(format!("{unkept} calls of threads for which the kernel had no memory were not looked at"))
         } else if self.sum(count::URING) > 0 {
             Some("the program uses io_uring, whose operations are no system calls".to_owned())
         } else if self.judge.undecided() > 0 {

@@ -2,22 +2,33 @@
 //! said on a serial port of its own.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-const QEMU: &str = "qemu-system-x86_64";
+use super::tied::{self, NOT_STARTED, tied};
+
+/// The program that boots a kernel.
+pub(super) const QEMU: [&str; 1] = ["qemu-system-x86_64"];
 /// A personal computer without what nothing here uses: each costs time to be looked for.
 const MACHINE: &str = "pc,i8042=off,usb=off,vmport=off,smm=off";
 /// Enough for every test; initramfs and tmpfs live in it.
 const MEMORY: &str = "1024";
+/// What a guest may say on each port, in bytes: some hundred times what all tests do. One that says more
+/// is ended, before it fills the disk.
+const MOST: u64 = 64 << 20;
+/// How often a boot is looked after.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What is booted.
 #[derive(Debug)]
 pub(super) struct Boot<'b> {
+    /// What takes QEMU's arguments: [`QEMU`], but in tests of what becomes of a bad one.
+    pub(super) qemu: &'b [&'b str],
     pub(super) kernel: &'b Path,
     pub(super) initrd: &'b [u8],
     /// The kernel's command line, beside what every boot has.
@@ -38,6 +49,8 @@ pub(super) enum Stop {
     Killed(i32),
     /// The limit passed.
     Hung,
+    /// It said more than is taken.
+    Flooded,
 }
 
 /// All that is known of a boot.
@@ -46,6 +59,8 @@ pub(super) struct Record {
     pub(super) stop: Stop,
     pub(super) console: String,
     pub(super) results: String,
+    /// QEMU's own last words.
+    pub(super) words: String,
     pub(super) seconds: f64,
 }
 
@@ -66,75 +81,99 @@ pub(super) fn kept(place: &Path, order: &str) -> Option<(Record, String)> {
         return None;
     }
     let (console, results) = (lossy(&place.join("console")).ok()?, lossy(&place.join("results")).ok()?);
-    Some((Record { stop: Stop::Ended, console, results, seconds: 0.0 }, text(WORD)?))
+    Some((Record { stop: Stop::Ended, console, results, words: String::new(), seconds: 0.0 }, text(WORD)?))
 }
 
 /// Whether there is a QEMU.
 pub(super) fn require() -> Result<()> {
-    let version = Command::new(QEMU).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let [qemu] = QEMU;
+    let version = Command::new(qemu).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = version.is_ok_and(|status| status.success());
-    ensure!(there, "{QEMU} is not installed: install qemu-system-x86 (Debian)");
-    Ok(())
+    ensure!(there, "{qemu} is not installed: install qemu-system-x86 (Debian)");
+    tied::require()
 }
 
 impl Boot<'_> {
     /// Boots and waits for the end.
     pub(super) fn run(&self) -> Result<Record> {
         fs::create_dir_all(&self.place).with_context(|| self.place.display().to_string())?;
-        let (console, results) = (self.place.join("console"), self.place.join("results"));
+        let ports = ["console", "results", "qemu"].map(|name| self.place.join(name));
         let initrd = self.place.join("initrd");
-        fs::write(&initrd, self.initrd)?;
-        fs::write(&results, "")?;
-        fs::write(&console, "")?;
+        fs::write(&initrd, self.initrd).with_context(|| initrd.display().to_string())?;
+        for port in &ports {
+            fs::write(port, "").with_context(|| port.display().to_string())?;
+        }
         let started = Instant::now();
-        let mut child = self.command(&initrd, &console, &results)?.spawn().context(QEMU)?;
-        let stop = loop {
+        let mut child = self.command(&initrd, &ports)?.spawn().context(self.qemu[0].to_owned())?;
+        let stop = self.attend(&mut child, started, &ports);
+        // Whatever became of it, it does not stay.
+        let _ = child.kill();
+        child.wait()?;
+        let [console, results, log] = ports;
+        fs::remove_file(&initrd)?;
+        let words = last(&lossy(&log)?);
+        let stop = stop?;
+        if matches!(stop, Stop::Failed(status) if NOT_STARTED.contains(&status)) {
+            bail!("{} could not be started: {words}", self.qemu[0]);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Record { stop, console: lossy(&console)?, results: lossy(&results)?, words, seconds })
+    }
+
+    fn attend(&self, child: &mut Child, started: Instant, ports: &[PathBuf]) -> Result<Stop> {
+        loop {
             if let Some(status) = child.try_wait()? {
-                break match (status.code(), status.signal()) {
+                return Ok(match (status.code(), status.signal()) {
                     (Some(0), _) => Stop::Ended,
                     (Some(code), _) => Stop::Failed(code),
                     (None, signal) => Stop::Killed(signal.unwrap_or(0)),
-                };
+                });
             }
             if started.elapsed() > self.limit {
-                child.kill()?;
-                child.wait()?;
-                break Stop::Hung;
+                return Ok(Stop::Hung);
             }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        fs::remove_file(&initrd)?;
-        Ok(Record {
-            stop,
-            console: lossy(&console)?,
-            results: lossy(&results)?,
-            seconds: started.elapsed().as_secs_f64(),
-        })
+            if ports.iter().any(|port| fs::metadata(port).is_ok_and(|port| port.len() > MOST)) {
+                return Ok(Stop::Flooded);
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// No acceleration: the same everywhere. One processor, no network, no disk.
     ///
     /// `no_timer_check`: on a loaded machine the emulated timer is late, which early kernels take for a
     /// broken one.
-    fn command(&self, initrd: &Path, console: &Path, results: &Path) -> Result<Command> {
+    fn command(&self, initrd: &Path, [console, results, log]: &[PathBuf; 3]) -> Result<Command> {
         let append = format!(
             "console=ttyS0 quiet panic=-1 reboot=t audit=1 audit_backlog_limit=8192 no_timer_check {}",
             self.append
         );
-        let mut command = Command::new(QEMU);
+        let mut command = tied(Command::new(self.qemu[0]).args(&self.qemu[1..]));
         command.args(["-M", MACHINE, "-accel", "tcg", "-cpu", "max", "-m", MEMORY, "-nodefaults"]);
         command.args(["-no-user-config", "-display", "none", "-no-reboot"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(initrd).args(["-append", &append]);
         for port in [console, results] {
             command.arg("-serial").arg(format!("file:{}", port.display()));
         }
-        let log = fs::File::create(self.place.join("qemu"))?;
+        let log = fs::File::create(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
 }
 
+/// The text of a port, as far as it is taken.
 fn lossy(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).with_context(|| path.display().to_string())?;
+    file.take(MOST).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
+
+/// The last line that says something.
+fn last(text: &str) -> String {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing").to_owned()
+}
+
+#[cfg(test)]
+#[path = "boot_tests.rs"]
+mod tests;

@@ -10,23 +10,25 @@ mod guest;
 mod image;
 mod kernel;
 mod page;
+mod place;
 mod proof;
 mod rights;
 mod rows;
 mod runner;
 mod suite;
 mod table;
+mod tied;
 mod verdict;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use archive::Archive;
 use args::{Args, What};
 use kernel::Kernel;
+use place::Place;
 
 const HELP: &str = "\
 cargo xtask matrix [OPTION…]                   the project's tests and facts on every kernel
@@ -72,6 +74,10 @@ pub(crate) fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
     }
     let words = first.take().into_iter().chain(words);
     let args = Args::parse(words)?;
+    if args.what != What::List {
+        // Before anything is downloaded.
+        boot::require()?;
+    }
     let archive = Archive::open(&args)?;
     match &args.what {
         What::Prove => proof::prove(&archive, &args),
@@ -93,7 +99,6 @@ fn list(archive: &Archive, args: &Args) -> Result<()> {
 
 /// Boots every row, and prints the table of what came of it.
 fn whole(archive: &Archive, args: &Args) -> Result<()> {
-    boot::require()?;
     let (kernels, missing) = kernels(archive, args)?;
     let image = suite::image(args)?;
     let rows = rows::rows(args, &kernels);
@@ -153,28 +158,5 @@ fn take<T>(queue: &Mutex<VecDeque<T>>) -> Option<T> {
 fn put<T>(results: &Mutex<Vec<T>>, result: T) {
     if let Ok(mut results) = results.lock() {
         results.push(result);
-    }
-}
-
-/// Where boots put their files: gone afterwards, unless it was asked for.
-struct Place {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl Place {
-    fn new(keep: Option<PathBuf>) -> Result<Self> {
-        let own = || std::env::temp_dir().join(format!("ringfence-matrix-{}", std::process::id()));
-        let path = keep.clone().unwrap_or_else(own);
-        std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { path, keep: keep.is_some() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.keep {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
     }
 }

@@ -10,9 +10,10 @@ use ringfence_matrix::job::Job;
 
 use super::archive::Archive;
 use super::args::{Args, LSM};
-use super::boot::Boot;
+use super::boot::{Boot, QEMU};
+use super::place::Place;
 use super::verdict::{self, Seen, Verdict};
-use super::{Place, boot, guest, kernels, suite};
+use super::{guest, kernels, suite};
 
 /// What goes wrong.
 struct Trouble {
@@ -107,7 +108,6 @@ const TROUBLES: [Trouble; 8] = [
 
 /// Boots them all, on the first of the kernels that are asked for.
 pub(super) fn prove(archive: &Archive, args: &Args) -> Result<()> {
-    boot::require()?;
     let (kernels, _) = kernels(archive, args)?;
     let Some(kernel) = kernels.last() else { bail!("no kernel is left to boot") };
     let place = Place::new(args.keep.clone())?;
@@ -144,7 +144,8 @@ impl Trouble {
         let append = format!("lsm={LSM} {}", self.append);
         // A kernel that hangs is one that is still there at its limit.
         let limit = if self.hangs { START } else { START + self.limit };
-        let boot = Boot { kernel, initrd: &initrd, append: &append, place: place.to_owned(), limit };
+        let boot =
+            Boot { qemu: &QEMU, kernel, initrd: &initrd, append: &append, place: place.to_owned(), limit };
         Ok(verdict::judge(&boot.run()?, &nonce, 1))
     }
 }

@@ -11,8 +11,9 @@ use ringfence_matrix::job::Job;
 use super::archive::Archive;
 use super::args::{Args, User};
 use super::cpio::{Entry, Tree};
+use super::place::Place;
 use super::verdict::{Seen, Verdict};
-use super::{Place, boot, guest, kernels, rows, suite, verdict};
+use super::{guest, kernels, rows, suite, tied, verdict};
 use crate::dist;
 
 /// What makes this program a runner.
@@ -23,7 +24,6 @@ const SETTING: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
 
 /// Runs cargo with guests as its runner, once for each kernel, LSM list and user.
 pub(super) fn cargo(archive: &Archive, args: &Args, command: &[String]) -> Result<()> {
-    boot::require()?;
     ensure!(!command.is_empty(), "what is cargo to do? `-- test -p ringfence`");
     let (kernels, missing) = kernels(archive, args)?;
     ensure!(missing.is_empty(), "not offered by the archive: {}", missing.join(", "));
@@ -38,10 +38,9 @@ pub(super) fn cargo(archive: &Archive, args: &Args, command: &[String]) -> Resul
             let name = format!("{} lsm={} {} as {user}", row.kernel.series, row.lsm, row.append);
             println!("== {name}");
             let append = format!("lsm={} {}", row.lsm, row.append);
-            let runner = [me.as_os_str().to_str().context("a path of plain text")?, "matrix", WORD];
-            let status = dist::cargo()
-                .args(command)
-                .env(SETTING, runner.join(" "))
+            let me = me.as_os_str().to_str().context("a path of plain text")?;
+            let status = tied::tied(dist::cargo().args(command))
+                .env(SETTING, format!("{} {me} matrix {WORD}", tied::PREFIX))
                 .env("RINGFENCE_MATRIX_IMAGE", &image)
                 .env("RINGFENCE_MATRIX_KERNEL", &row.kernel.image)
                 .env("RINGFENCE_MATRIX_APPEND", append)

@@ -9,7 +9,7 @@ use ringfence_matrix::frame::End;
 use ringfence_matrix::job::{Job, USER};
 
 use super::args::{Args, User};
-use super::boot::{self, Boot, Stop};
+use super::boot::{self, Boot, QEMU, Stop};
 use super::claims::{self, Claims};
 use super::denials;
 use super::guest;
@@ -239,7 +239,7 @@ pub(super) fn one(
     let nonce = guest::nonce()?;
     let initrd = [image, &guest::order(jobs, &nonce)].concat();
     let limit = START + jobs.iter().map(|job| job.limit).sum::<Duration>();
-    let record = Boot { kernel, initrd: &initrd, append, place: place.clone(), limit }.run()?;
+    let record = Boot { qemu: &QEMU, kernel, initrd: &initrd, append, place: place.clone(), limit }.run()?;
     if let (Some(order), Stop::Ended) = (order, record.stop) {
         boot::keep(&place, order, &nonce)?;
     }
@@ -359,11 +359,13 @@ pub(super) fn attacks() -> Result<Vec<(PathBuf, &'static str)>> {
         // It runs where nothing but itself may be executed.
         ("detect/corpus/deny", "/guest/deny", &["-static"]),
     ];
+    let directory = dist::target_directory()?.join("matrix");
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
     let mut compiled = Vec::new();
     for (name, place, flags) in OF {
         let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/ringfence-cli/tests");
         let source = format!("{tests}/{name}.c");
-        let target = dist::target_directory()?.join(format!("matrix/{}", name.replace('/', "-")));
+        let target = directory.join(name.replace('/', "-"));
         let mut compiler = Command::new("gcc");
         compiler.args(["-O1", "-w"]).args(flags).arg("-o").arg(&target).arg(&source).arg("-lpthread");
         let Ok(status) = compiler.status() else {

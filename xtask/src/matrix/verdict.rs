@@ -99,7 +99,11 @@ fn verdict(
     match record.stop {
         Stop::Hung => return Verdict::Hung(last()),
         Stop::Killed(signal) => return Verdict::Killed(format!("signal {signal}; {}", last())),
-        Stop::Failed(status) => return Verdict::Killed(format!("QEMU failed with {status}; {}", last())),
+        Stop::Failed(status) => {
+            let words = &record.words;
+            return Verdict::Killed(format!("QEMU failed with {status}: {words}; {}", last()));
+        }
+        Stop::Flooded => return Verdict::Killed(format!("it said more than is taken; {}", last())),
         Stop::Ended => {}
     }
     if let Some(why) = failed {

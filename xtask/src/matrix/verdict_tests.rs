@@ -8,7 +8,13 @@ use crate::matrix::boot::{Record, Stop};
 const NONCE: &str = "5f0c";
 
 fn record(stop: Stop, console: &str, results: &str) -> Record {
-    Record { stop, console: console.into(), results: results.into(), seconds: 1.0 }
+    Record {
+        stop,
+        console: console.into(),
+        results: results.into(),
+        words: "no such file".into(),
+        seconds: 1.0,
+    }
 }
 
 fn frames(frames: &[Frame]) -> String {
@@ -52,7 +58,7 @@ fn a_hang_and_a_kill_name_what_was_running() {
     let seen = judge(&record(Stop::Killed(9), "", &half), NONCE, 1);
     assert_eq!(seen.verdict, Verdict::Killed("signal 9; job 0 was running".into()));
     let seen = judge(&record(Stop::Failed(1), "", ""), NONCE, 1);
-    assert_eq!(seen.verdict, Verdict::Killed("QEMU failed with 1; no job was running".into()));
+    assert_eq!(seen.verdict, Verdict::Killed("QEMU failed with 1: no such file; no job was running".into()));
 }
 
 #[test]

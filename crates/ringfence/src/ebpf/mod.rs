@@ -8,6 +8,7 @@
 pub mod guard;
 
 use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::maps::MapError;
 use aya::programs::{BtfTracePoint, FExit, Lsm, Program, ProgramError};
@@ -133,6 +134,15 @@ impl Kernel {
         }
         Ok(())
     }
+}
+
+/// How often the kernel left a program out because it had put another task aside in the middle of it, on the
+/// same processor: Linux 7.0 and later do. proc_pid_fdinfo(5). `None`: it does not say.
+#[must_use]
+pub fn left_out(ebpf: &Ebpf, program: &str) -> Option<u64> {
+    let fd = ebpf.program(program)?.fd().ok()?.as_fd().as_raw_fd();
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
 }
 
 impl std::fmt::Display for Place<'_> {

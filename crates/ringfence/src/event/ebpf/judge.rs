@@ -51,6 +51,8 @@ pub(super) struct Judge {
     users: Option<Users>,
     /// Names that were not found and could not be looked at.
     undecided: u64,
+    /// A call that was not seen to enter may have entered: the kernel leaves programs out.
+    pub(super) may_have_entered: bool,
 }
 
 impl Judge {
@@ -66,6 +68,7 @@ impl Judge {
             root: None,
             users: None,
             undecided: 0,
+            may_have_entered: false,
         }
     }
 
@@ -87,7 +90,7 @@ impl Judge {
     /// `None` where it was no denial, or is told by another source.
     pub(super) fn judge(&mut self, failed: &Failed) -> Option<Attribution> {
         if !failed.entered {
-            return Some(self.at_the_gate(failed));
+            return self.at_the_gate(failed);
         }
         let attribution = match &self.last {
             Some((last, at, found)) if last == failed && at.elapsed() < FRESH => found.clone(),
@@ -155,14 +158,22 @@ impl Judge {
 
     /// The call left without having entered: seccomp answered it. Of the policy's own filter the rules
     /// say why.
-    fn at_the_gate(&self, failed: &Failed) -> Attribution {
+    fn at_the_gate(&mut self, failed: &Failed) -> Option<Attribution> {
         let judged = self.model.gate().map(|gate| gate.judge(&failed.data));
         match judged.filter(|judged| judged.action == Action::Errno(failed.errno)) {
-            Some(judged) => Attribution::filtered(judged, &failed.data),
-            None => Attribution {
+            Some(judged) => Some(Attribution::filtered(judged, &failed.data)),
+            None if self.may_have_entered => {
+                // What is only not there is most often no denial.
+                let refused = matches!(failed.errno, EACCES | EPERM | EROFS);
+                self.undecided += u64::from(!refused);
+                let why =
+                    "the program that sees calls enter was left out by the kernel, or another filter answers";
+                refused.then(|| Attribution::unknown(why))
+            }
+            None => Some(Attribution {
                 control: Known::Observed(Control::Seccomp),
                 ..Attribution::unknown("the policy's filter does not answer this: another one does")
-            },
+            }),
         }
     }
 

@@ -25,7 +25,7 @@ use super::notify::now;
 use super::text::Text;
 use super::way::Model;
 use super::{Account, Event, Known, Outcome, Process, Source, SourceKind, call};
-use crate::ebpf::{Absent, DENIAL, Kernel, Place};
+use crate::ebpf::{Absent, DENIAL, Kernel, Place, left_out};
 use judge::Judge;
 use layout::{Settings, count};
 use pressure::Pressure;
@@ -65,7 +65,9 @@ pub struct Scope {
 /// Programs that are attached as long as this lives.
 pub struct Ebpf {
     // Holds the programs and their attachments.
-    _object: Object,
+    object: Object,
+    /// Those without which a denial is not seen as what it is.
+    programs: Vec<&'static str>,
     ring: RingBuf<MapData>,
     counts: PerCpuArray<MapData, u64>,
     settings: Array<MapData, [u32; 8]>,
@@ -116,11 +118,17 @@ impl Ebpf {
         }
         let (program, place) = CAPABILITIES;
         let (older, end) = CAPABILITIES_BEFORE;
-        let observed = kernel.attach(&mut object, program, Place::Tracepoint(place)).is_ok()
-            || kernel.attach(&mut object, older, Place::End(end)).is_ok();
+        let mut programs: Vec<_> = PROGRAMS.iter().map(|(program, _)| *program).collect();
+        if kernel.attach(&mut object, program, Place::Tracepoint(place)).is_ok() {
+            programs.push(program);
+        } else if kernel.attach(&mut object, older, Place::End(end)).is_ok() {
+            programs.push(older);
+        }
+        let observed = programs.len() > PROGRAMS.len();
         let covers = format!("{COVERS} {}", ends::attach(&kernel, &mut object, model.has_landlock()));
         Ok(Self {
-            _object: object,
+            object,
+            programs,
             ring,
             counts,
             settings: set,
@@ -160,6 +168,11 @@ impl Ebpf {
         self.sum(count::GATE)
     }
 
+    /// How often the kernel left one of the programs out, for whatever task. `None`: it does not say.
+    fn left_out(&self) -> Option<u64> {
+        self.programs.iter().map(|program| left_out(&self.object, program)).sum()
+    }
+
     /// Denials that audit's records should tell of.
     #[must_use]
     pub fn left_to_audit(&self) -> u64 {
@@ -185,6 +198,9 @@ impl Ebpf {
             self.received += 1;
             match failed {
                 Some(failed) => {
+                    if !failed.entered && !self.judge.may_have_entered {
+                        self.judge.may_have_entered = self.left_out() != Some(0);
+                    }
                     if let Some(event) = event(&mut self.judge, &failed) {
                         give(event);
                     }
@@ -239,7 +255,16 @@ impl Source for Ebpf {
         let (sent, dropped) = (self.class_sum(count::SENT), self.class_sum(count::DROPPED));
         let unkept = self.sum(count::UNKEPT);
         let lost = dropped + sent.saturating_sub(self.received) + self.unreadable;
-        let unsure = if unkept > 0 {
+        let unsure = if self.left_out() != Some(0) {
+            Some(match self.left_out() {
+                Some(times) => format!(
+                    "the kernel left the programs out {times} times, for tasks of this run or of others, as it had put \
+                     another one aside in them"
+                ),
+                None => "whether the kernel left the programs out is not to be seen in /proc/self/fdinfo"
+                    .to_owned(),
+            })
+        } else if unkept > 0 {
             Some(format!("{unkept} calls of threads for which the kernel had no memory were not looked at"))
         } else if self.sum(count::URING) > 0 {
             Some("the program uses io_uring, whose operations are no system calls".to_owned())

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::args::Args;
 use super::image;
 use super::kernel::{Kernel, Package, Series};
+use super::tied::{NOT_STARTED, tied};
 use crate::dist;
 
 /// Where kernels have been, oldest first; one that is gone from the mirror is said and left out.
@@ -25,6 +26,11 @@ const IMAGE: &str = "vmlinuz";
 const PLAIN: &str = "vmlinux";
 const SUMS: &str = "SHA256SUMS";
 const ORIGIN: &str = "origin";
+/// Where packages are until they are unpacked, and how the name of a kernel ends until it is whole.
+const DOWNLOAD: &str = "download";
+const HALF: &str = "half";
+/// What apt says of a package that is not the one that the signed list names.
+const WRONG: [&str; 2] = ["mismatch", "unexpected size"];
 
 /// What the mirror offers, and what is kept.
 #[derive(Debug)]
@@ -40,11 +46,8 @@ impl Archive {
             Some(place) => std::path::absolute(place)?,
             None => dist::target_directory()?.join("matrix"),
         };
-        for directory in ["lists/partial", "cache/archives/partial", "kernels"] {
-            let directory = place.join(directory);
-            fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-        }
         let mut archive = Self { place, newest: BTreeMap::new() };
+        archive.tidy()?;
         if let Err(error) = archive.update(args) {
             eprintln!("the archive cannot be asked, and only kernels that are kept are used: {error:#}");
         }
@@ -57,36 +60,76 @@ impl Archive {
         Ok(archive)
     }
 
+    /// Makes what is missing of the cache, and removes what a run left there that was killed.
+    fn tidy(&self) -> Result<()> {
+        for directory in ["lists/partial", "cache/archives/partial", "kernels"] {
+            let directory = self.place.join(directory);
+            fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        }
+        let _alone = self.alone()?;
+        let halves = fs::read_dir(self.place.join("kernels"))?.flatten().map(|entry| entry.path());
+        let halves = halves.filter(|path| path.extension().is_some_and(|extension| extension == HALF));
+        for left in halves.chain([self.place.join(DOWNLOAD)]) {
+            let _scratch = Scratch(left);
+        }
+        Ok(())
+    }
+
     /// The newest package of a series.
     pub(super) fn newest(&self, series: &Series) -> Option<Package> {
         self.newest.get(series).cloned()
     }
 
-    /// Kernels to boot: those that are not kept, or not whole, are downloaded.
+    /// Kernels to boot: those that are not kept, or not whole, are downloaded. Where one cannot be
+    /// reached, the newest that is kept of its series serves, and that is said.
     pub(super) fn fetch(&self, packages: &[Package]) -> Result<Vec<Kernel>> {
         let _alone = self.alone()?;
-        let mut absent = Vec::new();
-        for package in packages {
-            let kept = self.kernel(package);
-            if kept.exists() && !whole(&kept) {
-                eprintln!("{package}: what is kept is not what was unpacked; it is fetched again");
-                fs::remove_dir_all(&kept)?;
-            }
-            if !kept.exists() {
-                absent.push(package);
+        packages.iter().map(|package| self.one(package)).collect()
+    }
+
+    fn one(&self, package: &Package) -> Result<Kernel> {
+        if self.is_whole(package)? {
+            return self.here(package);
+        }
+        let error = match self.download(package) {
+            Ok(()) => return self.here(package),
+            Err(error) => error,
+        };
+        // What is not what was signed is no lack of a network: somebody has to look at it.
+        if error.downcast_ref::<Unreached>().is_none() {
+            return Err(error);
+        }
+        let mut older = self.kept()?;
+        older.retain(|kept| kept.series == package.series);
+        older.sort_by(|a, b| b.age().cmp(&a.age()));
+        for kept in older {
+            if self.is_whole(&kept)? {
+                eprintln!("{error:#}; {kept} is kept, and serves instead");
+                return self.here(&kept);
             }
         }
-        if !absent.is_empty() {
-            self.download(&absent)?;
+        Err(error.context(format!("no kernel of series {} is kept, and none can be had", package.series)))
+    }
+
+    /// Whether a kernel is kept; one that is not what was unpacked is removed.
+    fn is_whole(&self, package: &Package) -> Result<bool> {
+        let kept = self.kernel(package);
+        if !kept.exists() || whole(&kept) {
+            return Ok(kept.exists());
         }
-        packages.iter().map(|package| self.here(package)).collect()
+        eprintln!("{package}: what is kept is not what was unpacked, and is removed");
+        fs::remove_dir_all(&kept).with_context(|| kept.display().to_string())?;
+        Ok(false)
     }
 
     /// Two runs that share a cache change it one after the other.
     fn alone(&self) -> Result<fs::File> {
         let path = self.place.join("lock");
         let file = fs::File::create(&path).with_context(|| path.display().to_string())?;
-        file.lock().with_context(|| path.display().to_string())?;
+        if file.try_lock().is_err() {
+            eprintln!("another run changes {}: waiting for it", self.place.display());
+            file.lock().with_context(|| path.display().to_string())?;
+        }
         Ok(file)
     }
 
@@ -130,12 +173,20 @@ impl Archive {
         fs::write(self.place.join("sources.list"), sources(&mirror))?;
         fs::write(self.place.join("apt.conf"), self.settings())?;
         fs::write(self.place.join("status"), "")?;
-        let output = self.apt("apt-get").arg("update").output().context("apt-get: is this Debian?")?;
+        let output = tied(self.apt("apt-get").arg("update")).stdin(Stdio::null()).output();
+        let output = output.context("apt-get")?;
+        let absent = output.status.code().is_some_and(|code| NOT_STARTED.contains(&code));
+        ensure!(!absent, "apt-get cannot be executed: kernels come as Debian packages");
         for line in complaints(&output) {
             eprintln!("apt: {line}");
         }
         // One suite that is gone makes apt fail as a whole; the others are there nevertheless.
         ensure!(!self.offered()?.is_empty(), "apt-get update brought no list of packages");
+        let reached = |line: &str| line.starts_with("Get:") || line.starts_with("Hit:");
+        ensure!(
+            String::from_utf8_lossy(&output.stdout).lines().any(reached),
+            "{mirror} could not be reached, and the lists are old"
+        );
         fs::write(&stamp, "")?;
         Ok(())
     }
@@ -154,6 +205,8 @@ impl Archive {
             "APT::Architectures { \"amd64\"; };".to_owned(),
             "APT::Get::AllowUnauthenticated \"false\";".to_owned(),
             "Acquire::AllowInsecureRepositories \"false\";".to_owned(),
+            "Acquire::Retries \"1\";".to_owned(),
+            "Acquire::http::Timeout \"20\";".to_owned(),
             "Acquire::Languages \"none\";".to_owned(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";".to_owned(),
             // The place belongs to the caller, not to apt's own user.
@@ -171,30 +224,29 @@ impl Archive {
         command
     }
 
-    fn download(&self, packages: &[&Package]) -> Result<()> {
-        let place = self.place.join("download");
-        let _ = fs::remove_dir_all(&place);
-        fs::create_dir_all(&place)?;
-        eprintln!("downloading {} kernels", packages.len());
-        let names = packages.iter().map(|package| &package.name);
-        let output = self.apt("apt-get").arg("download").args(names).current_dir(&place).output();
-        let output = output.context("apt-get")?;
+    /// One after the other, so that one that cannot be had costs no other.
+    fn download(&self, package: &Package) -> Result<()> {
+        let place = Scratch(self.place.join(DOWNLOAD));
+        fs::create_dir_all(&place.0).with_context(|| place.0.display().to_string())?;
+        eprintln!("downloading {package}");
+        let mut apt = self.apt("apt-get");
+        apt.args(["download", &package.name]).current_dir(&place.0);
+        let output = tied(&apt).stdin(Stdio::null()).output().context("apt-get")?;
         if !output.status.success() {
-            bail!("apt-get download: {}", complaints(&output).join("; "));
+            let said = complaints(&output);
+            let error = format!("{package} could not be downloaded: {}", said.join("; "));
+            ensure!(!said.iter().any(|line| WRONG.iter().any(|wrong| line.contains(wrong))), "{error}");
+            return Err(Unreached(error).into());
         }
-        for package in packages {
-            let deb = deb(&place, package)?;
-            self.unpack(package, &deb).with_context(|| deb.display().to_string())?;
-        }
-        fs::remove_dir_all(&place)?;
-        Ok(())
+        let deb = deb(&place.0, package)?;
+        self.unpack(package, &deb).with_context(|| deb.display().to_string())
     }
 
     /// Only the kernel: modules are not needed. The directory gets its name when it is complete.
     fn unpack(&self, package: &Package, deb: &Path) -> Result<()> {
-        let half = self.place.join("kernels").join(format!("{}.half", package.name));
-        let _ = fs::remove_dir_all(&half);
-        fs::create_dir_all(&half)?;
+        let scratch = Scratch(self.place.join("kernels").join(format!("{}.{HALF}", package.name)));
+        let half = &scratch.0;
+        fs::create_dir_all(half)?;
         let script =
             "set -o pipefail; dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards '*/vmlinuz*' >\"$2\"";
         let words = ["-c", script, "unpack"];
@@ -211,12 +263,34 @@ impl Archive {
                 let _ = fs::remove_file(half.join(PLAIN));
             }
         }
-        let sums = Command::new("sha256sum").args(files).current_dir(&half).output().context("sha256sum")?;
+        let sums = Command::new("sha256sum").args(files).current_dir(half).output().context("sha256sum")?;
         ensure!(sums.status.success(), "sha256sum failed");
         fs::write(half.join(SUMS), sums.stdout)?;
-        ensure!(whole(&half), "what was unpacked is no kernel");
-        fs::rename(&half, self.kernel(package))?;
+        ensure!(whole(half), "what was unpacked is no kernel");
+        fs::rename(half, self.kernel(package))?;
         Ok(())
+    }
+}
+
+/// A kernel could not be had, and nothing says that it is a wrong one.
+#[derive(Debug)]
+struct Unreached(String);
+
+impl std::fmt::Display for Unreached {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreached {}
+
+/// A directory that goes away, whatever comes of it.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -263,84 +337,5 @@ fn complaints(output: &Output) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn archive() -> Archive {
-        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let place = std::env::temp_dir().join(format!("ringfence-archive-{}-{number}", std::process::id()));
-        fs::create_dir_all(place.join("kernels")).unwrap();
-        Archive { place, newest: BTreeMap::new() }
-    }
-
-    fn package() -> Package {
-        Package::named("linux-image-6.1.0-50-cloud-amd64").unwrap()
-    }
-
-    fn keep(archive: &Archive, image: &[u8]) {
-        let kept = archive.kernel(&package());
-        fs::create_dir_all(&kept).unwrap();
-        fs::write(kept.join(IMAGE), image).unwrap();
-        let sums = Command::new("sha256sum").arg(IMAGE).current_dir(&kept).output().unwrap();
-        fs::write(kept.join(SUMS), sums.stdout).unwrap();
-        fs::write(kept.join(ORIGIN), "linux-image-6.1.0-50-cloud-amd64 6.1.176-1\n").unwrap();
-    }
-
-    fn kernel() -> Vec<u8> {
-        let mut image = vec![0; 4096];
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image
-    }
-
-    #[test]
-    fn what_was_cut_short_is_not_whole() {
-        let archive = archive();
-        keep(&archive, &kernel());
-        let kept = archive.kernel(&package());
-        assert!(whole(&kept));
-        assert_eq!(archive.here(&package()).unwrap().origin, "linux-image-6.1.0-50-cloud-amd64 6.1.176-1");
-        fs::write(kept.join(IMAGE), &kernel()[..2048]).unwrap();
-        assert!(!whole(&kept), "a truncated kernel");
-        fs::remove_file(kept.join(SUMS)).unwrap();
-        assert!(!whole(&kept), "no sums");
-        keep(&archive, b"<html>not found</html>");
-        assert!(!whole(&kept), "no kernel");
-        fs::remove_dir_all(&archive.place).unwrap();
-    }
-
-    #[test]
-    fn a_package_that_is_half_a_package_is_not_unpacked() {
-        let archive = archive();
-        let deb = archive.place.join("linux-image-6.1.0-50-cloud-amd64_6.1.176-1_amd64.deb");
-        fs::write(&deb, b"!<arch>\ndebian-binary   ").unwrap();
-        assert!(archive.unpack(&package(), &deb).is_err());
-        assert!(!archive.kernel(&package()).exists());
-        fs::remove_dir_all(&archive.place).unwrap();
-    }
-
-    #[test]
-    fn two_runs_change_what_is_kept_one_after_the_other() {
-        let archive = archive();
-        let first = archive.alone().unwrap();
-        let second = fs::File::create(archive.place.join("lock")).unwrap();
-        assert!(second.try_lock().is_err());
-        drop(first);
-        // A child that another test starts holds a copy of the descriptor until its execve.
-        let free = |_| {
-            second.try_lock().is_ok() || {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-                false
-            }
-        };
-        assert!((0..500).any(free), "the lock is still held");
-        fs::remove_dir_all(&archive.place).unwrap();
-    }
-
-    #[test]
-    fn only_signed_lists_are_asked_for() {
-        let text = sources("http://mirror.example/debian");
-        assert_eq!(text.lines().count(), SUITES.len());
-        assert!(text.lines().all(|line| line.contains("signed-by=") && !line.contains("trusted")));
-    }
-}
+#[path = "archive_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::audit::Auditing;
 use crate::harness::ground::{Ground, Who, stand};
+use crate::harness::run::Outcome;
 use crate::harness::skip;
 use crate::landlock::whole;
 
@@ -58,19 +59,24 @@ fn daemon(ground: &Ground) -> Daemon {
     daemon
 }
 
+/// Whether a daemon can be started here, and auditing while that is so; a skip, where not.
+fn auditing(ground: &Ground) -> Option<Auditing> {
+    if registered().is_none() || Command::new("auditd").arg("-h").output().is_err() {
+        skip(&ground.test, "needs auditd");
+        return None;
+    }
+    if registered() != Some(0) {
+        skip(&ground.test, "another audit daemon runs");
+        return None;
+    }
+    let auditing = Auditing::on();
+    auditing.map_err(|error| skip(&ground.test, &format!("needs auditing to be on: {error}"))).ok()
+}
+
 #[test]
 fn a_running_daemon_is_not_disturbed() {
     stand(Who::Root, concat!(module_path!(), "::a_running_daemon_is_not_disturbed"), |ground| {
-        if registered().is_none() || Command::new("auditd").arg("-h").output().is_err() {
-            return skip(&ground.test, "needs auditd");
-        }
-        if registered() != Some(0) {
-            return skip(&ground.test, "another audit daemon runs");
-        }
-        let auditing = match Auditing::on() {
-            Ok(auditing) => auditing,
-            Err(error) => return skip(&ground.test, &format!("needs auditing to be on: {error}")),
-        };
+        let Some(auditing) = auditing(ground) else { return };
         let daemon = daemon(ground);
         let secret = ground.file("home/secret", "x");
         let look =
@@ -94,4 +100,53 @@ fn a_running_daemon_is_not_disturbed() {
         drop(auditing);
         assert_eq!(registered(), Some(0));
     });
+}
+
+/// How often a denial was told, of the lines that have `words`.
+fn told(run: &Outcome, words: &str) -> u64 {
+    let times = |line: &str| line.rsplit_once(", ")?.1.strip_suffix(" times]")?.parse().ok();
+    run.err.lines().filter(|line| line.contains(words)).map(|line| times(line).unwrap_or(1)).sum()
+}
+
+/// One that starts, ends and is killed, while a command is denied something again and again: each denial is told
+/// or said to be missing, and the daemon gets its seat. Nobody waits for anybody.
+#[test]
+fn daemons_that_come_and_go_during_a_run_change_no_answer() {
+    stand(
+        Who::Root,
+        concat!(module_path!(), "::daemons_that_come_and_go_during_a_run_change_no_answer"),
+        |ground| {
+            let Some(auditing) = auditing(ground) else { return };
+            let (secret, stop) = (ground.file("home/secret", "x"), ground.home().join("stop"));
+            let script = format!(
+                "n=0; until [ -e {0} ] || ! [ -e {1} ]; do cat {1} 2>&-; n=$((n+1)); sleep 0.01; done; echo $n",
+                stop.display(),
+                secret.display()
+            );
+            let run = ground.shell(&format!("{BARE} --audit=denials"), &script).start();
+            let while_it_runs = || std::thread::sleep(Duration::from_millis(400));
+            while_it_runs();
+            for signal in [Signal::TERM, Signal::KILL] {
+                let mut daemon = daemon(ground);
+                while_it_runs();
+                kill_process(Pid::from_child(&daemon.0), signal).unwrap();
+                daemon.0.wait().unwrap();
+                while_it_runs();
+            }
+            fs::write(&stop, "").unwrap();
+            let run = run.finish();
+            let tried: u64 = run.passes().out.trim().parse().unwrap();
+            let seen = told(&run, &format!("openat(path: \"{}\") = EACCES", secret.display()));
+            let account = run.err.lines().find_map(|line| line.trim_start().strip_prefix("audit: ")).unwrap();
+            let missing = account.strip_prefix("incomplete, ").and_then(|rest| rest.split_once(" missing"));
+            match missing.map(|(number, _)| number.parse::<u64>().unwrap()) {
+                Some(missing) => assert!(seen < tried && seen + missing >= tried, "of {tried}: {run}"),
+                None if account.starts_with("unsure") => assert!(seen <= tried, "of {tried}: {run}"),
+                None => assert!(account.starts_with("complete") && seen == tried, "of {tried}: {run}"),
+            }
+            assert!(tried > 50 && seen > 0, "of {tried}: {run}");
+            drop(auditing);
+            assert_eq!(registered(), Some(0));
+        },
+    );
 }

@@ -27,6 +27,20 @@ impl Place {
         Command::new(binary()).arg("verify").args(args).current_dir(&self.0).output().unwrap()
     }
 
+    /// The same in an IPC namespace of its own, and what is left there: System V objects, POSIX queues.
+    fn verify_apart(&self, args: &[&str]) -> (Output, String) {
+        let script = "q=$1; shift; \"$@\"; status=$?; \
+                      { tail -q -n +2 /proc/sysvipc/*; mount -t mqueue q $q && ls $q; } >left 2>&1; \
+                      exit $status";
+        let queues = self.0.join("queues");
+        std::fs::create_dir(&queues).unwrap();
+        let own = ["--user", "--map-root-user", "--mount", "--ipc", "sh", "-c", script, "sh"];
+        let mut unshare = Command::new("unshare");
+        unshare.args(own).arg(&queues).arg(binary()).arg("verify").args(args).current_dir(&self.0);
+        let output = unshare.output().unwrap();
+        (output, std::fs::read_to_string(self.0.join("left")).unwrap())
+    }
+
     /// What is in it.
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
@@ -196,8 +210,11 @@ fn the_depth_of_an_expected_denial_is_told() {
         assert!(found.contains("\"verdict\": \"held\"") && found.contains("CVE-2019-13272"), "{found}");
         assert!(number(found, "depth") >= 1 && found.contains("\"seccomp\""), "{found}");
     }
-    // A person reads it at the same place, and what one control holds alone.
-    let said = text(&place.verify(&[policy, "--depth"]));
+    // A person reads it at the same place, and what one control holds alone. A control that was tried alone,
+    // without a namespace, left the queue behind that it let a process make and not open.
+    let (output, left) = place.verify_apart(&[policy, "--depth"]);
+    let said = text(&output);
+    assert_eq!(left, "", "left behind");
     let single = said.split("\nheld by one control alone\n").nth(1).expect("single points of failure");
     assert!(single.contains("expect/deny/ptrace(PTRACE_TRACEME): depth 1: seccomp"), "{said}");
     assert!(said.contains("CVE-2019-13272  depth 1: seccomp"), "{said}");

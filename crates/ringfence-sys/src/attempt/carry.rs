@@ -159,11 +159,9 @@ fn perform(act: &Act<'_>, deeds: &[Deed<'_>], first: usize) {
                 // A process id that is an error would mean every process, kill(2).
                 let failed = (first..number).any(|at| (act.view.answer(at) as i64) < 0);
                 let (answer, second) = if failed { (CANCELLED, false) } else { branch(act) };
-                if answer < 0 {
-                    act.view.end(number, answer);
-                    break;
-                }
                 act.view.end(number, answer);
+                // Without a second process what is done afterwards is done all the same: it takes away
+                // what was made so far.
                 if second {
                     stop = upto;
                     at += 1;

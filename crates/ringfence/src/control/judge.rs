@@ -101,9 +101,24 @@ fn by_limit(inside: &Outcome) -> Verdict {
 /// EAGAIN: there is no more of something now, as of timers, processes or locked memory. From a peer it
 /// says that nothing came, which is an answer.
 const NO_MORE: u16 = 11;
+/// EEXIST and EADDRINUSE where a peer makes an object for the trial: one of an earlier attempt, which ends.
+const STILL_THERE: [u16; 2] = [17, 98];
 /// EBADF of dup2(2) to a number that is free: it is beyond the limit of open files.
 const DUP2: u32 = 33;
 const BAD_NUMBER: u16 = 9;
+
+/// Whether what was seen may be gone when the trial is made once more: nothing was tried, or not in time;
+/// what was sent had not come yet; what an earlier attempt has made was still there.
+#[must_use]
+pub fn passing(trial: &Trial, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Unmade(_) | Outcome::Late { .. } => true,
+        Outcome::Answered { answer, .. } if trial.peer.is_some() => {
+            errno(*answer).is_some_and(|errno| errno.0 == NO_MORE || STILL_THERE.contains(&errno.0))
+        }
+        _ => false,
+    }
+}
 
 fn by_machine(trial: &Trial, inside: &Outcome) -> Option<Verdict> {
     let why = match inside {
@@ -113,6 +128,7 @@ fn by_machine(trial: &Trial, inside: &Outcome) -> Option<Verdict> {
             let of_machine = |errno: u16| {
                 OF_THE_MACHINE.contains(&errno)
                     || errno == NO_MORE && trial.peer.is_none()
+                    || STILL_THERE.contains(&errno) && trial.peer.is_some()
                     || errno == BAD_NUMBER && beyond
             };
             let errno = errno(*answer).filter(|errno| of_machine(errno.0))?;
@@ -282,7 +298,15 @@ mod tests {
         assert_eq!(deny(&of(vec![fcntl]), -9), Verdict::Held, "a descriptor that is not there");
         assert!(matches!(deny(&trial(), -11), Verdict::Unverifiable(_)));
         let peer = Peer { place: Place::Outside, deeds: Vec::new(), after: Vec::new(), evidence: Some(0) };
-        assert_eq!(deny(&trial().with(peer), -11), Verdict::Held, "nothing came");
+        assert_eq!(deny(&trial().with(peer.clone()), -11), Verdict::Held, "nothing came");
+        for errno in [-17, -98] {
+            let verdict = deny(&trial().with(peer.clone()), errno);
+            assert!(matches!(verdict, Verdict::Unverifiable(_)), "{errno}: an earlier attempt's");
+            assert!(passing(&trial().with(peer.clone()), &answered(errno)));
+            assert!(!passing(&trial(), &answered(errno)), "a placeholder is there for good");
+        }
+        assert!(passing(&trial().with(peer.clone()), &answered(-11)) && !passing(&trial(), &answered(-11)));
+        assert!(!passing(&trial().with(peer), &answered(PERM)));
     }
 
     #[test]

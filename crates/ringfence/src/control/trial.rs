@@ -17,6 +17,9 @@ pub enum Word {
     Value(u64),
     /// The address of these bytes.
     Bytes(Vec<u8>),
+    /// The address of these bytes, with two letters of the attempt's own, the same for its peer, from this
+    /// one on: so that attempts at one time, and what a former one left, do not meet.
+    Fresh(Vec<u8>, u16),
     /// The answer of an earlier deed.
     Answer(u8),
     /// The address of this byte of the scratch area.
@@ -96,6 +99,8 @@ pub enum Reading {
     Any(Vec<(usize, u64)>),
     /// 1 where these bytes are at its beginning, else 0.
     Same(Vec<u8>),
+    /// 1 where these bytes are anywhere in it, else 0.
+    Has(Vec<u8>),
     /// The last deed is an execve(2) of a program that prints there. 0 where these bytes are among
     /// what it printed, 1 where something else is; nothing is known where there is nothing.
     Without(Vec<u8>),

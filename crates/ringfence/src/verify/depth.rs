@@ -1,16 +1,17 @@
 //! Depth: which controls deny an operation, each alone.
 //!
 //! A control cannot always stand alone: mounts need a user namespace, filters need no_new_privs.
-//! It counts where it denies together with what it needs, and what it needs does not by itself.
+//! It counts where it denies together with what it needs, and what it needs does not by itself; or does,
+//! and the control takes away the object besides, which the caller sees.
 
 use super::ask::{Unasked, probes_of};
 use super::containment::{Ablation, ablated};
-use super::run::{Answer, Ground};
+use super::run::{Answer, Ground, settled};
 use super::{Claim, Test, Verdict};
 use crate::control::Control;
 use crate::control::judge::{Intent, judge};
 use crate::control::seccomp::judge::Gate;
-use crate::control::trial::Trial;
+use crate::control::trial::{Outcome, Trial};
 use crate::launch::attempt::{Bench, Containment};
 
 /// The controls of a plan that may deny something.
@@ -107,39 +108,91 @@ fn alone(
     trials: &[&Trial],
     holding: &mut Vec<Control>,
 ) -> usize {
-    let mut attempts = 0;
+    let mut tries: Vec<Tries<'_, '_>> = trials.iter().map(|trial| Tries::of(ground, trial)).collect();
     for control in controls {
-        let (denies, more) = all_denied(ground, bench, control, trials);
-        attempts += more;
-        if denies {
+        let plan = ground.subject.plan;
+        let alone = ablated(plan, Ablation::Only(&[control]));
+        let needs = match control {
+            Control::Launch => ground.outside.clone(),
+            Control::Namespace => ablated(plan, Ablation::Only(&[])),
+            _ => needs(&alone, ground),
+        };
+        // Else the plan has nothing of this control.
+        if alone != needs
+            && !tries.is_empty()
+            && tries.iter_mut().all(|tries| tries.denied(bench, &alone, &needs))
+        {
             holding.push(control);
         }
     }
-    attempts
+    tries.iter().map(|tries| tries.attempts).sum()
 }
 
-fn all_denied(ground: &Ground<'_>, bench: &mut Bench, control: Control, trials: &[&Trial]) -> (bool, usize) {
-    let plan = ground.subject.plan;
-    let alone = ablated(plan, Ablation::Only(&[control]));
-    let needs = match control {
-        Control::Launch => ground.outside.clone(),
-        Control::Namespace => ablated(plan, Ablation::Only(&[])),
-        _ => needs(&alone, ground),
-    };
-    let mut attempts = 0;
-    for trial in trials {
-        attempts += 2;
-        // What it needs must let the operation through, or nothing is known about the control.
-        let base = ground.inside.attempt(bench, &needs, trial);
-        if !trial.passes.has(&base) {
-            return (false, attempts);
-        }
-        let inside = ground.inside.attempt(bench, &alone, trial);
-        if judge(Intent::Deny, trial, &inside, &[base]) != Verdict::Held {
-            return (false, attempts);
-        }
+/// One trial, tried with one control after the other.
+struct Tries<'t, 'g> {
+    ground: &'t Ground<'g>,
+    trial: &'t Trial,
+    /// Outcomes of what controls need.
+    needs: Vec<(Containment<'g>, Outcome)>,
+    attempts: usize,
+}
+
+impl<'t, 'g> Tries<'t, 'g> {
+    const fn of(ground: &'t Ground<'g>, trial: &'t Trial) -> Self {
+        Self { ground, trial, needs: Vec::new(), attempts: 0 }
     }
-    (!trials.is_empty(), attempts)
+
+    fn attempt(&mut self, bench: &mut Bench, containment: &Containment<'_>) -> Outcome {
+        let (outcome, attempts) = settled(&self.ground.inside, bench, containment, self.trial);
+        self.attempts += attempts;
+        outcome
+    }
+
+    /// Whether a control denies what the same without it lets through.
+    fn denied(&mut self, bench: &mut Bench, alone: &Containment<'g>, needs: &Containment<'g>) -> bool {
+        let inside = self.attempt(bench, alone);
+        let passed = self.trial.passes.has(&inside);
+        // What it lets through needs no comparison, but for what was reached.
+        if passed && object(&inside).is_none() {
+            return false;
+        }
+        let base = match self.known(needs) {
+            Some(base) if passed => base.clone(),
+            // After the denial, so that what the attempt itself has left behind is none.
+            _ => self.remembered(bench, needs),
+        };
+        if judge(Intent::Deny, self.trial, &inside, std::slice::from_ref(&base)) != Verdict::Held {
+            return false;
+        }
+        if object(&base).is_none() || *needs == self.ground.outside {
+            return true;
+        }
+        // Where what it needs reaches something else than one does without, that has denied it already.
+        let outside = match self.known(&self.ground.outside) {
+            Some(outside) => outside.clone(),
+            None => self.remembered(bench, &self.ground.outside),
+        };
+        judge(Intent::Deny, self.trial, &base, &[outside]) != Verdict::Held
+    }
+
+    fn known(&self, needs: &Containment<'_>) -> Option<&Outcome> {
+        self.needs.iter().find(|(known, _)| known == needs).map(|(_, outcome)| outcome)
+    }
+
+    fn remembered(&mut self, bench: &mut Bench, needs: &Containment<'g>) -> Outcome {
+        let outcome = self.attempt(bench, needs);
+        self.needs.retain(|(known, _)| known != needs);
+        self.needs.push((needs.clone(), outcome.clone()));
+        outcome
+    }
+}
+
+/// Device and inode of what was reached.
+fn object(outcome: &Outcome) -> Option<(u64, u64)> {
+    match outcome {
+        Outcome::Answered { object, .. } => *object,
+        _ => None,
+    }
 }
 
 /// The same containment with nothing but what the control needs: its user namespace and id maps,

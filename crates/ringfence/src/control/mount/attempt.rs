@@ -2,7 +2,7 @@
 //! written, what is made is removed at once, and what would remove or rename is made to fail in the
 //! last check. path_resolution(7).
 
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
@@ -164,7 +164,11 @@ fn fstat(abi: Abi) -> Option<Deed> {
 }
 
 fn at(abi: Abi, name: &str, path: &Path, rest: Vec<Word>) -> Option<Deed> {
-    let mut args = vec![Word::number(AT_FDCWD), path_word(path)];
+    named(abi, name, path_word(path), rest)
+}
+
+fn named(abi: Abi, name: &str, path: Word, rest: Vec<Word>) -> Option<Deed> {
+    let mut args = vec![Word::number(AT_FDCWD), path];
     args.extend(rest);
     Deed::call(abi, name, args)
 }
@@ -202,17 +206,13 @@ pub fn read_by_openat2(path: &Path) -> Option<Trial> {
 /// Opening through a symbolic link made in a directory that can be written inside.
 #[must_use]
 pub fn read_by_link(path: &Path, writable: &Path) -> Option<Trial> {
-    let link = writable.join(own_name("link"));
+    let link = own(writable, "link");
     let deeds = vec![
-        Deed::call(
-            Abi::X86_64,
-            "symlinkat",
-            vec![path_word(path), Word::number(AT_FDCWD), path_word(&link)],
-        )?,
-        at(Abi::X86_64, "openat", &link, vec![Word::Value(O_NOCTTY_NONBLOCK_CLOEXEC)])?,
+        Deed::call(Abi::X86_64, "symlinkat", vec![path_word(path), Word::number(AT_FDCWD), link.clone()])?,
+        named(Abi::X86_64, "openat", link.clone(), vec![Word::Value(O_NOCTTY_NONBLOCK_CLOEXEC)])?,
     ];
-    let reached = at(Abi::X86_64, "newfstatat", &link, vec![Word::Scratch(0), Word::Value(0)]);
-    let undo = at(Abi::X86_64, "unlinkat", &link, vec![Word::Value(0)]);
+    let reached = named(Abi::X86_64, "newfstatat", link.clone(), vec![Word::Scratch(0), Word::Value(0)]);
+    let undo = named(Abi::X86_64, "unlinkat", link, vec![Word::Value(0)]);
     Some(Trial::of(deeds).then(reached).then(undo).about(seen(path)))
 }
 
@@ -250,19 +250,20 @@ pub fn write_by_path_descriptor(path: &Path) -> Option<Trial> {
 /// A file is made, used by `call`, and removed again, under both names that it may have then.
 #[must_use]
 pub fn own_file(directory: &Path, kind: &str, call: Option<&str>) -> Option<Trial> {
-    let (path, other) = (directory.join(own_name(kind)), directory.join(own_name(&format!("{kind}-2"))));
+    let (path, other) = (own(directory, kind), own(directory, &format!("{kind}-2")));
+    let call_on = |name: &str, path: &Word, rest| named(Abi::X86_64, name, path.clone(), rest);
     let flags = Word::Value(O_WRONLY | O_CREAT_EXCL | O_NOCTTY_NONBLOCK_CLOEXEC);
-    let mut deeds = vec![at(Abi::X86_64, "openat", &path, vec![flags, Word::Value(0o600)])?];
-    let to_other = || vec![Word::number(AT_FDCWD), path_word(&other), Word::Value(0)];
+    let mut deeds = vec![call_on("openat", &path, vec![flags, Word::Value(0o600)])?];
+    let to_other = || vec![Word::number(AT_FDCWD), other.clone(), Word::Value(0)];
     if let Some(name) = call {
         deeds.push(match name {
-            "renameat2" | "linkat" => at(Abi::X86_64, name, &path, to_other())?,
-            "truncate" => Deed::call(Abi::X86_64, name, vec![path_word(&path), Word::Value(0)])?,
-            "fchmodat" => at(Abi::X86_64, name, &path, vec![Word::Value(0o640)])?,
-            _ => at(Abi::X86_64, name, &path, vec![Word::Value(0)])?,
+            "renameat2" | "linkat" => call_on(name, &path, to_other())?,
+            "truncate" => Deed::call(Abi::X86_64, name, vec![path.clone(), Word::Value(0)])?,
+            "fchmodat" => call_on(name, &path, vec![Word::Value(0o640)])?,
+            _ => call_on(name, &path, vec![Word::Value(0)])?,
         });
     }
-    let remove = |path: &Path| at(Abi::X86_64, "unlinkat", path, vec![Word::Value(0)]);
+    let remove = |path: &Word| call_on("unlinkat", path, vec![Word::Value(0)]);
     Some(Trial::of(deeds).then(remove(&path)).then(remove(&other)))
 }
 
@@ -296,7 +297,7 @@ pub fn write(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
             let open = at(abi, "openat", path, vec![Word::Value(O_WRONLY | O_NOCTTY_NONBLOCK_CLOEXEC)])?;
             Some(Trial::of(vec![open]).then(fstat(abi)).about(seen(path)))
         }
-        Target::Directory => create(abi, &path.join(own_name("directory")), Target::Directory),
+        Target::Directory => create_in(abi, path, Target::Directory),
         Target::Absent => create(abi, path, Target::File { mode: 0, size: 0 }),
     }
 }
@@ -305,14 +306,25 @@ pub fn write(abi: Abi, path: &Path, target: Target) -> Option<Trial> {
 /// made in.
 #[must_use]
 pub fn create(abi: Abi, path: &Path, kind: Target) -> Option<Trial> {
+    made(abi, &path_word(path), path.parent().unwrap_or(path), kind)
+}
+
+/// The same in a directory, under a name of its own.
+#[must_use]
+pub fn create_in(abi: Abi, directory: &Path, kind: Target) -> Option<Trial> {
+    let word = if kind == Target::Directory { "directory" } else { "file" };
+    made(abi, &own(directory, word), directory, kind)
+}
+
+fn made(abi: Abi, path: &Word, parent: &Path, kind: Target) -> Option<Trial> {
+    let call = |abi, name, rest| named(abi, name, path.clone(), rest);
     let (deed, flags) = if kind == Target::Directory {
-        (at(abi, "mkdirat", path, vec![Word::Value(0o700)])?, AT_REMOVEDIR)
+        (call(abi, "mkdirat", vec![Word::Value(0o700)])?, AT_REMOVEDIR)
     } else {
         let flags = Word::Value(O_WRONLY | O_CREAT_EXCL | O_NOCTTY_NONBLOCK_CLOEXEC);
-        (at(abi, "openat", path, vec![flags, Word::Value(0o600)])?, 0)
+        (call(abi, "openat", vec![flags, Word::Value(0o600)])?, 0)
     };
-    let undo = at(Abi::X86_64, "unlinkat", path, vec![Word::Value(flags)]);
-    let parent = path.parent().unwrap_or(path);
+    let undo = call(Abi::X86_64, "unlinkat", vec![Word::Value(flags)]);
     let place = at(Abi::X86_64, "newfstatat", parent, vec![Word::Scratch(0), Word::Value(0)]);
     Some(Trial::of(vec![deed]).then(place).then(undo).about(seen(parent)))
 }
@@ -366,10 +378,10 @@ fn to_itself(path: &Path, flags: u64) -> Option<Trial> {
 /// A second name beside it, removed at once.
 #[must_use]
 pub fn link(path: &Path) -> Option<Trial> {
-    let other = path.with_file_name(own_name("name"));
-    let args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), path_word(&other)];
+    let other = own(path.parent()?, "name");
+    let args = vec![Word::number(AT_FDCWD), path_word(path), Word::number(AT_FDCWD), other.clone()];
     let trial = Trial::call(Abi::X86_64, "linkat", args)?;
-    Some(trial.then(at(Abi::X86_64, "unlinkat", &other, vec![Word::Value(0)])))
+    Some(trial.then(named(Abi::X86_64, "unlinkat", other, vec![Word::Value(0)])))
 }
 
 /// Changing permission bits to what they are.
@@ -424,7 +436,11 @@ pub fn chroot(path: &Path) -> Option<Trial> {
     Trial::call(Abi::X86_64, "chroot", vec![path_word(path)])
 }
 
-/// A name that nothing else has.
-fn own_name(kind: &str) -> String {
-    format!(".ringfence-attempt-{kind}-{}", std::process::id())
+/// In a directory, a name that nothing else has, not even another attempt at the same time.
+#[must_use]
+pub fn own(directory: &Path, kind: &str) -> Word {
+    let mut bytes = directory.join(".ringfence-attempt-").into_os_string().into_vec();
+    let at = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    bytes.extend(format!("aa-{kind}-{}\0", std::process::id()).into_bytes());
+    Word::Fresh(bytes, at)
 }

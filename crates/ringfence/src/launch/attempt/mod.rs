@@ -5,7 +5,9 @@ mod ask;
 mod outcome;
 mod script;
 pub mod supervised;
+mod tidy;
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bumpalo::Bump;
@@ -16,10 +18,10 @@ use ringfence_sys::step::Step;
 use super::guard::Guards;
 use super::leftover::Leftovers;
 use super::{Error, around, idmap};
-use crate::control::trial::{Deed, Outcome, Place, Probe, Trial};
+use crate::control::trial::{Deed, Outcome, Peer, Place, Probe, Trial};
 use crate::plan::Plan;
 use outcome::Seen;
-use script::{Known, Script};
+use script::{Known, Numbers, Script};
 
 /// How long one trial may take: a hundred times what a loaded machine needs for a launch.
 pub const LIMIT: Duration = Duration::from_secs(3);
@@ -120,14 +122,21 @@ impl<'p> Site<'p> {
         if let Some(why) = script::wrong(trial) {
             return Outcome::Unmade(why);
         }
+        static ATTEMPTS: AtomicU16 = AtomicU16::new(0);
+        let fresh = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
         let arena = Bump::new();
         let apart = trial.peer.as_ref().filter(|peer| peer.place != Place::Together);
         let Some(peer) = apart else {
-            let script = script::tried(trial, None, &arena);
+            let script = script::tried(trial, None, fresh, &arena);
             let seen = self.carried_out(bench, containment, trial, &script);
+            if let (Ok(seen), Some(peer), Some(numbers)) = (&seen, &trial.peer, script.peer) {
+                let count = peer.deeds.len() + peer.after.len();
+                let answers: Vec<_> = (0..count).map(|deed| seen.answer(numbers.of(deed))).collect();
+                self.tidy(bench, containment, peer, &answers);
+            }
             return seen.map_or_else(Outcome::Unmade, |seen| seen.outcome(trial, &script, None));
         };
-        let (deeds, numbers) = script::peer(peer, &arena);
+        let (deeds, numbers) = script::peer(peer, fresh, &arena);
         let outside = Containment { steps: Vec::new(), namespaces: 0 };
         let around = if peer.place == Place::Outside { &outside } else { containment };
         let held = match self.held(&mut bench.second, around, deeds) {
@@ -138,14 +147,16 @@ impl<'p> Site<'p> {
         if let Some(failed) = outcome::of_peer(peer, &answers, held.is_some(), &bench.second) {
             // What it has made so far it takes away.
             let _ = held.map(|held| held.release(&bench.second, LIMIT));
+            self.tidy(bench, around, peer, &answered(peer, numbers, &bench.second));
             return failed;
         }
         let Some(held) = held else { return Outcome::Unmade("the peer did not wait".into()) };
         let known = Known { pid: held.pid(), answers: &answers };
-        let script = script::tried(trial, Some(&known), &arena);
+        let script = script::tried(trial, Some(&known), fresh, &arena);
         let seen = self.carried_out(bench, containment, trial, &script);
         let _ = held.release(&bench.second, LIMIT);
         let evidence = peer.evidence.map(|at| bench.second.answer(numbers.of(peer.deeds.len() + at)));
+        self.tidy(bench, around, peer, &answered(peer, numbers, &bench.second));
         seen.map_or_else(Outcome::Unmade, |seen| seen.outcome(trial, &script, evidence))
     }
 
@@ -254,6 +265,11 @@ impl<'p> Site<'p> {
             _ => Ok(()),
         }
     }
+}
+
+/// What a peer in a process of its maker's has answered, to what it did at first and afterwards.
+fn answered(peer: &Peer, numbers: Numbers, page: &Page) -> Vec<Option<i64>> {
+    (0..peer.deeds.len() + peer.after.len()).map(|deed| page.answer(numbers.of(deed))).collect()
 }
 
 /// The 32-bit fast entries, which lead back through the vDSO.

@@ -117,8 +117,7 @@ impl Seen {
     fn printed(&self, bytes: &[u8], deed: usize) -> Outcome {
         match self.tried.ended {
             Ended::Exited(_) if self.scratch.iter().any(|byte| *byte != 0) => {
-                let found = self.scratch.windows(bytes.len().max(1)).any(|window| window == bytes);
-                Outcome::Answered { deed, answer: i64::from(!found), object: None }
+                Outcome::Answered { deed, answer: i64::from(!self.contains(bytes)), object: None }
             }
             ended => Outcome::Unmade(format!("the program printed nothing ({ended:?})")),
         }
@@ -139,7 +138,7 @@ impl Seen {
         peer.evidence.map(|at| self.answer(numbers.of(peer.deeds.len() + at)))
     }
 
-    fn answer(&self, number: usize) -> Option<i64> {
+    pub(super) fn answer(&self, number: usize) -> Option<i64> {
         self.answers.get(number).copied().flatten()
     }
 
@@ -150,7 +149,12 @@ impl Seen {
             // Only what a program prints that has been executed.
             Reading::Without(_) => 0,
             Reading::Same(bytes) => i64::from(self.scratch.starts_with(bytes)),
+            Reading::Has(bytes) => i64::from(self.contains(bytes)),
         }
+    }
+
+    fn contains(&self, bytes: &[u8]) -> bool {
+        self.scratch.windows(bytes.len().max(1)).any(|window| window == bytes)
     }
 
     fn word(&self, at: usize) -> u64 {

@@ -44,6 +44,7 @@ struct Lower<'l, 'a> {
     own: &'l dyn Fn(usize) -> usize,
     peer: &'l dyn Fn(usize) -> Arg<'a>,
     process: Arg<'a>,
+    fresh: u16,
 }
 
 impl<'a> Lower<'_, 'a> {
@@ -66,6 +67,14 @@ impl<'a> Lower<'_, 'a> {
         match word {
             Word::Value(value) => Arg::Value(*value),
             Word::Bytes(bytes) => Arg::Bytes(self.arena.alloc_slice_copy(bytes)),
+            Word::Fresh(bytes, at) => {
+                let own = self.arena.alloc_slice_copy(bytes);
+                let at = usize::from(*at);
+                if let Some(place) = own.get_mut(at..at + 2) {
+                    place.copy_from_slice(&letters(self.fresh));
+                }
+                Arg::Bytes(own)
+            }
             Word::Answer(deed) => answer((self.own)(usize::from(*deed))),
             Word::Scratch(at) => Arg::Scratch(*at),
             Word::Words(words) => {
@@ -78,6 +87,12 @@ impl<'a> Lower<'_, 'a> {
             Word::Page => Arg::Page,
         }
     }
+}
+
+/// The last two of a number in base 26: good in names and in addresses.
+fn letters(number: u16) -> [u8; 2] {
+    let letter = |digit: u16| b'a' + (digit % 26) as u8;
+    [letter(number / 26), letter(number)]
 }
 
 fn answer<'a>(number: usize) -> Arg<'a> {
@@ -102,7 +117,8 @@ pub(super) fn wrong(trial: &Trial) -> Option<String> {
 }
 
 /// The script of whoever tries. `known`: what the peer has answered, where it is another process' child.
-pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, arena: &'a Bump) -> Script<'a> {
+/// `fresh`: its own number.
+pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, fresh: u16, arena: &'a Bump) -> Script<'a> {
     let before = trial.before.len();
     let together = trial.peer.as_ref().filter(|peer| peer.place == Place::Together);
     let numbers = together.map(|peer| {
@@ -124,15 +140,15 @@ pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, arena: &'a Bum
         // No process has this number, and no group.
         (None, None) => Arg::Value(i32::MAX as u64),
     };
-    let lower = Lower { arena, own: &own, peer: &peers, process };
+    let lower = Lower { arena, own: &own, peer: &peers, process, fresh };
     // Among themselves these are numbered from the beginning.
     let first = |deed: usize| deed;
-    let before_them = Lower { arena, own: &first, peer: &peers, process };
+    let before_them = Lower { arena, own: &first, peer: &peers, process, fresh };
     let outside = trial.before.iter().map(|deed| before_them.deed(deed));
     let mut deeds = Vec::with_capacity(MAX_DEEDS);
     if let (Some(peer), Some(numbers)) = (together, numbers) {
         let its = |deed: usize| numbers.of(deed);
-        let its = Lower { arena, own: &its, peer: &peers, process };
+        let its = Lower { arena, own: &its, peer: &peers, process, fresh };
         deeds.extend(Deed::call(Abi::X86_64, "getpid", Vec::new()).iter().map(|deed| its.deed(deed)));
         deeds.extend(peer.deeds.iter().map(|deed| its.deed(deed)));
         deeds.push(sys::Deed::Branch(numbers.after));
@@ -140,7 +156,7 @@ pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, arena: &'a Bum
     deeds.extend(trial.deeds.iter().chain(&trial.after).map(|deed| lower.deed(deed)));
     if let (Some(peer), Some(numbers)) = (together, numbers) {
         let its = |deed: usize| numbers.of(deed);
-        let its = Lower { arena, own: &its, peer: &peers, process };
+        let its = Lower { arena, own: &its, peer: &peers, process, fresh };
         deeds.extend(peer.after.iter().map(|deed| its.deed(deed)));
     }
     Script {
@@ -151,14 +167,48 @@ pub(super) fn tried<'a>(trial: &Trial, known: Option<&Known<'_>>, arena: &'a Bum
     }
 }
 
-/// The deeds of a peer in a process of its maker's.
-pub(super) fn peer<'a>(peer: &Peer, arena: &'a Bump) -> (&'a [sys::Deed<'a>], Numbers) {
+/// The deeds of a peer in a process of its maker's. `fresh`: the attempt's own number.
+pub(super) fn peer<'a>(peer: &Peer, fresh: u16, arena: &'a Bump) -> (&'a [sys::Deed<'a>], Numbers) {
     let numbers = Numbers { first: 0, count: peer.deeds.len(), after: peer.deeds.len() + 1 };
     let own = |deed: usize| numbers.of(deed);
     let none = |_: usize| Arg::Value(u64::MAX);
-    let lower = Lower { arena, own: &own, peer: &none, process: Arg::Value(i32::MAX as u64) };
+    let lower = Lower { arena, own: &own, peer: &none, process: Arg::Value(i32::MAX as u64), fresh };
     let mut deeds: Vec<_> = peer.deeds.iter().map(|deed| lower.deed(deed)).collect();
     deeds.push(sys::Deed::Hold);
     deeds.extend(peer.after.iter().map(|deed| lower.deed(deed)));
     (arena.alloc_slice_copy(&deeds), numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_have_letters_of_their_own_and_both_sides_the_same() {
+        let name = || Word::Fresh(b"/tmp/aa-x\0".to_vec(), 5);
+        let peer_deed = Deed::of("unlinkat", vec![name()]);
+        let other = Peer { place: Place::Outside, deeds: vec![peer_deed], after: Vec::new(), evidence: None };
+        let trial = Trial::of(vec![Deed::of("openat", vec![name()])]);
+        let arena = Bump::new();
+        let bytes = |deeds: &[sys::Deed<'_>]| match deeds[0] {
+            sys::Deed::Call { args: [Arg::Bytes(bytes), ..], .. } => bytes.to_vec(),
+            _ => panic!("no bytes"),
+        };
+        let both = |fresh| {
+            let own = bytes(tried(&trial, None, fresh, &arena).deeds);
+            assert_eq!(own, bytes(peer(&other, fresh, &arena).0));
+            own
+        };
+        assert_eq!(both(27), b"/tmp/bb-x\0");
+        assert_ne!(both(1), both(2));
+        assert_eq!(letters(u16::MAX).map(|letter| letter.is_ascii_lowercase()), [true; 2]);
+    }
+
+    #[test]
+    fn letters_beyond_the_bytes_change_nothing() {
+        let arena = Bump::new();
+        let trial = Trial::of(vec![Deed::of("openat", vec![Word::Fresh(b"x\0".to_vec(), 9)])]);
+        let script = tried(&trial, None, 3, &arena);
+        assert!(matches!(script.deeds[0], sys::Deed::Call { args: [Arg::Bytes(b"x\0"), ..], .. }));
+    }
 }

@@ -44,7 +44,7 @@ pub fn run(plan: &Plan<'_>, wall: Option<Duration>, deeds: &[Deed]) -> Result<Ra
     let mut page = Page::new().map_err(|errno| format!("{errno:?}"))?;
     let image = Image::new(&page).map_err(|errno| format!("{errno:?}"))?;
     let trial = Trial::of(deeds.to_vec());
-    let script = super::script::tried(&trial, None, &arena);
+    let script = super::script::tried(&trial, None, 0, &arena);
     if script.deeds.len() > MAX_DEEDS || !page.load(script.deeds) {
         return Err("no deeds for a program".into());
     }

@@ -37,11 +37,10 @@ const MAKES_ANOTHERS: u64 = 1 | 1 << 7;
 const ROOMS: [&str; 2] = ["/dev/shm", "/var/tmp"];
 
 /// Capabilities that no operation is tried for, but to have them, each with why.
-pub(super) const WITHOUT_OPERATION: [(u8, &str); 4] = [
+pub(super) const WITHOUT_OPERATION: [(u8, &str); 3] = [
     (11, "nothing in the kernel asks for it"),
     (32, "Smack alone asks for it"),
     (33, "Smack, AppArmor and SELinux alone ask for it"),
-    (36, "without it epoll_ctl(2) drops EPOLLWAKEUP in silence, which is not read back"),
 ];
 
 pub(super) fn claims(subject: &Subject<'_>, scene: &Scene) -> Vec<Claim> {

@@ -245,8 +245,7 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
     deny("unlink", path, attempt::unlink(path, target));
     deny("rename", path, attempt::rename(path));
     if target == Target::Directory {
-        let file = path.join(".ringfence-attempt-new");
-        deny("create", path, attempt::create(Abi::X86_64, &file, Target::File { mode: 0, size: 0 }));
+        deny("create", path, attempt::create_in(Abi::X86_64, path, Target::File { mode: 0, size: 0 }));
     }
     // A file that its owner may write, so that nothing else denies it; else any.
     let file = |bits| (target == Target::Directory).then(|| attempt::file_in(path, bits, &others)).flatten();
@@ -261,7 +260,7 @@ fn listed(place: &Place, places: &Places, all: &mut Vec<Claim>) {
 fn private(place: &Place, all: &mut Vec<Claim>) {
     let path = &place.path;
     let reason = "fs.tmp makes it private";
-    if let Some(trial) = attempt::create(Abi::X86_64, &path.join(".ringfence-attempt"), Target::Directory) {
+    if let Some(trial) = attempt::create_in(Abi::X86_64, path, Target::Directory) {
         // That it is another directory than the host's is the next claim.
         let test = against_outside(trial.anywhere());
         all.push(file(Intent::Allow, "write", path, "x86_64 by syscall", test).at(place.at).because(reason));

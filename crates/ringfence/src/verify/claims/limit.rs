@@ -1,5 +1,7 @@
 //! Limits: each hard limit of the policy cannot be exceeded, and cannot be raised.
 
+use std::path::Path;
+
 use ringfence_bpf::table::Abi;
 
 use super::{Claim, PROTECTION, unmasked};
@@ -120,7 +122,7 @@ fn memory(limit: &At<u64>) -> Option<Claim> {
 /// One byte behind the last that a file may have: EFBIG or SIGXFSZ.
 fn file(subject: &Subject<'_>, limit: &At<u64>) -> Option<Claim> {
     let private = subject.policy.fs.tmp.iter().any(|spec| spec.value.text == "/tmp");
-    let path = || Word::text(b"/tmp/.ringfence-attempt-size");
+    let path = || crate::control::mount::attempt::own(Path::new("/tmp"), "size");
     let (rdwr_creat_excl, mode) = (0o302, 0o600);
     let create = vec![Word::number(-100), path(), Word::Value(rdwr_creat_excl), Word::Value(mode)];
     let byte = vec![Word::Answer(0), Word::Bytes(b"x".to_vec()), Word::Value(1), Word::Value(limit.value)];

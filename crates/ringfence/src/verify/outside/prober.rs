@@ -7,6 +7,7 @@ use super::{Answer, Stance, Task};
 use crate::launch::Error;
 use crate::launch::attempt::{Bench, Containment, Said, Site};
 use crate::verify::containment::MAGIC;
+use crate::verify::run::settled;
 
 /// What a prober works with.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Prober {
         match task {
             Task::Trial(trial) => {
                 let nothing = Containment { steps: Vec::new(), namespaces: 0 };
-                Answer::Outcome(self.site.attempt(&mut self.bench, &nothing, trial))
+                Answer::Outcome(settled(&self.site, &mut self.bench, &nothing, trial).0)
             }
             Task::Sweep(probes) => match self.site.ask(&mut self.bench, &filter(), self.magic, probes) {
                 Ok(said) => Answer::Said(said.into_iter().map(|said| known(said, self.magic)).collect()),

@@ -23,6 +23,7 @@ pub fn own() -> Vec<Need> {
         need(19, "trace a process that is not dumpable", undumpable()),
         need(26, "hang a terminal up in a session without one", hang_up()),
         need(29, "write to the audit log", audit_message()),
+        need(36, "keep the system awake by an event", wake_up()),
         need(40, "open a file by its mapping", mapped_file()),
     ]
 }
@@ -129,6 +130,26 @@ fn audit_message() -> Trial {
     Trial::of(file::audit(audit_user, request_ack))
         .reading(Reading::Bits { at: 16, mask: 1 })
         .passing(Passes::Answer(0))
+}
+
+/// EPOLLWAKEUP is dropped in silence without the capability, and by kernels that know no sleep
+/// (`ep_take_care_of_epollwakeup`): what is left of the events is told by `/proc/self/fdinfo`, with
+/// EPOLLERR and EPOLLHUP, which are always there. The event never comes, so that nothing is kept awake.
+fn wake_up() -> Trial {
+    // Above what any earlier deed has opened, so that its name is known.
+    let (epoll, add, wake_up_and_in) = (60, 1, 0x2000_0001u32);
+    let mut event = wake_up_and_in.to_le_bytes().to_vec();
+    event.extend([0; 8]);
+    let path = Word::text(format!("/proc/self/fdinfo/{epoll}").as_bytes());
+    let deeds = vec![
+        Deed::of("epoll_create1", vec![v(0)]),
+        Deed::of("dup2", vec![Word::Answer(0), v(epoll)]),
+        Deed::of("eventfd2", vec![v(0), v(0)]),
+        Deed::of("epoll_ctl", vec![v(epoll), v(add), Word::Answer(2), Word::Bytes(event)]),
+        Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)]),
+        Deed::of("read", vec![Word::Answer(4), Word::Scratch(0), v(2048)]),
+    ];
+    Trial::of(deeds).reading(Reading::Has(b" 20000019 ".to_vec())).passing(Passes::Answer(1))
 }
 
 /// A mapped file by `/proc/self/map_files`, whose links only the capability follows

@@ -25,7 +25,7 @@ pub(super) fn all(names: &mut dyn FnMut() -> Names, private: Option<&'static str
         let mut address = (AF_UNIX as u16).to_le_bytes().to_vec();
         address.extend(place.into_bytes());
         let border = path.map_or(Border::Net, Border::Private);
-        let mut channel = connected(name, "unix(7)", border, (AF_UNIX, kind), address);
+        let mut channel = connected(name, "unix(7)", border, (AF_UNIX, kind), address, None);
         if let Some(directory) = path {
             let path = Word::text(format!("{directory}/.{}", names.unique).as_bytes());
             channel.after.push(Deed::of("unlinkat", vec![n(-100), path, v(0)]));
@@ -39,23 +39,35 @@ pub(super) fn all(names: &mut dyn FnMut() -> Names, private: Option<&'static str
         all.push(named("unix-path-datagram", DATAGRAM, private));
     }
     for (name, kind) in [("tcp", STREAM), ("udp", DATAGRAM)] {
-        all.push(connected(name, "ip(7)", Border::Net, (AF_INET, kind), internet(names().number)));
+        all.push(connected(name, "ip(7)", Border::Net, (AF_INET, kind), internet(names().number), Some(5)));
     }
-    all.push(connected("vsock", "vsock(7)", Border::Filter, (AF_VSOCK, STREAM), machine(names().number)));
+    all.push(connected(
+        "vsock",
+        "vsock(7)",
+        Border::Filter,
+        (AF_VSOCK, STREAM),
+        machine(names().number),
+        None,
+    ));
     all.push(netlink(names().number));
     all
 }
 
-/// The peer listens or waits; it sees a connection or a byte.
+/// The peer listens or waits; it sees a connection or a byte. `fresh`: where an attempt's own letters are
+/// in the address.
 fn connected(
     name: &'static str,
     page: &'static str,
     border: Border,
     (family, kind): (u64, u64),
     address: Vec<u8>,
+    fresh: Option<u16>,
 ) -> Channel {
     let len = address.len() as u64;
-    let at = || Word::Bytes(address.clone());
+    let at = || match fresh {
+        Some(from) => Word::Fresh(address.clone(), from),
+        None => Word::Bytes(address.clone()),
+    };
     let socket = || Deed::of("socket", vec![v(family), v(kind | NONBLOCK), v(0)]);
     let mut peer = vec![socket(), Deed::of("bind", vec![Word::Answer(0), at(), v(len)])];
     if kind == STREAM {
@@ -82,13 +94,13 @@ fn connected(
     }
 }
 
-/// `struct sockaddr_in` of an unusual loopback address, so that the port is nobody's.
+/// `struct sockaddr_in` of an unusual loopback address, so that the port is nobody's. Each attempt has one
+/// of its own (127.x.y.1): whoever closes a connection first keeps its address for a minute (TIME_WAIT).
 fn internet(number: u32) -> Vec<u8> {
-    let [_, _, high, low] = number.to_be_bytes();
     let port = (20_000 + number % 10_000) as u16;
     let mut address = (AF_INET as u16).to_le_bytes().to_vec();
     address.extend(port.to_be_bytes());
-    address.extend([127, 82, high, low.max(1)]);
+    address.extend([127, 0, 0, 1]);
     address.extend([0; 8]);
     address
 }

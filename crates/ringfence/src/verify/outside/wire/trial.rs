@@ -100,6 +100,11 @@ fn write_word(writer: &mut Writer, word: &Word) {
             writer.number(1);
             return writer.blob(bytes);
         }
+        Word::Fresh(bytes, at) => {
+            writer.number(11);
+            writer.blob(bytes);
+            return writer.number(u64::from(*at));
+        }
         Word::Words(words) => {
             writer.number(4);
             writer.number(words.len() as u64);
@@ -131,6 +136,7 @@ fn read_word(reader: &mut Reader<'_>, nested: bool) -> Option<Word> {
             if kind == 7 { Word::PeerProcess } else { Word::Page }
         }
         8 => Word::Loaded(reader.small()?),
+        11 => Word::Fresh(reader.blob()?.to_vec(), reader.small()?),
         10 => (reader.number()? == 0).then(|| Word::Value(code()))?,
         _ => return None,
     })
@@ -160,6 +166,10 @@ fn write_reading(writer: &mut Writer, reading: Option<&Reading>) {
             writer.number(4);
             writer.blob(bytes);
         }
+        Some(Reading::Has(bytes)) => {
+            writer.number(5);
+            writer.blob(bytes);
+        }
     }
 }
 
@@ -174,6 +184,7 @@ fn read_reading(reader: &mut Reader<'_>) -> Option<Option<Reading>> {
         2 => Reading::Any(reader.list(bits)?),
         3 => Reading::Same(reader.blob()?.to_vec()),
         4 => Reading::Without(reader.blob()?.to_vec()),
+        5 => Reading::Has(reader.blob()?.to_vec()),
         _ => return None,
     }))
 }
@@ -219,6 +230,7 @@ mod tests {
         let words = vec![
             Word::Value(u64::MAX),
             Word::Bytes(b"/x\0".to_vec()),
+            Word::Fresh(vec![1, 2, 3], 1),
             Word::Answer(3),
             Word::Scratch(64),
             Word::Words(vec![Word::Value(1), Word::Scratch(2)]),
@@ -232,6 +244,7 @@ mod tests {
             Some(Reading::Any(vec![(1, 2), (3, 4)])),
             Some(Reading::Same(vec![1])),
             Some(Reading::Without(vec![2, 3])),
+            Some(Reading::Has(vec![4])),
         ] {
             let mut trial =
                 Trial::of(vec![call(words.clone()), Deed::Again(4), call(more.clone())]).by(Identity::Inode);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Boot, MOST, Record, Stop};
+use super::{Boot, MOST, Record, Spoken, Stop};
 use crate::matrix::place::Place;
 use crate::matrix::verdict::{Seen, Verdict, judge};
 
@@ -82,4 +82,19 @@ fn the_words_of_success_without_those_of_init_are_no_success() {
     assert_eq!(seen.verdict, Verdict::Forged(2));
     let (_, seen) = script(":", LONG);
     assert!(matches!(seen.verdict, Verdict::Short(_)), "{seen:?}");
+}
+
+#[test]
+fn the_time_of_jobs_is_not_the_machines() {
+    let mut spoken = Spoken::default();
+    for (bytes, milliseconds) in [(0, 100), (5, 300), (5, 400), (9, 1300), (9, 1400)] {
+        spoken.look(bytes, Duration::from_millis(milliseconds));
+    }
+    assert_eq!(spoken.own(Duration::from_millis(1500)), Duration::from_millis(500));
+    let (record, _) = script("echo a >\"$2\"; sleep 1; echo b >>\"$2\"; sleep 0.2", LONG);
+    // A machine with other work looks late.
+    assert!(record.seconds - record.own > 0.5, "{record:?}");
+    // Of one that says nothing, all is.
+    let (record, _) = script("sleep 0.1", LONG);
+    assert!((record.seconds - record.own).abs() < 0.001, "{record:?}");
 }

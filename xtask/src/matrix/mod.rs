@@ -126,7 +126,7 @@ fn whole(archive: &Archive, args: &Args) -> Result<()> {
     if let Some(directory) = &args.table {
         page::write(directory, &results, &missing)?;
     }
-    println!("{} boots in {:.1} s", results.len(), started.elapsed().as_secs_f64());
+    println!("{}", table::speed(&results, started.elapsed()));
     println!("{}", table::total(&results));
     let broken = results.iter().filter(|(_, seen)| !suite::well(seen)).count();
     if broken > 0 {

@@ -49,6 +49,20 @@ pub(super) fn human(results: &[(Row, RowSeen)], missing: &[String]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// How long it took: all of it, and what a kernel took besides its jobs.
+pub(super) fn speed(results: &[(Row, RowSeen)], whole: std::time::Duration) -> String {
+    let boots = results.iter().filter_map(|(_, seen)| seen.boot.as_ref().ok());
+    let mut own: Vec<f64> = boots.map(|boot| boot.own).filter(|own| *own > 0.0).collect();
+    own.sort_by(f64::total_cmp);
+    let all = format!("{} boots in {:.1} s", results.len(), whole.as_secs_f64());
+    match (own.get(own.len() / 2), own.last()) {
+        (Some(median), Some(most)) => {
+            format!("{all}; without its jobs a boot takes {median:.1} s, and {most:.1} s at most")
+        }
+        _ => all,
+    }
+}
+
 pub(super) const HEAD: [&str; 10] = [
     "kernel",
     "command line",

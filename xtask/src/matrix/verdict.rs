@@ -43,6 +43,8 @@ pub(super) struct Seen {
     pub(super) jobs: Vec<JobSeen>,
     /// Wall time of the whole boot.
     pub(super) seconds: f64,
+    /// Of that, what was not the jobs'.
+    pub(super) own: f64,
 }
 
 /// Reads a boot's record. `jobs`: how many were asked for.
@@ -53,6 +55,7 @@ pub(super) fn judge(record: &Record, nonce: &str, jobs: usize) -> Seen {
         ready: None,
         jobs: vec![JobSeen { lines: Vec::new(), end: None }; jobs],
         seconds: record.seconds,
+        own: record.own,
     };
     let (mut done, mut failed, mut foreign, mut running) = (false, None, 0, None);
     // A last line without its end may be half a frame, and is none.

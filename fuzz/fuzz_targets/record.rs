@@ -1,8 +1,8 @@
 //! Audit records from anyone: an answer or an error, never a panic, and no name that could harm a
 //! terminal. The first two bytes are the type.
 //!
-//! `fuzz/seeds/record` has one record of each form that the kernel writes, as Linux 6.18 and Debian's 6.1 wrote
-//! them, with hostile names, cut, and forged; `crates/ringfence/tests/seeds.rs` holds them to their names.
+//! `fuzz/seeds/record` has a record of each form that the kernel writes, and one of the eBPF program: plain,
+//! with hostile names, cut, and forged; `crates/ringfence/tests/seeds.rs` holds them to their names.
 //! `cargo +nightly fuzz run record fuzz/corpus/record fuzz/seeds/record -- -max_total_time=60`
 #![no_main]
 

@@ -62,11 +62,15 @@ fn this_kernel_takes_the_programs() {
         assert!(run.err.contains("mkdir(pathname: \"/usr/refused\""), "{run}");
         assert!(run.err.contains("EROFS") && run.err.contains("ebpf: complete"), "{run}");
         who_refused(ground);
-        // What attaching costs, to be read: the programs, and those at the ends of Landlock's hooks.
+        // What attaching costs, to be read: nothing, the programs, and those at the ends of Landlock's hooks too.
         for flags in ["", "--explain --lsm-landlock=off", "--explain"] {
-            let begun = Instant::now();
-            ground.ringfence(flags, &["true"]).go().passes();
-            eprintln!("run {flags} -- true: {:.2?}", begun.elapsed());
+            let once = |_| {
+                let begun = Instant::now();
+                ground.ringfence(flags, &["true"]).go().passes();
+                begun.elapsed()
+            };
+            let fastest = (0..3).map(once).min().unwrap();
+            eprintln!("run {flags} -- true: {fastest:.2?}, the fastest of three");
         }
     });
 }

@@ -1,6 +1,7 @@
 //! A runner for cargo: each test binary that cargo wants to run is run in a guest instead, and its
 //! output and exit status are the guest's.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::archive::Archive;
 use super::args::{Args, User};
 use super::cpio::{Entry, Tree};
 use super::place::Place;
-use super::verdict::{Seen, Verdict};
+use super::verdict::{Count, JobSeen, Seen, Verdict};
 use super::{guest, kernels, rows, suite, tied, verdict};
 use crate::dist;
 
@@ -50,8 +51,16 @@ pub(super) fn cargo(archive: &Archive, args: &Args, command: &[String]) -> Resul
                 .env("RINGFENCE_MATRIX_PLACE", &place.path)
                 .status()
                 .context("cargo")?;
+            let sum = Tally::of(&place.path).take()?;
+            println!(
+                "== {name}: {} passed, {} failed; {} said that they skip",
+                sum.passed, sum.failed, sum.skipped
+            );
             if !status.success() {
                 failed.push(name);
+            } else if sum.passed == 0 {
+                // A filter that fits no test makes every binary end well.
+                failed.push(format!("{name}: no test was run"));
             }
         }
     }
@@ -109,26 +118,97 @@ pub(super) fn run(words: Vec<String>) -> Result<()> {
         environment.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
     }
     let job = Job { root, limit: LIMIT, directory, words, environment };
-    let place = PathBuf::from(given("RINGFENCE_MATRIX_PLACE")?).join(&name);
+    let place = PathBuf::from(given("RINGFENCE_MATRIX_PLACE")?);
+    let tally = Tally::of(&place);
     let kernel = PathBuf::from(given("RINGFENCE_MATRIX_KERNEL")?);
-    let seen = suite::one(&kernel, &image, &given("RINGFENCE_MATRIX_APPEND")?, &[job], place, None)?;
-    finish(&seen)
+    let seen =
+        suite::one(&kernel, &image, &given("RINGFENCE_MATRIX_APPEND")?, &[job], place.join(&name), None)?;
+    finish(&seen, &tally)
 }
 
-fn finish(seen: &Seen) -> Result<()> {
+/// What the runners of one cargo counted, a line each: they are processes of their own.
+struct Tally(PathBuf);
+
+impl Tally {
+    fn of(place: &Path) -> Self {
+        Self(place.join("tally"))
+    }
+
+    fn add(&self, count: Count) -> Result<()> {
+        let line = format!("{} {} {}\n", count.passed, count.failed, count.skipped);
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.0);
+        Ok(file.and_then(|mut file| file.write_all(line.as_bytes()))?)
+    }
+
+    /// The sum, for one cargo: the next begins with nothing.
+    fn take(&self) -> Result<Count> {
+        let text = match std::fs::read_to_string(&self.0) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Count::default()),
+            text => text.with_context(|| self.0.display().to_string())?,
+        };
+        std::fs::remove_file(&self.0)?;
+        let mut sum = Count::default();
+        for line in text.lines() {
+            let numbers: Result<Vec<usize>, _> = line.split(' ').map(str::parse).collect();
+            let [passed, failed, skipped] = numbers.context("a count")?[..] else {
+                bail!("a runner counted `{line}`");
+            };
+            sum += Count { passed, failed, skipped };
+        }
+        Ok(sum)
+    }
+}
+
+fn finish(seen: &Seen, tally: &Tally) -> Result<()> {
     let job = seen.jobs.first().context("one job")?;
     for line in &job.lines {
         println!("{line}");
     }
+    judge(seen, job, tally)
+}
+
+fn judge(seen: &Seen, job: &JobSeen, tally: &Tally) -> Result<()> {
     if seen.verdict != Verdict::Complete {
         bail!("the boot did not end well: {:?}", seen.verdict);
     }
     // A binary without a single test is no failure of cargo's, but what it says must agree.
     let empty = job.lines.iter().any(|line| line == "running 0 tests") && job.end == Some(End::Exited(0));
-    match verdict::count(job) {
-        Ok(count) if count.failed == 0 => Ok(()),
-        Ok(count) => bail!("{} tests failed on {}", count.failed, seen.release.as_deref().unwrap_or("?")),
-        Err(_) if empty => Ok(()),
+    let count = match verdict::count(job) {
+        Ok(count) => count,
+        Err(_) if empty => return Ok(()),
         Err(why) => bail!("{why}"),
+    };
+    tally.add(count)?;
+    ensure!(count.failed == 0, "{} tests failed on {}", count.failed, seen.release.as_deref().unwrap_or("?"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the words being printed: whoever counts those of this binary would count them.
+    fn judged(tally: &Tally, lines: &[&str], status: i32) -> Result<()> {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        let job = JobSeen { lines, end: Some(End::Exited(status)) };
+        let verdict = Verdict::Complete;
+        let seen = Seen { verdict, release: None, ready: None, jobs: vec![], seconds: 1.0, own: 1.0 };
+        judge(&seen, &job, tally)
+    }
+
+    #[test]
+    fn what_no_binary_ran_is_not_counted() {
+        let place = Place::new(None).unwrap();
+        let tally = Tally::of(&place.path);
+        let nothing = ["running 0 tests", "test result: ok. 0 passed; 0 failed; 0 ignored;"];
+        judged(&tally, &nothing, 0).unwrap();
+        assert_eq!(tally.take().unwrap(), Count::default());
+        let one = ["running 1 test", "test a ... ok", "test result: ok. 1 passed; 0 failed; 0 ignored;"];
+        let bad =
+            ["running 1 test", "test b ... FAILED", "test result: FAILED. 0 passed; 1 failed; 0 ignored;"];
+        judged(&tally, &one, 0).unwrap();
+        judged(&tally, &bad, 101).unwrap_err();
+        assert_eq!(tally.take().unwrap(), Count { passed: 1, failed: 1, skipped: 0 });
+        assert_eq!(tally.take().unwrap(), Count::default(), "of another cargo");
     }
 }

@@ -146,7 +146,8 @@ enum count {
 	GATE = 9, /* denials by seccomp */
 	STOPS = 10,
 	URING = 11, /* io_uring_setup(2) that succeeded: what follows is no system call */
-	COUNTS = 12,
+	ENDLESS = 12, /* calls whose end was not seen: the next one has entered */
+	COUNTS = 13,
 };
 
 struct {
@@ -411,6 +412,8 @@ int BPF_PROG(gate_entered, struct pt_regs *regs, long number)
 
 	if (!want || !(call = watched(task, want)))
 		return 0;
+	if (call->inside)
+		add(ENDLESS);
 	begin(call, regs, abi_of(task, number), number);
 	call->flags |= ENTERED;
 	call->inside = 1;

@@ -43,7 +43,10 @@ fn loads(ground: &Ground) -> bool {
 
 /// Since Linux 7.0 a program is left out where another task was put aside in it. That is said.
 fn left_out(run: &Outcome) -> bool {
-    run.err.contains("ebpf: unsure: the kernel left the programs out")
+    let account = run.err.lines().find(|line| line.trim_start().starts_with("ebpf: unsure: "));
+    account.is_some_and(|line| {
+        line.contains("the kernel left the program") || line.contains("names were not found")
+    })
 }
 
 /// Tries again for as long as that happens.

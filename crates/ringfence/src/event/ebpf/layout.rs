@@ -70,6 +70,7 @@ pub(super) mod count {
     pub(crate) const GATE: u32 = 9;
     pub(crate) const STOPS: u32 = 10;
     pub(crate) const URING: u32 = 11;
+    pub(crate) const ENDLESS: u32 = 12;
 }
 
 /// `struct settings`.

@@ -35,9 +35,11 @@ const AT_ONCE: usize = 4096;
 /// Unread bytes from which whoever fills the ring is stopped: half of it, so that threads that are
 /// still running, and other processes, have room.
 const THRESHOLD: u32 = 512 << 10;
+/// The program that sees a call enter.
+const ENTRY: &str = "gate_entered";
 /// Where each program of the object is attached.
 const PROGRAMS: [(&str, &str); 5] = [
-    ("gate_entered", "sys_enter"),
+    (ENTRY, "sys_enter"),
     ("gate_left", "sys_exit"),
     ("forked", "sched_process_fork"),
     ("executed", "sched_process_exec"),
@@ -168,9 +170,32 @@ impl Ebpf {
         self.sum(count::GATE)
     }
 
-    /// How often the kernel left one of the programs out, for whatever task. `None`: it does not say.
-    fn left_out(&self) -> Option<u64> {
-        self.programs.iter().map(|program| left_out(&self.object, program)).sum()
+    /// How often the kernel left one of these programs out, for whatever task. `None`: it does not say.
+    fn left_out(&self, programs: &[&str]) -> Option<u64> {
+        programs.iter().map(|program| left_out(&self.object, program)).sum()
+    }
+
+    /// Why something may have been missed, where the kernel left programs out. Of a call whose entry alone was
+    /// missed it is seen that it fails; but where the listener tells of seccomp, that is only counted.
+    fn doubt(&self) -> Option<String> {
+        let endless = self.sum(count::ENDLESS);
+        if endless > 0 {
+            return Some(format!("{endless} calls were not seen to end: the kernel left the program out"));
+        }
+        let all = self.left_out(&self.programs);
+        let failures_are_seen = !self.scope.gate_told || self.at_the_gate() == 0;
+        if all == Some(0) || (all.is_some() && all == self.left_out(&[ENTRY]) && failures_are_seen) {
+            return None;
+        }
+        Some(match all {
+            Some(times) => format!(
+                "the kernel left the programs out {times} times, for tasks of this run or of others, as it had put \
+                 another one aside in them"
+            ),
+            None => {
+                "whether the kernel left the programs out is not to be seen in /proc/self/fdinfo".to_owned()
+            }
+        })
     }
 
     /// Denials that audit's records should tell of.
@@ -199,7 +224,7 @@ impl Ebpf {
             match failed {
                 Some(failed) => {
                     if !failed.entered && !self.judge.may_have_entered {
-                        self.judge.may_have_entered = self.left_out() != Some(0);
+                        self.judge.may_have_entered = self.left_out(&[ENTRY]) != Some(0);
                     }
                     if let Some(event) = event(&mut self.judge, &failed) {
                         give(event);
@@ -255,15 +280,8 @@ impl Source for Ebpf {
         let (sent, dropped) = (self.class_sum(count::SENT), self.class_sum(count::DROPPED));
         let unkept = self.sum(count::UNKEPT);
         let lost = dropped + sent.saturating_sub(self.received) + self.unreadable;
-        let unsure = if self.left_out() != Some(0) {
-            Some(match self.left_out() {
-                Some(times) => format!(
-                    "the kernel left the programs out {times} times, for tasks of this run or of others, as it had put \
-                     another one aside in them"
-                ),
-                None => "whether the kernel left the programs out is not to be seen in /proc/self/fdinfo"
-                    .to_owned(),
-            })
+        let unsure = if let Some(doubt) = self.doubt() {
+            Some(doubt)
         } else if unkept > 0 {
             Some(format!("{unkept} calls of threads for which the kernel had no memory were not looked at"))
         } else if self.sum(count::URING) > 0 {

@@ -98,7 +98,7 @@ pub fn verify(
     Ok(Report { findings, notes, milliseconds, lsms: Vec::new() })
 }
 
-/// Each processor takes the next claim until none is left.
+/// Each worker takes the next claim until none is left.
 fn spread(
     ground: &Ground<'_>,
     claims: &[Claim],
@@ -137,9 +137,11 @@ fn spread(
     Ok(done.into_iter().map(|(_, finding)| finding).collect())
 }
 
-/// As many as there are processors, and no more than there is to do.
+/// Two for each processor, since about half of the time of an attempt is waiting for the kernel to make and
+/// to end namespaces; and no more than there is to do.
 pub(super) fn workers(jobs: usize) -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(jobs).max(1)
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * processors).min(jobs).max(1)
 }
 
 impl Ground<'_> {

@@ -21,7 +21,8 @@ struct Attach {
 /// close-on-exec, is closed.
 ///
 /// # Errors
-/// `EPERM`; `E2BIG` where the place has as many programs as it takes (`BPF_MAX_TRAMP_LINKS`, 38);
+/// `EPERM`; `E2BIG` where the place has as many programs as it takes (`BPF_MAX_TRAMP_LINKS`, 38, or
+/// fewer where the calls of so many do not fit a page);
 /// `EINVAL` for programs of other types.
 pub fn attach(program: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let attr = Attach { name: 0, program: program.as_raw_fd() as u32, unused: 0 };

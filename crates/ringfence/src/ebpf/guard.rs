@@ -330,8 +330,10 @@ fn crowded(hook: &str, errno: ringfence_sys::Errno) -> Absent {
     const E2BIG: u16 = 7;
     let doing = format!("attach a BPF LSM program to {hook}");
     if errno.0 == E2BIG {
-        let why = "the hook has as many programs as it takes, 38 (on some kernels before 5.12: 40); each containment \
-             with lsm.bpf has one there: end one of them";
+        // BPF_MAX_TRAMP_LINKS of linux/bpf.h; and bpf_trampoline_update of kernel/bpf/trampoline.c wants
+        // the calls of all of them in one page. 7.3 was seen to take 36.
+        let why = "the hook has as many programs as it takes, at most 38 (on some kernels before 5.12: 40, on some \
+             later ones a few less); each containment with lsm.bpf has one there: end one of them";
         return Absent::Refused { doing, why: why.to_owned() };
     }
     absent(&doing, &io::Error::from_raw_os_error(errno.0.into()))

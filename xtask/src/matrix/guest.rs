@@ -116,7 +116,7 @@ pub(super) fn base() -> Result<Tree> {
     {
         tree.put(link, Entry::Link(target.to_owned()));
     }
-    for directory in ["proc", "sys", "dev", "run", "root", "var", "mnt", "opt", "srv", "guest"] {
+    for directory in ["proc", "sys", "dev", "run", "root", "var", "var/log", "mnt", "opt", "srv", "guest"] {
         tree.put(directory, Entry::Directory(0o755));
     }
     for directory in ["tmp", "var/tmp"] {

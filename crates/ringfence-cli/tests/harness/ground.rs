@@ -167,6 +167,18 @@ impl Ground {
         Run::new(command)
     }
 
+    /// Whether this kernel's Landlock is new enough for what these flags ask for; says how old it is.
+    pub(crate) fn landlock(&self, flags: &str) -> bool {
+        let binary = self.binary();
+        let words = [&["check"], &flags.split_whitespace().collect::<Vec<_>>()[..], &["--", "true"]].concat();
+        let check = self.command(&binary, &words).go();
+        let old = check.err.lines().find(|line| check.status != 0 && line.contains("Landlock ABI"));
+        if let Some(line) = old {
+            skip(&self.test, &format!("needs a newer Landlock: {}", line.trim()));
+        }
+        old.is_none()
+    }
+
     /// Whether all of these programs are installed; says which one is not.
     pub(crate) fn has(&self, programs: &[&str]) -> bool {
         let missing = programs.iter().find(|program| find(program).is_none());

@@ -191,6 +191,9 @@ both! {
         }
         // One level that needs no namespaces works inside another.
         let plain = ["--namespaces-unshare=", "--fs-tmp=", "--fs-proc=none", "--fs-dev=none", "--net-mode=host", "--fs-deny="];
+        if !ground.landlock(&plain.join(" ")) {
+            return;
+        }
         let mut inner = vec![binary.to_str().unwrap(), "run"];
         inner.extend(plain);
         inner.extend(["--", "echo", "nested"]);

@@ -58,6 +58,9 @@ both! {
     /// Only beside a network that is open as a whole: its sockets pass no filter.
     fn io_uring_comes_with_the_whole_network_or_not_at_all(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-unix=. --degrade-allow=landlock.resolve-unix") {
+            return;
+        }
         let ring = "--syscalls-deny= --syscalls-allow=io_uring_setup --degrade-allow=landlock.resolve-unix";
         let most = format!("{ring} --net-mode=host --net-connect=tcp:* --net-connect=udp:* --net-bind=tcp:* --net-unix=.");
         attacker.refused("", &[("ring", &["ENOSYS"])]);

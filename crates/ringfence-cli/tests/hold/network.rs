@@ -12,6 +12,9 @@ const NO_FAMILY: &[&str] = &["EAFNOSUPPORT"];
 both! {
     fn no_listener_of_the_host_is_reached(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-connect=tcp:1") {
+            return;
+        }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp = format!("tcp {}", listener.local_addr().unwrap().port());
         attacker.table("", &[(&tcp, DONE, NO_FAMILY)]);
@@ -25,6 +28,9 @@ both! {
 
     fn no_datagram_reaches_the_host(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-connect=tcp:1") {
+            return;
+        }
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let udp = format!("udp {}", socket.local_addr().unwrap().port());
@@ -40,6 +46,9 @@ both! {
     /// Before Landlock ABI 10 nothing can hold a list of UDP ports, which is then an error.
     fn udp_ports_are_held_or_refused(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-connect=tcp:1") {
+            return;
+        }
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         let port = socket.local_addr().unwrap().port().to_string();
@@ -59,6 +68,9 @@ both! {
 
     fn unix_sockets_of_the_host_are_not_reached(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-unix=. --degrade-allow=landlock.resolve-unix") {
+            return;
+        }
         let name = ground.root().file_name().unwrap().to_str().unwrap().to_owned();
         let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let path = ground.root().join("home/socket");
@@ -112,6 +124,9 @@ both! {
 
     fn raw_and_strange_sockets_do_not_exist(ground: &Ground) {
         let Some(attacker) = Attacker::new(ground) else { return };
+        if !ground.landlock("--net-mode=host --net-connect=tcp:1") {
+            return;
+        }
         for flags in ["", "--policy builtin:service", "--net-mode=host --net-connect=tcp:443"] {
             let denied: &[&str] = &["EAFNOSUPPORT", "EPERM", "EACCES", "EPROTONOSUPPORT"];
             attacker.table(flags, &[

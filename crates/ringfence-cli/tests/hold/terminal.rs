@@ -55,6 +55,9 @@ both! {
         let Some(_attacker) = Attacker::new(ground) else { return };
         let flags = "--namespaces-unshare= --fs-tmp= --fs-proc=none --fs-dev=none --fs-read=/dev --fs-write=/dev \
                      --net-mode=host --fs-deny=";
+        if !ground.landlock(flags) {
+            return;
+        }
         for way in WAYS {
             let (answer, typed) = on_a_terminal(ground, flags, way);
             assert!(answer.contains("EPERM"), "{way}: {answer}");

@@ -331,6 +331,9 @@ impl Word {
     }
 }
 
+/// The number of a descriptor that nothing in a containment has: a trial that puts one there knows its name.
+pub(super) const FREE: u64 = 60;
+
 /// EPERM, EACCES, ENOSYS, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT.
 const REFUSALS: [u16; 7] = [1, 13, 38, 93, 94, 95, 97];
 

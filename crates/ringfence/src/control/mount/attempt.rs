@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ringfence_bpf::table::Abi;
 
-use crate::control::trial::{Deed, Identity, Passes, Reading, Trial, Word, entry};
+use crate::control::trial::{Deed, FREE, Identity, Passes, Reading, Trial, Word, entry};
 
 const AT_FDCWD: i64 = -100;
 const AT_REMOVEDIR: u64 = 0x200;
@@ -215,9 +215,6 @@ pub fn read_by_link(path: &Path, writable: &Path) -> Option<Trial> {
     let undo = named(Abi::X86_64, "unlinkat", link, vec![Word::Value(0)]);
     Some(Trial::of(deeds).then(reached).then(undo).about(seen(path)))
 }
-
-/// The number of a descriptor that nothing in a containment has.
-const FREE: u64 = 60;
 
 fn by_descriptor(path: &Path, flags: u64) -> Option<Deed> {
     let name = PathBuf::from(format!("/proc/self/fd/{FREE}{}", path.display()));

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{Need, file};
-use crate::control::trial::{Deed, Passes, Peer, Place, Reading, Trial, Word};
+use crate::control::trial::{Deed, FREE, Passes, Peer, Place, Reading, Trial, Word};
 
 const AT_FDCWD: i64 = -100;
 
@@ -136,16 +136,15 @@ fn audit_message() -> Trial {
 /// (`ep_take_care_of_epollwakeup`): what is left of the events is told by `/proc/self/fdinfo`, with
 /// EPOLLERR and EPOLLHUP, which are always there. The event never comes, so that nothing is kept awake.
 fn wake_up() -> Trial {
-    // Above what any earlier deed has opened, so that its name is known.
-    let (epoll, add, wake_up_and_in) = (60, 1, 0x2000_0001u32);
+    let (add, wake_up_and_in) = (1, 0x2000_0001u32);
     let mut event = wake_up_and_in.to_le_bytes().to_vec();
     event.extend([0; 8]);
-    let path = Word::text(format!("/proc/self/fdinfo/{epoll}").as_bytes());
+    let path = Word::text(format!("/proc/self/fdinfo/{FREE}").as_bytes());
     let deeds = vec![
         Deed::of("epoll_create1", vec![v(0)]),
-        Deed::of("dup2", vec![Word::Answer(0), v(epoll)]),
+        Deed::of("dup2", vec![Word::Answer(0), v(FREE)]),
         Deed::of("eventfd2", vec![v(0), v(0)]),
-        Deed::of("epoll_ctl", vec![v(epoll), v(add), Word::Answer(2), Word::Bytes(event)]),
+        Deed::of("epoll_ctl", vec![v(FREE), v(add), Word::Answer(2), Word::Bytes(event)]),
         Deed::of("openat", vec![Word::number(AT_FDCWD), path, v(0), v(0)]),
         Deed::of("read", vec![Word::Answer(4), Word::Scratch(0), v(2048)]),
     ];

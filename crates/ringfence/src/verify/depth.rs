@@ -5,7 +5,7 @@
 //! and the control takes away the object besides, which the caller sees.
 
 use super::ask::{Unasked, probes_of};
-use super::containment::{Ablation, ablated};
+use super::containment::{Ablation, ablated, outside};
 use super::run::{Answer, Ground, settled};
 use super::{Claim, Test, Verdict};
 use crate::control::Control;
@@ -13,6 +13,7 @@ use crate::control::judge::{Intent, judge};
 use crate::control::seccomp::judge::Gate;
 use crate::control::trial::{Outcome, Trial};
 use crate::launch::attempt::{Bench, Containment};
+use crate::plan::Plan;
 
 /// The controls of a plan that may deny something.
 const CONTROLS: [Control; 9] = [
@@ -26,6 +27,28 @@ const CONTROLS: [Control; 9] = [
     Control::Limit,
     Control::Launch,
 ];
+
+/// A control with what it needs, and what it needs.
+pub(super) struct Alone<'g> {
+    control: Control,
+    alone: Containment<'g>,
+    needs: Containment<'g>,
+}
+
+/// The controls of which a plan has something, in their order.
+pub(super) fn each<'g>(plan: &Plan<'g>) -> Vec<Alone<'g>> {
+    let nothing = ablated(plan, Ablation::Only(&[]));
+    let of = |control| {
+        let alone = ablated(plan, Ablation::Only(&[control]));
+        let needs = match control {
+            Control::Launch => outside(),
+            Control::Namespace => nothing.clone(),
+            _ => needs(&alone, &nothing),
+        };
+        Alone { control, alone, needs }
+    };
+    CONTROLS.into_iter().map(of).filter(|of| of.alone != of.needs).collect()
+}
 
 /// The controls that deny a claim's operation, each alone, and the number of attempts; `None` where
 /// it cannot be told.
@@ -61,13 +84,13 @@ fn of_test(
             }
             let trials: Option<Vec<&Trial>> = cases.iter().map(|case| case.trial.as_ref()).collect();
             let Some(trials) = trials else { return (Some(holding), 0) };
-            let others = CONTROLS.into_iter().filter(|control| *control != Control::Seccomp);
-            let attempts = alone(ground, bench, others, &trials, &mut holding);
+            let others = ground.alone.iter().filter(|alone| alone.control != Control::Seccomp);
+            let attempts = deny_all(ground, bench, others, &trials, &mut holding);
             (Some(holding), attempts)
         }
         Test::Trial { trial, .. } => {
             let mut holding = Vec::new();
-            let attempts = alone(ground, bench, CONTROLS.into_iter(), &[trial], &mut holding);
+            let attempts = deny_all(ground, bench, ground.alone.iter(), &[trial], &mut holding);
             (Some(holding), attempts)
         }
     }
@@ -101,28 +124,17 @@ fn of_chain(
 }
 
 /// Adds the controls that deny all trials, each alone; the number of attempts.
-fn alone(
-    ground: &Ground<'_>,
+fn deny_all<'c, 'g: 'c>(
+    ground: &Ground<'g>,
     bench: &mut Bench,
-    controls: impl Iterator<Item = Control>,
+    controls: impl Iterator<Item = &'c Alone<'g>>,
     trials: &[&Trial],
     holding: &mut Vec<Control>,
 ) -> usize {
     let mut tries: Vec<Tries<'_, '_>> = trials.iter().map(|trial| Tries::of(ground, trial)).collect();
-    for control in controls {
-        let plan = ground.subject.plan;
-        let alone = ablated(plan, Ablation::Only(&[control]));
-        let needs = match control {
-            Control::Launch => ground.outside.clone(),
-            Control::Namespace => ablated(plan, Ablation::Only(&[])),
-            _ => needs(&alone, ground),
-        };
-        // Else the plan has nothing of this control.
-        if alone != needs
-            && !tries.is_empty()
-            && tries.iter_mut().all(|tries| tries.denied(bench, &alone, &needs))
-        {
-            holding.push(control);
+    for alone in controls {
+        if !tries.is_empty() && tries.iter_mut().all(|tries| tries.denied(bench, alone)) {
+            holding.push(alone.control);
         }
     }
     tries.iter().map(|tries| tries.attempts).sum()
@@ -149,7 +161,7 @@ impl<'t, 'g> Tries<'t, 'g> {
     }
 
     /// Whether a control denies what the same without it lets through.
-    fn denied(&mut self, bench: &mut Bench, alone: &Containment<'g>, needs: &Containment<'g>) -> bool {
+    fn denied(&mut self, bench: &mut Bench, Alone { alone, needs, .. }: &Alone<'g>) -> bool {
         let inside = self.attempt(bench, alone);
         let passed = self.trial.passes.has(&inside);
         // What it lets through needs no comparison, but for what was reached.
@@ -197,10 +209,9 @@ fn object(outcome: &Outcome) -> Option<(u64, u64)> {
 
 /// The same containment with nothing but what the control needs: its user namespace and id maps,
 /// and no_new_privs.
-fn needs<'a>(alone: &Containment<'a>, ground: &Ground<'a>) -> Containment<'a> {
+fn needs<'a>(alone: &Containment<'a>, nothing: &Containment<'a>) -> Containment<'a> {
     // `CLONE_NEWNS` and `CLONE_NEWNET`: what the rooms themselves ask for.
     let own = 0x0002_0000 | 0x4000_0000;
-    let nothing = ablated(ground.subject.plan, Ablation::Only(&[]));
     let extra = alone.steps.iter().filter(|step| {
         super::containment::is_id_map(step) || matches!(step, ringfence_sys::step::Step::NoNewPrivs)
     });

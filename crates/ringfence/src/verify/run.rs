@@ -35,6 +35,8 @@ pub(super) struct Ground<'g> {
     unlimited: Site<'g>,
     pub(super) whole: Containment<'g>,
     pub(super) outside: Containment<'g>,
+    /// For the depth.
+    pub(super) alone: Vec<depth::Alone<'g>>,
     namespaces: Containment<'g>,
     plain_user: Containment<'g>,
     pub(super) answers: Answers,
@@ -88,6 +90,7 @@ pub fn verify(
         answers,
         whole,
         outside: containment::outside(),
+        alone: depth::each(subject.plan),
         namespaces: ablated(subject.plan, Ablation::Without(&NOT_NAMESPACES)),
         plain_user: containment::plain_user(subject.plan),
         law: Law::of(&subject.policy.syscalls),
